@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 LAYERS = (
     ("cli",),
     ("server",),
-    ("mcp_server",),
+    ("board", "mcp_server"),
     ("app",),
     ("config",),
     ("privacy",),

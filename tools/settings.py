@@ -116,7 +116,7 @@ class Settings(EnvironmentSettings):
     At most `MAX_SPEED`, or infinite: a wait takes no time.
     """
     public_url: WebAddress = ""
-    """Public address of `desk serve`: other agents use it, and each research run names it as its webhook."""
+    """Public address of `desk serve`: other agents and share links use it, and each run names it as its webhook."""
     webhooks: bool = True
     """Whether research runs name a webhook at `public_url`."""
     webhook_jwks_url: WebAddress = JWKS_URL

@@ -248,3 +248,10 @@ async def test_renew_extends_all_leases_of_one_owner_and_no_others(open_ledger: 
     assert not await ledger.take_lease(mine.id, "they", 18, 10)
     assert await ledger.take_lease(theirs.id, "me", 18, 10)
     assert await ledger.renew_leases("me", 18, 10) == {mine.id, theirs.id}
+
+
+async def test_all_processes_get_the_same_secret(open_ledger: Open) -> None:
+    found = await asyncio.gather(*(open_ledger().secret("board") for _ in range(8)))
+    assert len({*found}) == 1
+    assert len(found[0]) == 64
+    assert await open_ledger().secret("other") not in found

@@ -106,7 +106,7 @@ async def test_concurrent_first_connections_apply_each_migration_once(
     assert columns["desk_spending"] == set(SPENDING.columns.keys())
     assert columns["desk_questions"] == set(QUESTIONS.columns.keys())
     assert columns["desk_notices"] == set(NOTICES.columns.keys())
-    assert {*TABLES, "desk_notices", "desk_migrations"} == set(columns) - {"research_migrations"}
+    assert {*TABLES, "desk_notices", "desk_migrations", "desk_secrets"} == set(columns) - {"research_migrations"}
     assert indexes == {*INDEXES, "ix_desk_notices_job", "ix_desk_notices_due"}
     job = new_job(ORDER, 0)
     assert await open_ledger().add(job) == (job, True)

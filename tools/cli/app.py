@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from tools.cli import research, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
+from tools.cli.board import board
 from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
 from tools.cli.diff import diff
 from tools.cli.env_file import read_env_file
@@ -111,6 +112,7 @@ for command in (
     *sessions.COMMANDS,
     moderate,
     test_notice,
+    board,
     serve,
     mcp,
 ):

@@ -16,8 +16,9 @@ from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
 from tools.interactions.citations import short_marks
+from tools.research.job import LOCAL_USER
 
-USER = "user"
+USER = LOCAL_USER
 RESEARCH_STOPPED = "Stopped. A run that was started continues: `desk jobs` lists it, `desk attach JOB` follows it."
 """What Ctrl-C prints in commands that may have started or watched a research run."""
 

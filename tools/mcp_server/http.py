@@ -22,7 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tools.mcp_server.server import Admit, Context, build_server
 
 if TYPE_CHECKING:
-    from tools.mcp_server.tools import Screen
+    from tools.research.screening import Screen
 
 MCP_PATH = "/mcp"
 

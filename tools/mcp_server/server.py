@@ -38,7 +38,8 @@ from tools.mcp_server.confirmation import ELICITATION_TIMEOUT_S, AnswerNeeded, D
 from tools.redaction import redact
 
 if TYPE_CHECKING:
-    from tools.mcp_server.tools import ResearchTools, Screen
+    from tools.mcp_server.tools import ResearchTools
+    from tools.research.screening import Screen
 
 T = TypeVar("T")
 Context = ServerRequestContext[Any, Any]

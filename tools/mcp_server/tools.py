@@ -5,14 +5,12 @@ A tool returns data or text. It raises a `DeskError` whose sentence is for the c
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from tools.errors import DeskError
 from tools.mcp_server import arguments, messages
 from tools.mcp_server.arguments import BadArgument
 from tools.mcp_server.confirmation import Answer, Dialog, check_amount, open_question, shown_question, yes_to
@@ -23,29 +21,19 @@ from tools.research.factory import research
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job, State
 from tools.research.questions import Question
 from tools.research.repeated_orders import job_of_other_session
+from tools.research.repeated_questions import RepeatedQuestions
 from tools.research.report.reading import Report
+from tools.research.screening import Screen, Screened, admit
 from tools.research.service import Research
 from tools.research.texts import state
 from tools.settings import load_settings
 
 Result = dict[str, Any] | str
 JOBS_PER_PAGE = 20
-Screened = Literal["user_messages", "reports"]
 _NOTHING_DONE: dict[Answer, str] = {
     "no": "The person said no: nothing was started.",
     "none": "The person did not answer: nothing was started.",
 }
-
-
-class Screen(Protocol):
-    """A check of texts, such as the moderation gate."""
-
-    async def __call__(self, what: Screened, text: str) -> str:
-        """Returns what the caller gets instead of a text; empty if the text may be used."""
-
-
-class Withheld(DeskError):
-    """A text must not be used or shown. The message is the policy's."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +51,7 @@ class ResearchTools:
 
     def __init__(self, screen: Screen | None = None) -> None:
         self._screen = screen
-        self._answering: dict[tuple[str, str], asyncio.Task[str]] = {}
-        """Questions that are being answered, by job and question: one task at a time looks and asks."""
+        self._questions = RepeatedQuestions()
 
     async def start(self, call: Call, given: arguments.Start) -> Result:
         service, settings = research(), _settings()
@@ -113,15 +100,9 @@ class ResearchTools:
         job = await own_job(service, call.user, given.job)
         settings.need_storage()
         await self._admit("user_messages", given.question)
-        key = (job.id, _plain(given.question))
-        task = self._answering.get(key)
-        if task is None:
-            answer = _answer(service, settings, job.id, given.question)
-            task = self._answering[key] = asyncio.create_task(answer)
-            task.add_done_callback(lambda _: self._answering.pop(key, None))
-        if not (await asyncio.wait({task}, timeout=arguments.MAX_WAIT_S))[0]:
+        text = await self._questions.ask(service, settings, job, given.question, arguments.MAX_WAIT_S)
+        if text is None:
             return self._data(job) | {"next": "The answer is not there yet: ask the same question again for it."}
-        text = task.result()
         await self._admit("reports", text)
         return answer_text(job, text, given.page)
 
@@ -227,8 +208,7 @@ class ResearchTools:
         return messages.as_data(job, time.time(), with_line=self._screen is None)
 
     async def _admit(self, what: Screened, text: str) -> None:
-        if self._screen and (refusal := await self._screen(what, text)):
-            raise Withheld(refusal)
+        await admit(self._screen, what, text)
 
 
 async def own_job(service: Research, user: str, job_id: str) -> Job:
@@ -253,24 +233,6 @@ async def _watch(
             number += 1
             if call:
                 await call.progress(number, line if with_lines else None)
-
-
-async def _answer(service: Research, settings: ResearchSettings, job_id: str, question: str) -> str:
-    """Returns the known answer to a question about a report, or else asks a model."""
-    known = _known_answer(await service.job(job_id), question)
-    if known is not None:
-        return known
-    model, limits = settings.follow_up_model, settings.limits
-    return (await service.follow_up(job_id, question, model, OUTSIDE_CONVERSATIONS, limits=limits)).text
-
-
-def _known_answer(job: Job, question: str) -> str | None:
-    wanted = _plain(question)
-    return next((each.text for each in job.follow_ups if each.text and _plain(each.question) == wanted), None)
-
-
-def _plain(question: str) -> str:
-    return " ".join(question.split()).casefold()
 
 
 def _settings() -> ResearchSettings:

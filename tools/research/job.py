@@ -58,6 +58,8 @@ STATE_OF_STATUS: Mapping[str, State] = {
 
 OUTSIDE_CONVERSATIONS = "command-line"
 """The session of runs that are ordered outside conversations, so that the same brief is the same job everywhere."""
+LOCAL_USER = "user"
+"""The user of runs that are ordered on the person's own machine, without authentication."""
 _ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
 JOB_ID = re.compile(rf"(?<!\w)job_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
 """Matches the id of a job in a message."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import (
@@ -41,7 +43,7 @@ from tools.research.rows import (
 )
 from tools.research.spending import Spending, spending_of
 from tools.research.spending_queries import lock_user, newest_create, record_spending
-from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SPENDING, TASKS
+from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
 from tools.shielded import finish_shielded, shielded
 
 log = logging.getLogger(__name__)
@@ -449,6 +451,20 @@ class Ledger:
         async with self._database.begin() as connection:
             jobs = self._readable(await connection.execute(query.order_by(JOBS.c.created)))
             return [job for job in jobs if job.order.server == server]  # reading a row normalizes the server's name
+
+    @shielded
+    async def secret(self, name: str) -> str:
+        """Returns a random secret, 64 hexadecimal digits: the same for all processes on this database."""
+        query = select(SECRETS.c.value).where(SECRETS.c.name == name)
+        async with self._database.begin() as connection:
+            known = (await connection.execute(query)).scalar()
+        if known is None:
+            with suppress(IntegrityError):  # another process was first
+                async with self._database.write() as connection:
+                    await connection.execute(insert(SECRETS).values(name=name, value=token_hex(32)))
+            async with self._database.begin() as connection:
+                known = (await connection.execute(query)).scalar_one()
+        return str(known)
 
     async def close(self) -> None:
         """Waits for running statements, then closes all connections."""

@@ -91,6 +91,7 @@ QUESTIONS = Table(
     Column("version", SafeText),
     Column("invocation", SafeText),
 )
+SECRETS = Table("desk_secrets", metadata, Column("name", SafeText, primary_key=True), Column("value", SafeText))
 NOTICES = Table(
     "desk_notices",
     metadata,

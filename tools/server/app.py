@@ -21,6 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
+from tools.board.routes import Board
 from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.backend import is_loopback
@@ -29,6 +30,7 @@ from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.recovery import run_background
+from tools.research.screening import Screen
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
@@ -142,8 +144,9 @@ def build_server(
         routes.router.routes.extend(a2a.routes)
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
+    board = Board(_screen(app), settings.public_url).app()
     gateway = GatewayMiddleware(
-        routes, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
+        routes, board, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
     )
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(SseKeepalive(gateway)), hosts, server.origins)
@@ -189,8 +192,13 @@ def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
         from tools.mcp_server.http import McpHttp
     except ImportError:
         raise SettingsError("--mcp needs one more package: pip install 'research-desk[mcp]'") from None
+    return McpHttp(_screen(app), rate_limiter.admit, max_body)
+
+
+def _screen(app: App) -> Screen | None:
+    """Returns the moderation gate's check of single texts, if the gate is on."""
     gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
-    return McpHttp(gate.refusal if gate else None, rate_limiter.admit, max_body)
+    return gate.refusal if gate else None
 
 
 def build_authenticator(server: ServerSettings, host: str) -> Authenticator | None:

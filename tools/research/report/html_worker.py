@@ -7,13 +7,15 @@ A thread in the parser cannot be stopped and blocks other threads; a process can
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from tools.research.report.reading import Report, from_json, to_json
-from tools.research.report.rendering import to_html, to_plain_html
+from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
 
 log = logging.getLogger(__name__)
 
@@ -36,27 +38,42 @@ async def render_html(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> st
 
 def render_html_blocking(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
     """The same as `render_html`, for callers without an event loop."""
+    found = _rendered("page", [report], timeout_s)
+    return found[0] if found else to_plain_html(report)
+
+
+async def render_fragments(reports: Sequence[Report], timeout_s: float = RENDER_TIMEOUT_S) -> list[str]:
+    """Returns `to_fragment` of each report or, if that fails or times out, `to_plain_fragment` of each."""
+    found = await asyncio.to_thread(_rendered, "fragments", reports, timeout_s) if reports else []
+    return [to_plain_fragment(report) for report in reports] if found is None else found
+
+
+def _rendered(what: str, reports: Sequence[Report], timeout_s: float) -> list[str] | None:
     # The process gets the same import path; -P keeps the current folder out of it.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-P", "-m", "tools.research.report.html_worker"]
+    command = [sys.executable, "-P", "-m", "tools.research.report.html_worker", what]
+    data = json.dumps([to_json(report) for report in reports]).encode()
     try:
-        done = subprocess.run(
-            command, input=to_json(report).encode(), capture_output=True, timeout=timeout_s, env=environment, check=True
-        )
-        return done.stdout.decode()
+        done = subprocess.run(command, input=data, capture_output=True, timeout=timeout_s, env=environment, check=True)
+        pages: list[str] = json.loads(done.stdout)
+        return pages
     except (OSError, subprocess.SubprocessError) as error:
-        log.warning("the page of %s shows plain text: %s", report.interaction_id or "a report", error)
-        return to_plain_html(report)
+        log.warning("the page of %s shows plain text: %s", reports[0].interaction_id or "a report", error)
+        return None
 
 
 def main() -> None:
-    """Reads a report (JSON of `to_json`) from stdin and writes its page to stdout."""
+    """Reads a JSON list of reports (each as by `to_json`) from stdin and writes a JSON list of HTML to stdout.
+
+    The argument is "page" for complete pages or "fragments" for HTML of another page.
+    """
     if sys.platform == "linux":
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    page = to_html(from_json(sys.stdin.buffer.read().decode()))
-    sys.stdout.buffer.write(page.encode())
+    render = to_html if sys.argv[1:] == ["page"] else to_fragment
+    pages = [render(from_json(text)) for text in json.loads(sys.stdin.buffer.read())]
+    sys.stdout.buffer.write(json.dumps(pages).encode())
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ _CODE_OR_ANCHOR = re.compile(r"(`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)")
 _ACTIVE = re.compile(r"!(?=\[)|<(?=[a-z/!?])(?!br ?/?>|https?://[^\s<>]*>)", re.IGNORECASE)
 """Matches starts of pictures and HTML. `<br>` and addresses in angle brackets load nothing, so they are left out."""
 _WORD_JOINER = "\u2060"
+_TABLE_OPEN = '<div class="scroll" tabindex="0" role="region" aria-label="Table">\n'
 _DROPPED = 19
 """Nesting level of lists and quotations at which markdown-it begins to drop the text."""
 
@@ -93,20 +94,58 @@ def _without_active(text: str) -> str:
 
 def to_html(report: Report) -> str:
     """Formats a report as a complete web page. Whatever the report contains, the page loads and runs nothing."""
-    images = {p.name: _data_uri(p) for p in report.pictures}
-    env: dict[str, Any] = {"images": images}
-    tokens = _MARKDOWN.parse(to_markdown(report), env)
-    if any(token.level >= _DROPPED and token.type in ("blockquote_open", "list_item_open") for token in tokens):
-        return to_plain_html(report)
-    _raise_citations(tokens)
-    body = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, env)
-    return _page(report, _sanitize(body))
+    tokens, env = _parse(report)
+    return to_plain_html(report) if tokens is None else _page(report, _render(tokens, env))
+
+
+def to_fragment(report: Report) -> str:
+    """Formats a report as HTML for a page that has a heading of its own and forbids inline styles.
+
+    Headings are one level lower than in the report. Tables can be scrolled by keyboard; classes align their columns.
+    """
+    tokens, env = _parse(report)
+    return to_plain_fragment(report) if tokens is None else _render(_embedded(tokens), env)
 
 
 def to_plain_html(report: Report) -> str:
     """Formats a report whose text cannot be rendered: a web page with the raw Markdown, then the pictures."""
+    return _page(report, to_plain_fragment(report))
+
+
+def to_plain_fragment(report: Report) -> str:
+    """The same as `to_plain_html`, as HTML for another page."""
     pictures = "\n".join(f'<img src="{_data_uri(p)}" alt="{html.escape(p.name)}">' for p in report.pictures)
-    return _page(report, f'<pre class="plain">{html.escape(to_markdown(report))}</pre>\n{pictures}')
+    return f'<pre class="plain">{html.escape(to_markdown(report))}</pre>\n{pictures}'
+
+
+def _parse(report: Report) -> tuple[list[Token] | None, dict[str, Any]]:
+    """Returns the report's Markdown tokens, or None if some text would be dropped; and what renders them needs."""
+    env: dict[str, Any] = {"images": {p.name: _data_uri(p) for p in report.pictures}}
+    tokens = _MARKDOWN.parse(to_markdown(report), env)
+    if any(token.level >= _DROPPED and token.type in ("blockquote_open", "list_item_open") for token in tokens):
+        return None, env
+    _raise_citations(tokens)
+    return tokens, env
+
+
+def _render(tokens: Sequence[Token], env: dict[str, Any]) -> str:
+    return _sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, env))
+
+
+def _embedded(tokens: Sequence[Token]) -> list[Token]:
+    """Lowers headings by one level, replaces the styles of cells by classes, and wraps tables."""
+    found = list[Token]()
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+        if style := token.attrs.pop("style", None):
+            token.attrs["class"] = str(style).replace("text-align:", "align-")
+        if token.type == "table_open":
+            found.append(Token("html_block", "", 0, content=_TABLE_OPEN))
+        found.append(token)
+        if token.type == "table_close":
+            found.append(Token("html_block", "", 0, content="</div>\n"))
+    return found
 
 
 def _page(report: Report, body: str) -> str:
@@ -159,8 +198,9 @@ def _sanitize(body: str) -> str:
             "a": {"href", "title", "class"},
             "img": {"src", "alt"},
             "ol": {"start"},
-            "th": {"style"},
-            "td": {"style"},
+            "div": {"class", "tabindex", "role", "aria-label"},
+            "th": {"style", "class"},
+            "td": {"style", "class"},
         },
         attribute_filter=keep,
         filter_style_properties={"text-align"},

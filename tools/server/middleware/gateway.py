@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,13 +14,15 @@ from urllib.parse import quote
 from starlette.authentication import SimpleUser
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.adk.windowed_sessions import windowed_reads
 from tools.app import APP_NAME
+from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
+from tools.research.job import LOCAL_USER
 from tools.server.checked_sessions import without_protected
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
@@ -62,12 +64,14 @@ class GatewayMiddleware:
     """ASGI middleware in front of ADK's application.
 
     Args:
+        board: the web page of research runs (`tools/board`).
         authenticate: authenticates a request. If it is None, the server trusts the user that the request names.
         max_body: maximum bytes of a request body.
         body_timeout_s: timeout for the body to arrive.
     """
 
     app: ASGIApp
+    board: ASGIApp
     authenticate: Authenticator | None
     locks: SessionLocks
     idempotency: IdempotencyStore
@@ -95,6 +99,9 @@ class GatewayMiddleware:
         if path in PUBLIC_PATHS:
             body = await read_body(scope, receive, min(_MAX_PUBLIC_BODY_BYTES, self.max_body), self.body_timeout_s)
             await self.app(scope, Replay(body, receive), send)
+            return
+        if BOARD_PATH.fullmatch(path):
+            await self._board(scope, receive, send)
             return
         known = _KNOWN.fullmatch(path)
         answer: Response | None = None
@@ -131,6 +138,26 @@ class GatewayMiddleware:
             await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
         else:
             await self.app(scope, replay, send)
+
+    async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        user = NOBODY
+        try:
+            if not PUBLIC_PATH.fullmatch(scope["path"]):
+                user = await self.authenticate(Headers(scope=scope)) if self.authenticate else LOCAL_USER
+            with self.rate_limiter.admit(user) if scope["method"] == "POST" else nullcontext():
+                await self.board({**scope, "user": SimpleUser(user)}, receive, send)
+            return
+        except Unauthorized as refused:
+            why = f"This page needs a proxy in front of the server that signs you in (docs/board.md): {refused}."
+            answer = PlainTextResponse(why, 401, headers | {"WWW-Authenticate": "Bearer"})
+        except JwksUnavailable:
+            answer = PlainTextResponse("The issuer's keys cannot be read now. Try it again.", 503, headers)
+        except RateLimited as error:
+            retry = {"Retry-After": str(error.retry_after_s or 1)}
+            answer = PlainTextResponse(f"You sent {error}. Nothing was done: try it again.", 429, headers | retry)
+        await answer(scope, receive, send)
 
     async def _turn(self, scope: Scope, data: Any, receive: Receive, send: Send, user: str | None) -> None:
         answer: Response

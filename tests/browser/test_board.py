@@ -1,0 +1,153 @@
+"""The page of `desk board` in a real browser: on a phone and a desktop, with and without JavaScript, by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+from tests.board.conftest import Site, screen, site, speed, until  # noqa: F401
+from tests.browser.test_web import CHROMIUM, FLAGS
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested")
+Open = Callable[..., Page]
+BRIEF = "Why are there tides?"
+
+
+@pytest.fixture
+def open_page(site: Site, tmp_path: Path) -> Iterator[Open]:  # noqa: F811
+    """Opens the start address in a browser that reaches this machine only, and notes what its console says."""
+    contexts = list[BrowserContext]()
+    complaints = list[str]()
+    with sync_playwright() as playwright:
+
+        def start(width: int = 1280, script: bool = True) -> Page:
+            context = playwright.chromium.launch_persistent_context(
+                str(tmp_path / f"profile-{len(contexts)}"),
+                executable_path=CHROMIUM,
+                headless=True,
+                viewport={"width": width, "height": 800},
+                java_script_enabled=script,
+                args=list(FLAGS),
+            )
+            contexts.append(context)
+            here = f"http://127.0.0.1:{site.access.port}/"
+            context.route("**/*", lambda r: r.continue_() if r.request.url.startswith((here, "data:")) else r.abort())
+            page = context.new_page()
+            page.on("console", lambda message: complaints.append(message.text))
+            page.goto(site.access.start_address)
+            assert page.url == here
+            return page
+
+        yield start
+        for context in contexts:
+            context.close()
+    assert complaints == []  # nothing that the page's policy forbids
+
+
+def test_by_keyboard_alone_on_a_phone_from_the_question_to_the_answer(site: Site, open_page: Open) -> None:  # noqa: F811
+    page = open_page(360)
+    press(page, "Start new research")
+    tab_to(page, "brief")
+    page.keyboard.type(BRIEF)
+    press(page, "Show the price")
+    expect(page.get_by_text("Nothing was started")).to_be_visible()
+    assert site.creates == 0
+    press(page, "Start it for about $1 to $3")
+    expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+    job = page.url.rpartition("/")[2].partition("#")[0]
+    until(lambda: site.creates)
+    site.api.advance(310)
+    expect(page.get_by_role("log")).to_contain_text("searching: tides moon")
+    site.finish(job)
+    expect(page.get_by_role("article", name="Report")).to_contain_text("The moon moves the sea")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()  # the page was loaded again: reading begins here
+    assert page.get_by_role("article", name="Report").get_by_role("img").count() == 1
+    fits(page)
+    with page.expect_download() as download:
+        press(page, "Markdown")
+    assert "The moon moves the sea" in Path(download.value.path()).read_text()
+    tab_to(page, "question")
+    page.keyboard.type("Which sea?")
+    press(page, "Ask")
+    until(lambda: site.api.advance(300) or site.job(job).follow_ups)
+    expect(page.get_by_role("heading", name="Which sea?")).to_be_visible()
+    assert len(site.jobs()) == 1
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_from_the_question_to_the_deletion(site: Site, open_page: Open, width: int, script: bool) -> None:  # noqa: F811
+    page = open_page(width, script)
+    fits(page)
+    page.get_by_role("link", name="Start new research").click()
+    page.get_by_label("What do you want to know?").fill(BRIEF)
+    page.get_by_label("Show me a plan first").check()
+    fits(page)
+    page.get_by_role("button", name="Show the price").click()
+    page.get_by_role("button", name="Make the plan for $1").click()
+    expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+    fits(page)
+    job = page.url.rpartition("/")[2].partition("#")[0]
+    site.advance(job, lambda job: job.plan)
+    shown(page, script)
+    expect(page.get_by_role("heading", name="The plan")).to_be_visible()
+    fits(page)
+    page.get_by_role("button", name="Start it for about $1 to $3").click()
+    expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+    site.finish(job)
+    shown(page, script)
+    expect(page.get_by_role("article", name="Report")).to_contain_text("The moon moves the sea")
+    fits(page)
+    for name, ending in (("Markdown", "md"), ("Web page", "html"), ("JSON", "json")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name, exact=True).click()
+        assert download.value.suggested_filename == f"{job}.{ending}"
+    page.get_by_text("Share this report").click()
+    page.get_by_role("button", name="Make a link").click()
+    fits(page)
+    page.get_by_role("link", name="See what others see").click()
+    expect(page.get_by_role("article")).to_contain_text("The moon moves the sea")
+    fits(page)
+    page.go_back()
+    page.get_by_role("link", name="Back to the report").click()
+    page.get_by_role("link", name="Delete this research").click()
+    fits(page)
+    page.get_by_role("button", name="Yes, delete it").click()
+    expect(page.get_by_role("heading", name="Deleted")).to_be_visible()
+    page.get_by_role("link", name="Back to the list").click()
+    expect(page.get_by_text("There is no research yet")).to_be_visible()
+    assert (site.creates, site.jobs()) == (2, [])
+
+
+def shown(page: Page, script: bool) -> None:
+    """Without JavaScript the page asks the browser to load it again after some seconds, which a test need not wait."""
+    if not script:
+        assert 'http-equiv="refresh"' in page.content()
+        page.reload()
+
+
+def fits(page: Page) -> None:
+    """Checks that nothing is cut off or has to be scrolled sideways."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, page.url
+
+
+def press(page: Page, text: str) -> None:
+    """Presses Enter on a link or a button, reached by Tab."""
+    tab_to(page, text)
+    page.keyboard.press("Enter")
+
+
+def tab_to(page: Page, wanted: str) -> None:
+    """Presses Tab until the element with that text or id has the focus, visibly."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        element = page.locator(":focus")
+        if element.count() and wanted in (element.inner_text().strip(), element.get_attribute("id")):
+            assert element.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+            return
+    raise AssertionError(f"no Tab leads to {wanted}")

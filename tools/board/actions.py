@@ -1,0 +1,145 @@
+"""What the page's buttons do. Each function changes at most one job, by the research service.
+
+A button counts only for the job as its page has shown it: `seen` is compared before anything is done, and the ledger
+compares the version again in the transaction that starts something.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from tools.board.forms import NewResearch
+from tools.board.pages import label, phase, seen
+from tools.errors import DeskError
+from tools.research.config import ResearchSettings
+from tools.research.errors import UnknownJob
+from tools.research.job import OUTSIDE_CONVERSATIONS, Job
+from tools.research.questions import Action, Question, Yes
+from tools.research.repeated_orders import job_of_other_session
+from tools.research.repeated_questions import RepeatedQuestions
+from tools.research.screening import Screen, admit
+from tools.research.service import Research
+
+ANSWER_WAIT_S = 25.0
+"""Seconds for which a request waits for the answer to a question. The answer is saved in any case."""
+
+
+class Outdated(DeskError):
+    """The job is in another state than the form's page has shown."""
+
+
+async def own_job(service: Research, user: str, job_id: str) -> Job:
+    """Returns a user's job.
+
+    Raises:
+        UnknownJob: the user has no such job. The message is the same if another user has one.
+    """
+    job = await service.ledger.get(job_id)
+    if job is None or job.order.user != user:
+        raise UnknownJob("You have no research run of that name. It may have been deleted.")
+    return job
+
+
+async def order(
+    service: Research, settings: ResearchSettings, user: str, wanted: NewResearch, screen: Screen | None
+) -> tuple[Job, bool]:
+    """Writes an order down, which then waits for a yes to its price. Starts nothing.
+
+    Returns:
+        The job, and whether it is new: the same order, also of a conversation, has one job.
+    """
+    settings.need_storage()
+    await admit(screen, "user_messages", f"{wanted.title}\n{wanted.brief}")
+    placed = settings.order(
+        wanted.brief,
+        title=wanted.title,
+        user=user,
+        session=OUTSIDE_CONVERSATIONS,
+        use_max=wanted.use_max,
+        plan=wanted.plan_first,
+    )
+    if known := job_of_other_session(await service.jobs(user), placed):
+        return known, False
+    return await service.start(placed, limits=settings.limits, confirm=True)
+
+
+async def approve(service: Research, settings: ResearchSettings, job: Job, shown: str) -> None:
+    """Starts what a job waits for. Does nothing if it does not wait any more, as after a repeated click."""
+    if phase(job) != "waiting":
+        return
+    _check(job, shown)
+    settings.need_storage()
+    await service.approve(job.id, limits=settings.limits, yes=await _yes(service, job))
+    await look(service, job)
+
+
+async def revise(
+    service: Research, settings: ResearchSettings, job: Job, shown: str, changes: str, screen: Screen | None
+) -> None:
+    """Starts another plan."""
+    _check(job, shown)
+    settings.need_storage()
+    await admit(screen, "user_messages", changes)
+    await service.revise(job.id, changes, limits=settings.limits, yes=await _yes(service, job))
+    await look(service, job)
+
+
+async def rewrite(service: Research, job: Job, shown: str, brief: str, title: str, screen: Screen | None) -> None:
+    """Replaces the brief of a job whose price waits for a yes."""
+    _check(job, shown)
+    await admit(screen, "user_messages", f"{title}\n{brief}")
+    await service.rewrite(job.id, brief, title)
+
+
+async def cancel(service: Research, job: Job, shown: str) -> None:
+    """Cancels a run, or drops an order that waits."""
+    _check(job, shown)
+    await service.cancel(job.id)
+
+
+async def delete(service: Research, job: Job, shown: str) -> list[str]:
+    """Deletes a job with its report, and returns the receipt."""
+    _check(job, shown)
+    return await service.forget(job.id)
+
+
+async def again(service: Research, settings: ResearchSettings, job: Job) -> Job:
+    """Orders an old run again, which then waits for a yes to its price. Returns the new job."""
+    settings.need_storage()
+    return await service.start_again(job, limits=settings.limits, confirm=True, notify=[*settings.notify])
+
+
+async def look(service: Research, job: Job) -> None:
+    """Continues to work on a job in the background, and reads again whether the server has its result."""
+    async with aclosing(service.watch(job.id, 0)) as lines:
+        async for _ in lines:
+            pass
+
+
+async def ask(
+    questions: RepeatedQuestions,
+    service: Research,
+    settings: ResearchSettings,
+    job: Job,
+    question: str,
+    screen: Screen | None,
+) -> bool:
+    """Asks a model about a job's report. Returns whether the answer is there; if not, it comes later."""
+    settings.need_storage()
+    await admit(screen, "user_messages", question)
+    return await questions.ask(service, settings, job, question, ANSWER_WAIT_S) is not None
+
+
+def _check(job: Job, shown: str) -> None:
+    if shown != seen(job):
+        raise Outdated(
+            f"This research has changed since the page was shown; now it is: {label(job)}. Nothing was done."
+        )
+
+
+async def _yes(service: Research, job: Job) -> Yes:
+    """Returns the yes of the button on the page that has shown this version of the job: the same for each click."""
+    shown = f"board {job.id} {job.version} {job.updated}"
+    question = Question(job.order.user, OUTSIDE_CONVERSATIONS, job.id, Action.START, job.version, shown)
+    await service.ledger.save_question(question)
+    return Yes(question, shown)

@@ -1,0 +1,38 @@
+"""The files of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
+from tools.research.report.html_worker import render_html
+from tools.research.report.reading import Report, to_json
+from tools.research.report.rendering import to_markdown_file
+
+_TEXT_TYPES = {"md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8", "json": "application/json"}
+NAMES = {"md": "Markdown", "html": "Web page", "json": "JSON", "pdf": "PDF", "docx": "Word", "epub": "EPUB"}
+"""What people call the formats."""
+
+
+def formats() -> Mapping[str, str]:
+    """Returns the formats in which a report can be had here, with their MIME types."""
+    return _TEXT_TYPES | (DOCUMENT_TYPES if documents_installed() else {})
+
+
+async def render(report: Report, format: str) -> bytes:
+    """Returns a report as a file.
+
+    Args:
+        format: one of `formats`.
+
+    Raises:
+        DocumentError: the report cannot be converted to this format.
+    """
+    match format:
+        case "md":
+            return to_markdown_file(report).encode()
+        case "html":
+            return (await render_html(report)).encode()
+        case "json":
+            return to_json(report).encode()
+    return await render_document(report, format)

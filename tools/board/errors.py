@@ -1,0 +1,45 @@
+"""Turns errors into a status and one sentence for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+
+from tools.board.actions import Outdated
+from tools.board.forms import BadForm
+from tools.board.security import ForeignForm
+from tools.board.share_links import BadLink
+from tools.interactions.client import ApiError
+from tools.redaction import redact
+from tools.research.config import StorageForbidden
+from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
+from tools.research.questions import NotConfirmed
+from tools.research.quotas import LimitReached
+from tools.research.screening import Withheld
+
+FAILED = "The server failed at this request. Its log says why. Try it again."
+_STATUSES: Mapping[type[BaseException], int] = {
+    BadForm: 400,
+    ForeignForm: 403,
+    StorageForbidden: 403,
+    Withheld: 403,
+    UnknownJob: 404,
+    **dict.fromkeys((Outdated, NotFinished, NotConfirmed, NotDeleted, WrongBackend), 409),
+    LimitReached: 429,
+    ApiError: 502,
+}
+
+
+def described(error: BaseException) -> tuple[int, str]:
+    """Returns the status and the sentence for a foreseen error."""
+    if isinstance(error, HTTPException):
+        return error.status_code, error.detail
+    if isinstance(error, BadLink):
+        return error.status, str(error)
+    if isinstance(error, DATABASE_ERRORS):
+        return 503, f"{describe_database_error(error).capitalize()}. Nothing was done: try it again."
+    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
+    text = redact(str(error))
+    return status, f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -1,0 +1,98 @@
+"""The live progress of a run, as server-sent events. It reads the ledger only, so any replica can send it.
+
+Each line of progress has the id `RUN.NUMBER`: RUN changes when the job gets another interaction, for example when its
+plan was approved. A client that names the last id that it got receives the lines after that one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+
+from tools.board.pages import label, phase
+from tools.research.job import Job
+from tools.research.ledger import Ledger
+
+POLL_INTERVAL_S = 1.0
+"""Seconds between two reads of the ledger."""
+HEARTBEAT_INTERVAL_S = 15.0
+"""Seconds without an event after which a comment is sent, since proxies close silent connections."""
+MAX_STREAM_S = 240.0
+"""Seconds after which a stream ends; the browser opens the next one, which continues after the last line."""
+_CURSOR = re.compile(r"([0-9a-f]{12})\.(\d{1,9})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The place after a line of progress."""
+
+    run: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.run}.{self.number}"
+
+
+def run_of(job: Job) -> str:
+    """Identifies the job's current interaction, without its id."""
+    return hashlib.sha256((job.interaction_id or "").encode()).hexdigest()[:12]
+
+
+def parse_cursor(text: str) -> Cursor | None:
+    """Reads the id of an event; None if it is not one."""
+    found = _CURSOR.fullmatch(text)
+    return Cursor(found[1], int(found[2])) if found else None
+
+
+async def progress(
+    ledger: Ledger,
+    job_id: str,
+    after: Cursor | None,
+    *,
+    with_lines: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncGenerator[str, None]:
+    """Yields events: `reset` (other lines follow), `line`, `state`, and `end` when the page has to be loaded again.
+
+    Args:
+        after: the last line that the client has.
+        with_lines: whether lines of progress are sent.
+    """
+    began = sent = clock()
+    yield "retry: 2000\n\n"
+    seen: tuple[object, ...] = ()
+    shown = ""
+    while clock() - began < MAX_STREAM_S:
+        job = await ledger.get(job_id)
+        if job is None or phase(job) != "running":
+            yield _event("end", "")
+            return
+        if seen != (seen := (job.state, job.interaction_id, job.updated, job.events)):
+            if after is None or after.run != run_of(job):
+                if after is not None:
+                    yield _event("reset", "")
+                after = Cursor(run_of(job), 0)
+            lines = await ledger.lines(job) if with_lines else []
+            for line in lines[after.number :]:
+                after = Cursor(after.run, after.number + 1)
+                yield _event("line", line, str(after))
+                sent = clock()
+            if shown != (shown := label(job)):
+                yield _event("state", shown)
+                sent = clock()
+        if clock() - sent >= HEARTBEAT_INTERVAL_S:
+            yield ": ping\n\n"
+            sent = clock()
+        await sleep(POLL_INTERVAL_S)
+
+
+def _event(kind: str, text: str, event_id: str = "") -> str:
+    """Formats an event. Its data is a JSON string, so that a line end in the text cannot begin another event."""
+    named = f"id: {event_id}\n" if event_id else ""
+    return f"{named}event: {kind}\ndata: {json.dumps(text)}\n\n"

@@ -1,0 +1,108 @@
+"""Reads the forms of the page. All functions are pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from tools.errors import DeskError
+from tools.sanitize import sanitize
+
+MAX_FORM_BYTES = 400_000
+"""Maximum bytes of a form: `MAX_TEXT_CHARS` four-byte characters, percent-encoded, and the other fields."""
+MAX_TEXT_CHARS = 20_000
+"""Maximum characters of a brief, a question or a wish."""
+MAX_TITLE_CHARS = 120
+_MAX_FIELDS = 20
+SHARE_DAYS = (1, 7, 30)
+"""Days for which a share link may be valid."""
+
+
+class BadForm(DeskError):
+    """A form cannot be used. The message says which field, and what to do."""
+
+
+@dataclass(frozen=True)
+class NewResearch:
+    """What a person wants to research."""
+
+    brief: str
+    title: str
+    use_max: bool
+    plan_first: bool
+
+
+def read_form(content_type: str, body: bytes) -> dict[str, str]:
+    """Returns the fields of a form, safe for every store, with the line ends of Unix.
+
+    Raises:
+        BadForm: it is not a form as the page sends it.
+    """
+    if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise BadForm("This is not a form of this page. Nothing was done.")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict", encoding="utf-8"
+        )
+    except ValueError:
+        raise BadForm("The form cannot be read: it has too many fields, or letters that are not UTF-8.") from None
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise BadForm("The form has a field twice. Nothing was done.")
+    return {sanitize(name): sanitize(value.replace("\r\n", "\n")) for name, value in pairs}
+
+
+def new_research(form: Mapping[str, str], has_max: bool) -> NewResearch:
+    """Reads the form that orders a research run.
+
+    Args:
+        has_max: whether there is a more thorough agent to choose.
+
+    Raises:
+        BadForm: a field has a value that cannot be used.
+    """
+    depth = form.get("depth", "standard")
+    if depth not in ("standard", "max") or (depth == "max" and not has_max):
+        raise BadForm("Choose one of the depths in the list.")
+    return NewResearch(text(form, "brief", "brief"), title(form), depth == "max", form.get("plan") == "yes")
+
+
+def text(form: Mapping[str, str], field: str, name: str) -> str:
+    """Returns a text that a person wrote.
+
+    Args:
+        name: what the page calls the field.
+
+    Raises:
+        BadForm: it is empty or too long.
+    """
+    value = form.get(field, "").strip()
+    if not value:
+        raise BadForm(f"The {name} is empty: write what you want.")
+    if len(value) > MAX_TEXT_CHARS:
+        raise BadForm(f"The {name} has {len(value):,} characters; at most {MAX_TEXT_CHARS:,} are taken: shorten it.")
+    return value
+
+
+def title(form: Mapping[str, str]) -> str:
+    """Returns the title, on one line; it may be empty.
+
+    Raises:
+        BadForm: it is too long.
+    """
+    value = " ".join(form.get("title", "").split())
+    if len(value) > MAX_TITLE_CHARS:
+        raise BadForm(f"The title has {len(value):,} characters; at most {MAX_TITLE_CHARS} are taken: shorten it.")
+    return value
+
+
+def share_days(form: Mapping[str, str]) -> int:
+    """Returns for how many days a share link is to be valid.
+
+    Raises:
+        BadForm: it is none of `SHARE_DAYS`.
+    """
+    for days in SHARE_DAYS:
+        if form.get("days") == str(days):
+            return days
+    raise BadForm("Choose one of the times in the list.")

@@ -1,0 +1,152 @@
+"""Serves the page for one person on their own machine.
+
+Other users of the machine and web pages in the person's browser can reach the port too. So the page is shown only to
+a browser that was opened at the start address, which has a secret (as in Jupyter), and only under a loopback name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from socket import AF_INET, SO_REUSEADDR, SOL_SOCKET, socket
+from urllib.parse import parse_qs
+
+from starlette.authentication import SimpleUser
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tools.board.routes import NOBODY, PUBLIC_PATH, Board
+from tools.interactions import backend
+from tools.research.factory import close, research
+from tools.research.job import LOCAL_USER
+from tools.research.recovery import run_background
+
+HOST = "127.0.0.1"
+SHUTDOWN_GRACE_S = 1
+
+
+@dataclass(frozen=True)
+class LocalAccess:
+    """ASGI middleware that lets in only a browser that has the secret of the start address.
+
+    The address of another local server has the same host name, so a browser sends that server this cookie too. Its
+    value is therefore of no use after this process has ended.
+    """
+
+    app: ASGIApp
+    port: int
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    _cookie: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+
+    @property
+    def start_address(self) -> str:
+        """The address that opens the page. It has the secret."""
+        return f"http://{HOST}:{self.port}/?token={self.token}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        known = _same(Request(scope).cookies.get(self._cookie_name, ""), self._cookie)
+        answer = self._answer(scope, known)
+        if answer is None:
+            await self.app({**scope, "user": SimpleUser(LOCAL_USER if known else NOBODY)}, receive, send)
+        else:
+            await answer(scope, receive, send)
+
+    @property
+    def _cookie_name(self) -> str:
+        return f"desk_board_{self.port}"
+
+    def _answer(self, scope: Scope, known: bool) -> Response | None:
+        """Returns the answer to a request that may not pass, or that brings the secret; None if it may pass.
+
+        Args:
+            known: whether the browser has the cookie.
+        """
+        if Headers(scope=scope).getlist("host") not in ([f"{HOST}:{self.port}"], [f"localhost:{self.port}"]):
+            return _plain(f"This page is at http://{HOST}:{self.port}/ and nowhere else.")
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if scope["path"] == "/" and scope["method"] == "GET" and _same(given, self.token):
+            answer = RedirectResponse("/", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+            # Lax: with Strict, a browser that comes from the file of `opening_file` would not send it to the list.
+            answer.set_cookie(self._cookie_name, self._cookie, httponly=True, samesite="lax")
+            return answer
+        if known or PUBLIC_PATH.fullmatch(scope["path"]):
+            return None
+        return _plain("Open the address that `desk board` has printed when it started: it has a secret part.")
+
+
+def local_app(access_port: int) -> LocalAccess:
+    """Returns the page of this machine's user, for a server at that port."""
+    return LocalAccess(Board().app(), access_port)
+
+
+@asynccontextmanager
+async def working() -> AsyncIterator[None]:
+    """Continues the research runs of the ledger, and sends their notices, while the page is served."""
+    await asyncio.to_thread(backend.current)  # it may start the emulator, which takes a second
+    research()
+    recovery = asyncio.create_task(run_background())
+    try:
+        yield
+    finally:
+        recovery.cancel()
+        with suppress(asyncio.CancelledError):
+            await recovery
+        await close()
+
+
+def listen(port: int) -> socket:
+    """Returns a socket that listens on loopback.
+
+    Args:
+        port: 0 for any free port.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    found = socket(AF_INET)
+    found.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    try:
+        found.bind((HOST, port))
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+@contextmanager
+def opening_file(folder: Path, address: str) -> Iterator[Path]:
+    """Writes a file that leads a browser to an address, and deletes it at the end.
+
+    A browser that was started with the address itself would show the secret to every user of the machine, in the list
+    of processes. Only this user can read the file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"board-{os.getpid()}.html"
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(
+            f'<!doctype html><title>Research Desk</title><meta http-equiv="refresh" content="0; url={escape(address)}">'
+        )
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _plain(text: str) -> Response:
+    return PlainTextResponse(text, 403, {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})

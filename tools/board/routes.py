@@ -1,0 +1,396 @@
+"""The page's routes: reads requests, calls the research service, and shows templates."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from tools.board import actions, forms, pages
+from tools.board.actions import own_job
+from tools.board.downloads import NAMES, formats, render
+from tools.board.errors import FAILED, described
+from tools.board.events import Cursor, parse_cursor, progress, run_of
+from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
+from tools.board.share_links import DAY_S, BadLink, share_token, shared_job
+from tools.errors import DeskError
+from tools.research.config import ResearchSettings, load_research_settings
+from tools.research.database import DATABASE_ERRORS
+from tools.research.errors import NotFinished
+from tools.research.factory import research
+from tools.research.job import Job
+from tools.research.pricing import price_range
+from tools.research.repeated_questions import RepeatedQuestions
+from tools.research.report.html_worker import render_fragments
+from tools.research.report.reading import Report
+from tools.research.screening import Screen, Withheld, admit
+from tools.research.service import Research
+from tools.research.texts import moment, state, title
+from tools.settings import load_settings
+
+log = logging.getLogger(__name__)
+
+BOARD_PATH = re.compile(r"/|/research(?:/.*)?")
+"""Matches the paths of the page."""
+PUBLIC_PATH = re.compile(r"/research/(?:static|shared)/.*")
+"""Matches those of the paths that need no user: style and script, and share links, which are signed."""
+NOBODY = ""
+"""The user of a request to `PUBLIC_PATH`, who owns no research run."""
+_FOLDER = Path(__file__).parent
+_MAX_READ_BYTES = 10_000_000
+"""Maximum bytes of a form that is too long which are read: browsers show an answer only after they have sent all."""
+_MAX_STREAMS = 8
+"""Maximum number of live pages of one user, per replica."""
+_MAX_RENDERERS = 2
+"""Maximum number of processes that render reports at a time."""
+_FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""The policy of a report's file, should a browser show it: the web page has its style in it."""
+Page = Callable[["Board", Request], Awaitable[Response]]
+
+
+def _handled(page: Page) -> Callable[[Board, Request], Awaitable[Response]]:
+    """Shows errors as a page with one sentence and a way back. A text that the person wrote is shown with it."""
+
+    @functools.wraps(page)
+    async def handled(self: Board, request: Request) -> Response:
+        try:
+            return await page(self, request)
+        except ClientDisconnect:
+            raise
+        except (HTTPException, DeskError, *DATABASE_ERRORS) as error:
+            return self.error_page(request, *described(error))
+        except Exception:
+            log.exception("a page failed")
+            return self.error_page(request, 500, FAILED)
+
+    return handled
+
+
+class Board:
+    """The page, over the research service of the running event loop.
+
+    A request's user is `request.user.username`, set by the server in front; `NOBODY` without a user.
+
+    Args:
+        screen: checks texts; None: texts are not checked.
+        public_url: address of the server in share links; empty: the address of the request.
+    """
+
+    def __init__(
+        self, screen: Screen | None = None, public_url: str = "", clock: Callable[[], float] = time.time
+    ) -> None:
+        self._screen, self._public_url, self._clock = screen, public_url.rstrip("/"), clock
+        self._questions = RepeatedQuestions()
+        self._streams: dict[str, int] = {}
+        self._renderers = asyncio.Semaphore(_MAX_RENDERERS)
+        self._signer: Signer | None = None
+        self._templates = Environment(
+            loader=FileSystemLoader(_FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def app(self) -> ASGIApp:
+        """Returns the page as an ASGI application."""
+        acts = "approve|revise|rewrite|cancel|again|look|ask|share"
+        routes = [
+            Route("/", self.list_page),
+            Route("/research/new", self.new_page),
+            Route("/research/new", self.order, methods=["POST"]),
+            Route("/research/shared/{token}", self.shared_page),
+            Route("/research/{job_id}", self.job_page),
+            Route("/research/{job_id}/events", self.events),
+            Route("/research/{job_id}/delete", self.delete_page),
+            Route("/research/{job_id}/delete", self.delete, methods=["POST"]),
+            Route("/research/{job_id}/report.{ending}", self.download),
+            *(Route(f"/research/{{job_id}}/{name}", self.act, methods=["POST"], name=name) for name in acts.split("|")),
+        ]
+        app = Starlette(routes=routes, exception_handlers={HTTPException: self._http_error})
+        app.router.redirect_slashes = False  # a redirect would trust the header Host
+        app.mount(STATIC_PATH, StaticFiles(directory=_FOLDER / "static"))
+        return SecurityHeaders(app)
+
+    @_handled
+    async def list_page(self, request: Request) -> Response:
+        service, user = research(), request.user.username
+        jobs, entries = await service.jobs(user), await service.ledger.spending(user=user)
+        wanted = request.query_params.get("page", "1")
+        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 1
+        found = pages.list_page(jobs, entries, self._clock(), _settings().limits.usd_per_day, number)
+        return self._show(request, "list.html", list=found)
+
+    @_handled
+    async def new_page(self, request: Request) -> Response:
+        return await self._new_page(request, {})
+
+    @_handled
+    async def order(self, request: Request) -> Response:
+        form = await self._form(request)
+        settings = _settings()
+        try:
+            wanted = forms.new_research(form, bool(settings.max_agent))
+            job, new = await actions.order(research(), settings, request.user.username, wanted, self._screen)
+        except DeskError as error:
+            status, text = described(error)
+            return await self._new_page(request, form, text, status)
+        return _go(f"/research/{job.id}{'' if new else '?known'}")
+
+    @_handled
+    async def job_page(self, request: Request) -> Response:
+        service, job = await self._job(request)
+        return await self._job_page(request, service, job)
+
+    @_handled
+    async def act(self, request: Request) -> Response:
+        form = await self._form(request)
+        service, job = await self._job(request)
+        settings, shown = _settings(), form.get("seen", "")
+        place = f"/research/{job.id}"
+        match request.url.path.rpartition("/")[2]:
+            case "approve":
+                await actions.approve(service, settings, job, shown)
+            case "revise":
+                changes = forms.text(form, "changes", "change")
+                await actions.revise(service, settings, job, shown, changes, self._screen)
+            case "rewrite":
+                brief = forms.text(form, "brief", "brief")
+                await actions.rewrite(service, job, shown, brief, forms.title(form), self._screen)
+            case "cancel":
+                await actions.cancel(service, job, shown)
+            case "again":
+                job = await actions.again(service, settings, job)
+                place = f"/research/{job.id}"
+            case "look":
+                await actions.look(service, job)
+            case "ask":
+                question = forms.text(form, "question", "question")
+                there = await actions.ask(self._questions, service, settings, job, question, self._screen)
+                place += "#answers" if there else "?asked#answers"
+            case "share":
+                return await self._shared(request, service, job, forms.share_days(form))
+        return _go(place)
+
+    @_handled
+    async def delete_page(self, request: Request) -> Response:
+        _, job = await self._job(request)
+        token = form_token(await self._sign(), request.user.username, self._clock())
+        return self._show(request, "delete.html", token=token, job=pages.job_page(job, 0, self._clock()))
+
+    @_handled
+    async def delete(self, request: Request) -> Response:
+        form = await self._form(request)
+        service, job = await self._job(request)
+        lines = await actions.delete(service, job, form.get("seen", ""))
+        return self._show(request, "deleted.html", lines=lines, title=title(job))
+
+    @_handled
+    async def events(self, request: Request) -> Response:
+        service, job = await self._job(request)
+        after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        user = request.user.username
+        if self._streams.get(user, 0) >= _MAX_STREAMS:
+            raise HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
+        found = progress(service.ledger, job.id, parse_cursor(after), with_lines=self._screen is None)
+
+        async def counted() -> Any:
+            with self._stream(user):
+                async for event in found:
+                    yield event
+
+        return StreamingResponse(counted(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    @_handled
+    async def download(self, request: Request) -> Response:
+        service, job = await self._job(request)
+        ending = request.path_params["ending"]
+        kind = formats().get(ending)
+        if kind is None:
+            raise HTTPException(404, "The report does not come in that form.")
+        report = await self._report(service, job)
+        async with self._renderers:
+            data = await render(report, ending)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{job.id}.{ending}"',
+            "Content-Security-Policy": _FILE_POLICY,
+        }
+        return Response(data, media_type=kind, headers=headers)
+
+    @_handled
+    async def shared_page(self, request: Request) -> Response:
+        job_id = shared_job(await self._sign(), request.path_params["token"], self._clock())
+        service = research()
+        report = await service.report(job_id)
+        if report is None:
+            raise BadLink("The report of this link was deleted.")
+        await admit(self._screen, "reports", report.text)
+        response = self._show(request, "shared.html", title=report.title, report=(await self._render([report]))[0])
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    def error_page(self, request: Request, status: int, text: str) -> Response:
+        """Shows one sentence, a way back, and the text that the person wrote."""
+        written = getattr(request.state, "written", "")
+        back = "" if PUBLIC_PATH.fullmatch(request.url.path) else _back(request)
+        response = self._show(request, "message.html", status, text=text, written=written, back=back)
+        if status == 413:  # the unread rest of the body makes the connection unusable
+            response.headers["Connection"] = "close"
+        return response
+
+    async def _http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        texts = {404: "There is nothing at this address.", 405: "This address is not meant to be used that way."}
+        return self.error_page(request, error.status_code, texts.get(error.status_code, error.detail))
+
+    async def _new_page(
+        self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200
+    ) -> Response:
+        settings = _settings()
+        return self._show(
+            request,
+            "new.html",
+            status,
+            token=form_token(await self._sign(), request.user.username, self._clock()),
+            form=form,
+            error=error,
+            price=price_range(settings.agent),
+            max_price=price_range(settings.max_agent) if settings.max_agent else "",
+            always_plans=settings.plan_first,
+            max_chars=forms.MAX_TEXT_CHARS,
+            max_title_chars=forms.MAX_TITLE_CHARS,
+        )
+
+    async def _job_page(self, request: Request, service: Research, job: Job) -> Response:
+        base = await service.ledger.get(job.order.base) if job.order.base else None
+        entries = await service.ledger.spending(user=job.order.user)
+        spent = pages.spent_by_job(entries).get(job.id, 0.0)
+        page = pages.job_page(job, spent, self._clock(), base if base and base.order.user == job.order.user else None)
+        report = await service.report(job.id) if page.phase in ("report", "ended") else None
+        texts = [report] if report else []
+        answers = [each for each in job.follow_ups if each.text] if report else []
+        texts += [_as_report(each.text) for each in answers]
+        if page.phase == "waiting" and job.plan:
+            texts.append(_as_report(job.plan.text))
+        try:
+            for each in texts:
+                await admit(self._screen, "reports", each.text)
+        except Withheld as error:
+            if page.phase == "waiting":
+                raise
+            page, report, texts, answers = replace(page, reason=str(error)), None, [], []  # it can still be deleted
+        shown = await self._render(texts)
+        lines = await service.ledger.lines(job) if page.phase in ("running", "stalled") and not self._screen else []
+        return self._show(
+            request,
+            "job.html",
+            token=form_token(await self._sign(), request.user.username, self._clock()),
+            job=page,
+            known="known" in request.query_params,
+            asked="asked" in request.query_params,
+            report=shown[0] if report else "",
+            plan=shown[0] if shown and not report else "",
+            answers=[pages.Answer(each.question, html) for each, html in zip(answers, shown[1:], strict=False)],
+            lines=lines,
+            cursor=Cursor(run_of(job), len(lines)),
+            formats=formats(),
+            names=NAMES,
+            share_days=forms.SHARE_DAYS,
+            max_chars=forms.MAX_TEXT_CHARS,
+            max_title_chars=forms.MAX_TITLE_CHARS,
+        )
+
+    async def _shared(self, request: Request, service: Research, job: Job, days: int) -> Response:
+        await self._report(service, job)
+        expires = self._clock() + days * DAY_S
+        path = f"/research/shared/{share_token(await self._sign(), job.id, expires)}"
+        link = f"{self._public_url or own_origin(request.scope)}{path}"
+        return self._show(request, "share.html", job_id=job.id, link=link, until=moment(expires))
+
+    async def _job(self, request: Request) -> tuple[Research, Job]:
+        service = research()
+        return service, await own_job(service, request.user.username, request.path_params["job_id"])
+
+    async def _report(self, service: Research, job: Job) -> Report:
+        report = await service.report(job.id)
+        if report is None:
+            raise NotFinished(f"This research has no report: it is {state(job)}.")
+        await admit(self._screen, "reports", report.text)
+        return report
+
+    async def _render(self, reports: list[Report]) -> list[Markup]:
+        async with self._renderers:
+            return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
+
+    async def _form(self, request: Request) -> dict[str, str]:
+        """Reads a form, and checks that a page of this server has sent it."""
+        body, size = bytearray(), 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            body += chunk if size <= forms.MAX_FORM_BYTES else b""
+            if size > _MAX_READ_BYTES:
+                break
+        if size > forms.MAX_FORM_BYTES:
+            raise HTTPException(413, "The form is too long. Nothing was done: shorten your text.")
+        form = forms.read_form(request.headers.get("content-type", ""), bytes(body))
+        written = (form.get(name, "") for name in ("brief", "changes", "question"))
+        request.state.written = next(filter(None, written), "")
+        user, token, now = request.user.username, form.get("token", ""), self._clock()
+        check_form(await self._sign(), user, now, token, request.headers, own_origin(request.scope))
+        return form
+
+    async def _sign(self) -> Signer:
+        if self._signer is None:
+            self._signer = Signer(bytes.fromhex(await research().ledger.secret("board")))
+        return self._signer
+
+    @contextmanager
+    def _stream(self, user: str) -> Any:
+        self._streams[user] = self._streams.get(user, 0) + 1
+        try:
+            yield
+        finally:
+            self._streams[user] -= 1
+            if not self._streams[user]:
+                del self._streams[user]
+
+    def _show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        return HTMLResponse(self._templates.get_template(template).render(**values), status)
+
+
+def _as_report(text: str) -> Report:
+    """A text of a model, for rendering."""
+    return Report("", text, (), (), {}, "", "", "")
+
+
+def _settings() -> ResearchSettings:
+    return load_research_settings(load_settings().config)
+
+
+def _back(request: Request) -> str:
+    """Returns the page to go back to: that of the research run whose page or form it was, else the list."""
+    found = re.fullmatch(r"(/research/job_\w+)(?:/.*)?", request.url.path)
+    if found and request.url.path != found[1]:
+        return found[1]
+    return "/research/new" if request.method == "POST" and request.url.path == "/research/new" else "/"
+
+
+def _go(path: str) -> Response:
+    return RedirectResponse(path, 303)
