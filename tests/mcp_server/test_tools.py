@@ -16,10 +16,11 @@ from tests.mcp_server.conftest import BRIEF, ERAS, Desk, call, error, text
 from tests.research.test_parts import ENGLISH, JAPANESE
 from tests.scripts import PIXEL
 from tools.interactions import backend
-from tools.mcp_server import arguments
+from tools.mcp_server import arguments, resources
 from tools.mcp_server.server import TOOLS
 from tools.research.config import load_research_settings
 from tools.research.job import Job, Order, State, new_job
+from tools.research.report import documents
 from tools.settings import load_settings
 
 MAX_RESULT_BYTES = 24_000
@@ -55,6 +56,7 @@ async def finished(client: Any, brief: str = BRIEF) -> str:
         ("report", {"job": "job_x", "part": "all"}, "`part`: Input should be 'summary', 'outline', 'section' or"),
         ("report", {"job": "job_x", "page": 0}, "`page`: Input should be greater than or equal to 1"),
         ("approve", {"job": "job_x", "max_usd": "all of it"}, "`max_usd`: Input should be a valid number"),
+        ("approve", {"job": "job_x", "max_usd": True}, "`max_usd`: Input should be a valid number, not True"),
         ("list", {"page": 9}, "`page` is 9, and the last page is 1"),
         ("nonsense", {}, "there is no tool 'research_nonsense'; the tools are research_start, research_status"),
     ],
@@ -136,6 +138,24 @@ async def test_a_question_is_paid_for_once_also_if_the_client_gives_up(desk: Des
         assert len(await desk.service.ledger.spending()) == 3  # the run and two questions
 
 
+async def test_a_question_that_is_checked_while_another_call_asks_it_is_paid_for_once(desk: Desk) -> None:
+    let_go, checks = asyncio.Event(), list[str]()
+
+    async def screen(what: str, given: str) -> str:
+        checks.append(given)
+        if given == "Why?" and checks.count(given) == 2:  # the second call has read the job, and waits for its check
+            await let_go.wait()
+        return ""
+
+    async with desk.client(screen=screen) as client:
+        job = await finished(client)
+        calls = [asyncio.create_task(text(client, "ask", job=job, question="Why?")) for _ in range(2)]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        let_go.set()
+        assert all(["The moon, answer 1." in await each for each in calls])
+    assert desk.brain.answers == 1
+
+
 async def test_status_ends_when_it_was_asked_to_and_reports_progress_meanwhile(desk: Desk, later: Later) -> None:
     desk.api.set_speed(0)
     seen: list[tuple[float, str | None]] = []
@@ -160,7 +180,8 @@ async def test_status_ends_when_it_was_asked_to_and_reports_progress_meanwhile(d
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_reports_are_resources_in_several_formats(desk: Desk, mode: str) -> None:
+async def test_reports_are_resources_in_several_formats(desk: Desk, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "find_spec", lambda name: None)
     async with desk.client(mode=mode) as client:
         job = await finished(client)
         await call(client, "start", brief="Something else", plan_first=True)
@@ -175,6 +196,8 @@ async def test_reports_are_resources_in_several_formats(desk: Desk, mode: str) -
         (picture,) = (await client.read_resource(f"research://{job}/figure-1.png")).contents
         assert isinstance(picture, types.BlobResourceContents)
         assert base64.b64decode(picture.blob) == PIXEL
+        with pytest.raises(MCPError, match=r"two more packages: pip install 'research-desk\[documents\]'$"):
+            await client.read_resource(f"research://{job}/report.pdf")
         for uri in ("research://", f"research://{job}/../x", f"research://{job}/passwd", "file:///etc/passwd"):
             with pytest.raises(MCPError) as refused:
                 await client.read_resource(uri)
@@ -183,7 +206,23 @@ async def test_reports_are_resources_in_several_formats(desk: Desk, mode: str) -
             await client.list_resources(cursor="-1")
 
 
-async def test_resources_and_lists_have_pages(desk: Desk) -> None:
+async def test_documents_are_resources_if_their_packages_are_installed(desk: Desk) -> None:
+    pytest.importorskip("typst")
+    pytest.importorskip("pypandoc")
+    beginnings = {"report.pdf": b"%PDF", "report.docx": b"PK", "report.epub": b"PK"}
+    async with desk.client() as client:
+        job = await finished(client)
+        listed = {each.name.removeprefix(f"{job}/"): each for each in (await client.list_resources()).resources}
+        assert beginnings.keys() == listed.keys() - resources.FORMATS.keys()
+        for name, beginning in beginnings.items():
+            (content,) = (await client.read_resource(listed[name].uri)).contents
+            assert isinstance(content, types.BlobResourceContents)
+            assert content.mime_type == listed[name].mime_type
+            assert base64.b64decode(content.blob).startswith(beginning)
+
+
+async def test_resources_and_lists_have_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "find_spec", lambda name: None)
     async with desk.client() as client:
         order = load_research_settings(load_settings().config).order
         for number in range(51):

@@ -34,6 +34,7 @@ MaxUsd = Annotated[
     Field(
         ge=0,
         le=1_000,
+        strict=True,  # true is not a price
         allow_inf_nan=False,
         description="The upper price in US dollars that the person has agreed to: exactly the amount in the question.",
     ),

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -27,8 +27,10 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
-from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
+
+if TYPE_CHECKING:
+    from tools.research.ledger import Ledger  # slow imports (SQLAlchemy), not needed for `initialize`
 
 log = logging.getLogger(__name__)
 

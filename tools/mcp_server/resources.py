@@ -18,6 +18,7 @@ from mcp_types import (
 
 from tools.mcp_server.arguments import BadArgument
 from tools.research.job import Job, State
+from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
 from tools.research.report.html_worker import render_html
 from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_markdown_file
@@ -25,14 +26,23 @@ from tools.research.texts import title
 
 JOBS_PER_PAGE = 50
 FORMATS = {"report.md": "text/markdown", "report.html": "text/html", "report.json": "application/json"}
-"""MIME types of the report's files."""
+"""MIME types of the report's text files."""
+DOCUMENTS = {f"report.{name}": kind for name, kind in DOCUMENT_TYPES.items()}
+"""MIME types of the report's binary files, which need the extra `documents`."""
 _URI = re.compile(r"research://(?P<job>[\w-]{1,40})/(?P<file>[\w-][\w.-]{0,100})", re.IGNORECASE)
+
+
+def _formats() -> dict[str, str]:
+    """Returns the MIME types of the files that each report has here."""
+    return FORMATS | DOCUMENTS if documents_installed() else FORMATS
+
+
 TEMPLATES = ListResourceTemplatesResult(
     resource_templates=[
         ResourceTemplate(
             name="report",
             uri_template="research://{job}/{file}",
-            description=f"A finished report: {', '.join(FORMATS)}, or one of its pictures, such as figure-1.png.",
+            description=f"A finished report: {', '.join(_formats())}, or one of its pictures, such as figure-1.png.",
         )
     ]
 )
@@ -50,13 +60,14 @@ def listed(jobs: Sequence[Job], cursor: str | None) -> ListResourcesResult:
     """
     if cursor is not None and not re.fullmatch(r"\d{1,9}", cursor):
         raise BadArgument("`cursor` is none of this server's: leave it out for the first page")
+    formats = _formats()
     first, done = int(cursor or 0), [job for job in jobs if job.state in (State.COMPLETED, State.INCOMPLETE)]
     last = first + JOBS_PER_PAGE
     return ListResourcesResult(
         resources=[
             Resource(name=f"{job.id}/{name}", title=title(job), uri=f"research://{job.id}/{name}", mime_type=kind)
             for job in done[first:last]
-            for name, kind in FORMATS.items()
+            for name, kind in formats.items()
         ],
         next_cursor=str(last) if last < len(done) else None,
     )
@@ -79,17 +90,24 @@ async def contents(uri: str, report: Report, file: str) -> ReadResourceResult:
 
     Raises:
         BadArgument: the report has no such file.
+        DocumentsMissing, DocumentError: it cannot be written in this format.
     """
     if file in FORMATS:
         kind = FORMATS[file]
         text = await render_html(report) if file == "report.html" else _TEXTS[file](report)
         return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=kind, text=text)])
+    if file in DOCUMENTS:
+        return _blob(uri, DOCUMENTS[file], await render_document(report, file.removeprefix("report.")))
     for picture in report.pictures:
         if picture.name == file:
-            blob = base64.b64encode(picture.data).decode()
-            return ReadResourceResult(contents=[BlobResourceContents(uri=uri, mime_type=picture.mime_type, blob=blob)])
-    names = ", ".join([*FORMATS, *(picture.name for picture in report.pictures)])
+            return _blob(uri, picture.mime_type, picture.data)
+    names = ", ".join([*_formats(), *(picture.name for picture in report.pictures)])
     raise BadArgument(f"this report has no file {file!r}: it has {names}")
+
+
+def _blob(uri: str, kind: str, data: bytes) -> ReadResourceResult:
+    blob = base64.b64encode(data).decode()
+    return ReadResourceResult(contents=[BlobResourceContents(uri=uri, mime_type=kind, blob=blob)])
 
 
 _TEXTS = {"report.md": to_markdown_file, "report.json": to_json}

@@ -6,7 +6,6 @@ import asyncio
 
 from tools.research.config import ResearchSettings
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
-from tools.research.report.reading import Report
 from tools.research.service import Research
 
 
@@ -14,8 +13,8 @@ class RepeatedQuestions:
     """The questions that are asked outside conversations, on one event loop."""
 
     def __init__(self) -> None:
-        self._answering: dict[tuple[str, str], asyncio.Task[Report]] = {}
-        """Questions that a model is answering, by job and question."""
+        self._answering: dict[tuple[str, str], asyncio.Task[str]] = {}
+        """Questions that are being answered, by job and question: one task at a time looks and asks."""
 
     async def ask(
         self, service: Research, settings: ResearchSettings, job: Job, question: str, timeout_s: float
@@ -25,19 +24,23 @@ class RepeatedQuestions:
         Raises:
             the errors of `Research.follow_up`.
         """
-        wanted = _plain(question)
-        for known in job.follow_ups:
-            if known.text and _plain(known.question) == wanted:
-                return known.text
-        key = (job.id, wanted)
+        key = (job.id, _plain(question))
         task = self._answering.get(key)
         if task is None:
-            model, limits = settings.follow_up_model, settings.limits
-            answer = service.follow_up(job.id, question, model, OUTSIDE_CONVERSATIONS, limits=limits)
-            task = self._answering[key] = asyncio.create_task(answer)
+            task = self._answering[key] = asyncio.create_task(_answer(service, settings, job.id, question))
             task.add_done_callback(lambda _: self._answering.pop(key, None))
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
-        return task.result().text if done else None
+        return task.result() if done else None
+
+
+async def _answer(service: Research, settings: ResearchSettings, job_id: str, question: str) -> str:
+    """Returns the known answer to a question about a report, or else asks a model."""
+    job, wanted = await service.job(job_id), _plain(question)
+    for known in job.follow_ups:
+        if known.text and _plain(known.question) == wanted:
+            return known.text
+    model, limits = settings.follow_up_model, settings.limits
+    return (await service.follow_up(job_id, question, model, OUTSIDE_CONVERSATIONS, limits=limits)).text
 
 
 def _plain(question: str) -> str:
