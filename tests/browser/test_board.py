@@ -72,7 +72,7 @@ def test_by_keyboard_alone_on_a_phone_from_the_question_to_the_answer(site: Site
     tab_to(page, "question")
     page.keyboard.type("Which sea?")
     press(page, "Ask")
-    until(lambda: site.api.advance(300) or site.job(job).follow_ups)
+    until(lambda: page.wait_for_timeout(20) or site.api.advance(300) or site.job(job).follow_ups)  # the browser goes on
     expect(page.get_by_role("heading", name="Which sea?")).to_be_visible()
     assert len(site.jobs()) == 1
 
