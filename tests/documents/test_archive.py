@@ -14,6 +14,7 @@ import pytest
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.documents.reports import report
+from tools.research import limited_process
 from tools.research.job import Job, Order, new_job
 from tools.research.report import documents
 from tools.research.report.archive import save_archive
@@ -74,7 +75,7 @@ async def test_a_report_that_cannot_be_read_or_converted_is_named_and_the_others
     def break_one(job_id: str) -> None:
         if job_id == first:
             raise ValueError("this JSON is not a research report")
-        monkeypatch.setattr(documents.sys, "executable", "/bin/false")  # no document can be made
+        monkeypatch.setattr(limited_process.sys, "executable", "/bin/false")  # no document can be made
 
     await save_archive(tmp_path / "a.zip", JOBS, read_with(break_one), ("md", "epub"), said.append)
 
@@ -137,7 +138,7 @@ def test_a_document_that_cannot_be_made_is_a_failure_that_names_it_and_keeps_the
     api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = json.loads(desk("research", "tides", "--json").stdout)["job"]
-    monkeypatch.setattr(documents.sys, "executable", "/bin/false")
+    monkeypatch.setattr(limited_process.sys, "executable", "/bin/false")
     for arguments in (("report", job, "--out", str(tmp_path)), ("report", "--all", "--out", str(tmp_path / "a.zip"))):
         failed = desk(*arguments, "--format", "md", "--format", "pdf")
         assert (failed.returncode, "cannot be made" in failed.stderr) == (1, True)

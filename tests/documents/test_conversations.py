@@ -8,6 +8,7 @@ from interactions_emulator import Emulator
 from tests.research.test_turns import Budget, an_hour_passes, api, budget, say, talk
 from tests.routing.test_conversation import Talk
 from tests.talk import USER
+from tools.research import limited_process
 from tools.research.report import documents
 
 __all__ = ["api", "budget", "talk"]
@@ -52,7 +53,7 @@ async def test_a_report_is_shown_with_its_other_files_when_no_document_can_be_ma
     if fault == "no extra":
         monkeypatch.setattr(documents, "find_spec", lambda name: None)
     else:
-        monkeypatch.setattr(documents.sys, "executable", "/bin/false")
+        monkeypatch.setattr(limited_process.sys, "executable", "/bin/false")
     await say(talk, "tides")
     await an_hour_passes(api)
     budget(60)

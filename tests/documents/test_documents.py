@@ -32,6 +32,7 @@ from tests.documents.reports import (
     report,
 )
 from tests.research.resources import PNG, finished, text_part, url_citation
+from tools.research import limited_process
 from tools.research.report import documents, export
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import DocumentError, DocumentsMissing, render_document, to_document
@@ -303,7 +304,7 @@ def test_deeply_nested_text_is_converted_or_refused_in_one_sentence() -> None:
 def test_a_document_that_cannot_be_made_is_named_and_does_not_lose_the_other_files(
     english: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents.sys, "executable", "/bin/false")
+    monkeypatch.setattr(limited_process.sys, "executable", "/bin/false")
     said = list[str]()
     paths = export.save(english, tmp_path, ["md", "json", "pdf"], warn=said.append)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.research.endless import SIZE, resource, texts
 from tests.research.resources import finished, image, text_part
-from tools.research.report import html_worker
+from tools.research import limited_process
 from tools.research.report.html_worker import render_html, render_html_blocking
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_html, to_plain_html
@@ -64,7 +64,7 @@ async def test_a_page_rendered_in_a_subprocess_is_identical() -> None:
 async def test_a_plain_page_is_shown_when_the_rendering_process_fails(
     program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(html_worker.sys, "executable", program)
+    monkeypatch.setattr(limited_process.sys, "executable", program)
 
     assert await render_html(REPORT) == to_plain_html(REPORT)
 
@@ -75,7 +75,7 @@ async def test_rendering_a_page_does_not_block_the_event_loop(tmp_path: Path, mo
     wait = f"touch '{begun}'; until test -e '{goes_on}'; do sleep 0.02; done"
     python.write_text(f"#!/bin/sh\n{wait}\nexec '{sys.executable}' \"$@\"\n")
     python.chmod(0o700)
-    monkeypatch.setattr(html_worker.sys, "executable", str(python))
+    monkeypatch.setattr(limited_process.sys, "executable", str(python))
 
     page = asyncio.create_task(render_html(REPORT, timeout_s=LIMIT))
     while not begun.exists():

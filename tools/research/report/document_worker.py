@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tools.research.limited_process import limit_memory
 from tools.research.report.document_styles import EPUB_STYLE, TYPST_TEMPLATE
 from tools.research.report.document_tree import Node, document_markdown, document_tree
 from tools.research.report.docx_details import finish_docx
@@ -58,10 +59,10 @@ _ESCAPE = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
 
 def main() -> int:
     """Converts the report on stdin to the format that the only argument names."""
+    limit_memory(MAX_MEMORY_BYTES)
     if sys.platform == "linux":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
     sys.setrecursionlimit(MAX_DEPTH)
     try:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 
 from tools.errors import DeskError
+from tools.research.limited_process import run_module
 from tools.research.report.reading import Report, to_json
 
 log = logging.getLogger(__name__)
@@ -79,22 +78,14 @@ def to_document(
     if format not in DOCUMENT_TYPES:
         raise ValueError(f"unknown document format {format}: use {', '.join(DOCUMENT_TYPES)}")
     need_documents()
-    # The process gets the same import path; -P keeps the current folder out of it. The last three variables keep Typst
-    # from the network, which only a package would need, and from many threads.
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "HTTP_PROXY": "http://127.0.0.1:9",
-        "RAYON_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-P", "-m", "tools.research.report.document_worker", format]
+    # These variables keep Typst from the network, which only a package would need, and from many threads.
+    variables = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "RAYON_NUM_THREADS": "1"}
+    module, data = "tools.research.report.document_worker", to_json(report).encode()
     name = f"the {format.upper()} of “{report.title}”"
     try:
         with TemporaryDirectory() as folder:  # deleted also if the process is ended
-            environment["TMPDIR"] = environment["TEMP"] = folder
-            done = subprocess.run(
-                command, input=to_json(report).encode(), capture_output=True, timeout=timeout_s, env=environment
-            )
+            variables |= {"TMPDIR": folder, "TEMP": folder}
+            done = run_module(module, format, data=data, timeout_s=timeout_s, variables=variables)
     except subprocess.TimeoutExpired:
         raise DocumentError(f"{name} cannot be made: it takes more than {timeout_s:.0f} seconds") from None
     except OSError as error:

@@ -1,7 +1,6 @@
 """Renders the report's web page in a separate process.
 
 A Markdown parser takes minutes for some texts, and gigabytes of memory for texts that use long link definitions often.
-A thread in the parser cannot be stopped and blocks other threads; a process can be ended.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from tools.research.limited_process import limit_memory, run_module
 from tools.research.report.reading import Report, from_json, to_json
 from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
 
@@ -49,12 +48,10 @@ async def render_fragments(reports: Sequence[Report], timeout_s: float = RENDER_
 
 
 def _rendered(what: str, reports: Sequence[Report], timeout_s: float) -> list[str] | None:
-    # The process gets the same import path; -P keeps the current folder out of it.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-P", "-m", "tools.research.report.html_worker", what]
     data = json.dumps([to_json(report) for report in reports]).encode()
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=timeout_s, env=environment, check=True)
+        done = run_module("tools.research.report.html_worker", what, data=data, timeout_s=timeout_s)
+        done.check_returncode()
         pages: list[str] = json.loads(done.stdout)
         return pages
     except (OSError, subprocess.SubprocessError) as error:
@@ -67,10 +64,7 @@ def main() -> None:
 
     The argument is "page" for complete pages or "fragments" for HTML of another page.
     """
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    limit_memory(MAX_MEMORY_BYTES)
     render = to_html if sys.argv[1:] == ["page"] else to_fragment
     pages = [render(from_json(text)) for text in json.loads(sys.stdin.buffer.read())]
     sys.stdout.buffer.write(json.dumps(pages).encode())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
+
+from tools.research.limited_process import limit_memory, run_module
 
 MAX_MEMORY_BYTES = 700_000_000
 """Memory limit of the process, in bytes, on Linux only."""
@@ -26,10 +27,9 @@ def pdf_text(data: bytes) -> tuple[str, str]:
     """
     if find_spec("pypdf") is None:
         raise NoPdfText("it is a PDF; to read PDF, pip install 'research-desk[emulator]'")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-P", "-m", "tools.research.verification.pdf_worker"]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT_S, env=environment, check=True)
+        done = run_module("tools.research.verification.pdf_worker", data=data, timeout_s=TIMEOUT_S)
+        done.check_returncode()
     except (OSError, subprocess.SubprocessError):
         raise NoPdfText("it is a PDF that cannot be read") from None
     title, _, text = done.stdout.decode("utf-8", "replace").partition("\0")
@@ -38,10 +38,7 @@ def pdf_text(data: bytes) -> tuple[str, str]:
 
 def main() -> None:
     """Reads a PDF from stdin and writes its title, U+0000 and its text to stdout."""
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    limit_memory(MAX_MEMORY_BYTES)
     from pypdf import PdfReader
 
     reader = PdfReader(io.BytesIO(sys.stdin.buffer.read()))
