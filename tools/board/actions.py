@@ -16,7 +16,7 @@ from tools.research.errors import UnknownJob
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
 from tools.research.questions import Action, Question, Yes
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.repeated_questions import RepeatedQuestions
+from tools.research.repeated_questions import ask_once
 from tools.research.screening import Screen, admit
 from tools.research.service import Research
 
@@ -117,7 +117,6 @@ async def look(service: Research, job: Job) -> None:
 
 
 async def ask(
-    questions: RepeatedQuestions,
     service: Research,
     settings: ResearchSettings,
     job: Job,
@@ -127,7 +126,7 @@ async def ask(
     """Asks a model about a job's report. Returns whether the answer is there; if not, it comes later."""
     settings.need_storage()
     await admit(screen, "user_messages", question)
-    return await questions.ask(service, settings, job, question, ANSWER_WAIT_S) is not None
+    return await ask_once(service, settings, job, question, ANSWER_WAIT_S) is not None
 
 
 def _check(job: Job, shown: str) -> None:

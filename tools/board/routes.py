@@ -37,7 +37,6 @@ from tools.research.errors import NotFinished
 from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.pricing import price_range
-from tools.research.repeated_questions import RepeatedQuestions
 from tools.research.report.html_worker import render_fragments
 from tools.research.report.reading import Report
 from tools.research.screening import Screen, Withheld, admit
@@ -97,7 +96,6 @@ class Board:
         self, screen: Screen | None = None, public_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
         self._screen, self._public_url, self._clock = screen, public_url.rstrip("/"), clock
-        self._questions = RepeatedQuestions()
         self._streams: dict[str, int] = {}
         self._renderers = asyncio.Semaphore(_MAX_RENDERERS)
         self._signer: Signer | None = None
@@ -183,7 +181,7 @@ class Board:
                 await actions.look(service, job)
             case "ask":
                 question = forms.text(form, "question", "question")
-                there = await actions.ask(self._questions, service, settings, job, question, self._screen)
+                there = await actions.ask(service, settings, job, question, self._screen)
                 place += "#answers" if there else "?asked#answers"
             case "share":
                 return await self._shared(request, service, job, forms.share_days(form))

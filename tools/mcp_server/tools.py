@@ -21,7 +21,7 @@ from tools.research.factory import research
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job, State
 from tools.research.questions import Question
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.repeated_questions import RepeatedQuestions
+from tools.research.repeated_questions import ask_once
 from tools.research.report.reading import Report
 from tools.research.screening import Screen, Screened, admit
 from tools.research.service import Research
@@ -51,7 +51,6 @@ class ResearchTools:
 
     def __init__(self, screen: Screen | None = None) -> None:
         self._screen = screen
-        self._questions = RepeatedQuestions()
 
     async def start(self, call: Call, given: arguments.Start) -> Result:
         service, settings = research(), _settings()
@@ -100,7 +99,7 @@ class ResearchTools:
         job = await own_job(service, call.user, given.job)
         settings.need_storage()
         await self._admit("user_messages", given.question)
-        text = await self._questions.ask(service, settings, job, given.question, arguments.MAX_WAIT_S)
+        text = await ask_once(service, settings, job, given.question, arguments.MAX_WAIT_S)
         if text is None:
             return self._data(job) | {"next": "The answer is not there yet: ask the same question again for it."}
         await self._admit("reports", text)
