@@ -277,10 +277,10 @@ class Board:
         )
 
     async def _job_page(self, request: Request, service: Research, job: Job) -> Response:
-        base = await service.ledger.get(job.order.base) if job.order.base else None
+        base = await service.own_job(job.order.user, job.order.base) if job.order.base else None
         entries = await service.ledger.spending(user=job.order.user)
         spent = pages.spent_by_job(entries).get(job.id, 0.0)
-        page = pages.job_page(job, spent, self._clock(), base if base and base.order.user == job.order.user else None)
+        page = pages.job_page(job, spent, self._clock(), base)
         report = await service.report(job.id) if page.phase in ("report", "ended") else None
         texts = [report] if report else []
         answers = [each for each in job.follow_ups if each.text] if report else []

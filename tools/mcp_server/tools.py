@@ -216,8 +216,7 @@ async def own_job(service: Research, user: str, job_id: str) -> Job:
     Raises:
         UnknownJob: the user has no such job. The message is the same if another user has one.
     """
-    job = await service.ledger.get(job_id)
-    if job is None or job.order.user != user:
+    if (job := await service.own_job(user, job_id)) is None:
         raise UnknownJob(f"you have no research run {job_id!r}: research_list shows what there is")
     return job
 

@@ -336,8 +336,8 @@ async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
     Raises:
         UnknownJob: the user has no such run.
     """
-    job = await service.ledger.get(job_id.strip().strip("`").casefold())
-    if job is None or job.order.user != context.session.user_id:
+    job = await service.own_job(context.session.user_id, job_id.strip().strip("`").casefold())
+    if job is None:
         raise UnknownJob(f"the user has no research run {job_id[:40]!r}: list_research shows what there is")
     return job
 
