@@ -223,7 +223,7 @@ async def test_a_message_that_starts_a_server_saves_the_report_although_nothing_
     async def no_recovery() -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("tools.server.app.run_background", no_recovery)
+    monkeypatch.setattr("tools.research.recovery.run_background", no_recovery)
     serve(port=port)
     await asyncio.to_thread(api.advance, 5)
     await asyncio.to_thread(until, lambda: len(api.deliveries()) == 2)

@@ -11,7 +11,7 @@ import hmac
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -28,7 +28,7 @@ from tools.board.routes import NOBODY, PUBLIC_PATH, Board
 from tools.interactions import backend
 from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER
-from tools.research.recovery import run_background
+from tools.research.recovery import background_work
 
 HOST = "127.0.0.1"
 SHUTDOWN_GRACE_S = 1
@@ -95,13 +95,10 @@ async def working() -> AsyncIterator[None]:
     """Continues the research runs of the ledger, and sends their notices, while the page is served."""
     await asyncio.to_thread(backend.current)  # it may start the emulator, which takes a second
     research()
-    recovery = asyncio.create_task(run_background())
     try:
-        yield
+        async with background_work():
+            yield
     finally:
-        recovery.cancel()
-        with suppress(asyncio.CancelledError):
-            await recovery
         await close()
 
 

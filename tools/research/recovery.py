@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_loop
@@ -17,6 +19,18 @@ INTERVAL_S = 20.0
 async def run_background() -> None:
     """Resumes orphaned jobs and sends notices, until the task is cancelled. Neither waits for the other."""
     await asyncio.gather(recover_loop(), deliver_loop())
+
+
+@asynccontextmanager
+async def background_work() -> AsyncIterator[None]:
+    """Does `run_background` while the context is open."""
+    task = asyncio.create_task(run_background())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def recover_loop() -> None:

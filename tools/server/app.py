@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
 from tools.research.factory import close
-from tools.research.recovery import run_background
+from tools.research.recovery import background_work
 from tools.research.screening import Screen
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
@@ -100,16 +99,14 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        recovery = asyncio.create_task(run_background())
-        health.open = True
         try:
-            async with mcp_http.manager.run() if mcp_http else nullcontext():
-                yield
+            async with background_work(), mcp_http.manager.run() if mcp_http else nullcontext():
+                health.open = True
+                try:
+                    yield
+                finally:
+                    health.open = False
         finally:
-            health.open = False
-            recovery.cancel()
-            with suppress(asyncio.CancelledError):
-                await recovery
             if a2a:
                 await a2a.close()
             await close()  # followers release their leases
