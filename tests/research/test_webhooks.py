@@ -138,17 +138,23 @@ class SlowAnswers(InteractionsClient):
             yield event
 
 
-@pytest.mark.parametrize("arrives", [True, False], ids=["later", "never"])
-async def test_a_message_before_the_answer_to_create_is_kept_and_the_run_goes_on(
-    desk: Desk, arrives: bool, tmp_path: Path, later: Later, caplog: pytest.LogCaptureFixture
-) -> None:
+async def started_without_an_answer(desk: Desk, ledger: Path) -> tuple[Research, SlowAnswers, Research, Job]:
+    """Another replica, and a service with its client whose job has a run, while the answer to its create is awaited."""
     other = desk.service(webhook=NOWHERE)
     client = SlowAnswers(lambda: desk.transports[0], webhook_url=lambda: NOWHERE)
-    service = Research(Ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db"), client, sleep=desk.pass_time)
+    service = Research(Ledger(f"sqlite+aiosqlite:///{ledger}/ledger.db"), client, sleep=desk.pass_time)
     desk.services.append(service)
     job, _ = await service.start(ORDER)
     while not interactions(desk):
         await asyncio.sleep(0.001)
+    return other, client, service, job
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["later", "never"])
+async def test_a_message_before_the_answer_to_create_is_kept_and_the_run_goes_on(
+    desk: Desk, arrives: bool, tmp_path: Path, later: Later, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, client, service, job = await started_without_an_answer(desk, tmp_path)
     (interaction,) = interactions(desk)
     assert (await other.job(job.id)).state is State.STARTING
     assert await other.webhooks.handle(interaction["id"], job.id) == f"it is the lost run of {job.id}"
@@ -319,13 +325,7 @@ async def test_a_run_that_was_accepted_and_never_shown_says_so_and_is_found_if_t
 async def test_an_answer_that_names_a_second_run_neither_replaces_nor_cancels_the_first(
     desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = desk.service(webhook=NOWHERE)
-    client = SlowAnswers(lambda: desk.transports[0], webhook_url=lambda: NOWHERE)
-    service = Research(Ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db"), client, sleep=desk.pass_time)
-    desk.services.append(service)
-    job, _ = await service.start(ORDER)
-    while not interactions(desk):
-        await asyncio.sleep(0.001)
+    other, client, service, job = await started_without_an_answer(desk, tmp_path)
     request = (await service.job(job.id)).request
     async for event in InteractionsClient(lambda: desk.transports[0], webhook_url=lambda: NOWHERE).create(request):
         twin = event["interaction"]["id"]  # as a proxy that sends a create again

@@ -44,8 +44,10 @@ _INLINE = re.compile(
     r"|!?\[[^\[\]\n]*+\]\((?:[^()\n]|\([^()\n]*+\))*+\)"  # links and pictures
 )
 """Matches code, links and pictures: a mark inside them would not be rendered as a link."""
+CODE_BLOCK = r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"
+"""Matches a fenced block of code, up to its end, with `re.MULTILINE` and `re.DOTALL`."""
 _BLOCK = re.compile(
-    r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"  # code
+    rf"{CODE_BLOCK}"
     r"|^[ \t|:=*_-]+$",  # a line that only structures a table, a heading or a page
     re.MULTILINE | re.DOTALL,
 )

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tools.interactions.citations import Source, split_at_marks
+from tools.interactions.citations import CODE_BLOCK, Source, split_at_marks
 from tools.research.report.reading import Report
 from tools.research.verification.addresses import canonical
 from tools.research.verification.matching import MIN_TERMS
@@ -25,9 +25,7 @@ SAME_SHARE = 0.8
 """With at least this share in common, and equal figures, they say the same."""
 MAX_STATEMENTS = 2_000
 """Statements of a report that are compared; the time grows with their square in the worst case."""
-_CODE = re.compile(
-    r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)", re.MULTILINE | re.DOTALL
-)
+_CODE = re.compile(CODE_BLOCK, re.MULTILINE | re.DOTALL)
 _NO_STATEMENT = re.compile(r"[ \t>]*(?:#|!\[)")
 """The start of a heading or a picture."""
 _CITED = "\ue000{}\ue001"
