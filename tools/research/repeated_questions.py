@@ -1,4 +1,4 @@
-"""Asks models about reports. A question that was asked before, or is being answered, is not paid for once more."""
+"""Asks models about reports. A question that was asked before, or is being answered here, is not paid for again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receives signed webhook messages about the end of an interaction, each of them once."""
+"""Receives signed webhook messages about the end of an interaction, and ignores repeats where it can."""
 
 from __future__ import annotations
 

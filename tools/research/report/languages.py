@@ -103,7 +103,7 @@ def language_of(text: str) -> str:
 
 
 def is_other_language(language: str, other: str) -> bool:
-    """Whether two texts cannot have words in common, given their languages. False if it cannot be told."""
+    """Whether two texts are in different languages, given what they are. False if it cannot be told."""
     if UNKNOWN in (language, other):  # in the Latin script, or in one without a known language
         known = language if other == UNKNOWN else other
         return known not in ("", UNKNOWN, *_WORDS)

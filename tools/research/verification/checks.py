@@ -48,7 +48,7 @@ class SourceCheck:
     problem: str = ""
     """Why the page could not be read; empty if it was read."""
     dead: bool = False
-    """Whether there is no such page for anybody, and not only for this program."""
+    """Whether it counts as not reachable: no answer, an error status, too many redirects, or a private address."""
     title: str = ""
     final_url: str = ""
     """The address after all redirects."""

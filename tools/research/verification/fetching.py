@@ -61,9 +61,9 @@ class Fetched:
     problem: str = ""
     """Why there is no page, in a phrase; empty if there is one."""
     dead: bool = False
-    """Whether there is no such page for anybody."""
+    """Whether it counts as not reachable: no answer, an error status, too many redirects, or a private address."""
     private: bool = False
-    """Whether the address was not requested, because it is not public."""
+    """Whether the archive must not be asked about the address, because it is not public or is of this machine."""
 
 
 @dataclass(frozen=True)
