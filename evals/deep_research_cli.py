@@ -67,16 +67,15 @@ async def _bench(
     from evals.deep_research_bench import Bench, TasksError, read_tasks, write_articles
     from evals.deep_research_fact import check
     from tools.interactions import backend
-    from tools.research.config import load_research_settings
+    from tools.research.config import research_settings
     from tools.research.factory import new_verifier, research
     from tools.research.job import Order, State
     from tools.research.report.reading import Report
     from tools.research.report.rendering import to_markdown
     from tools.research.verification.checks import Verification
     from tools.researcher.messages import outcome
-    from tools.settings import load_settings
 
-    settings = load_research_settings(load_settings().config).model_copy(update={"plan_first": False})
+    settings = research_settings().model_copy(update={"plan_first": False})
     settings.need_storage()
 
     def new_order(prompt: str) -> Order:

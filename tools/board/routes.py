@@ -31,7 +31,7 @@ from tools.board.events import Cursor, parse_cursor, progress, run_of
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
 from tools.board.share_links import DAY_S, BadLink, share_token, shared_job
 from tools.errors import DeskError
-from tools.research.config import ResearchSettings, load_research_settings
+from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.errors import NotFinished
 from tools.research.factory import research
@@ -42,7 +42,6 @@ from tools.research.report.reading import Report
 from tools.research.screening import Screen, Withheld, admit
 from tools.research.service import Research
 from tools.research.texts import moment, state, title
-from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +132,7 @@ class Board:
         jobs, entries = await service.jobs(user), await service.ledger.spending(user=user)
         wanted = request.query_params.get("page", "1")
         number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 1
-        found = pages.list_page(jobs, entries, self._clock(), _settings().limits.usd_per_day, number)
+        found = pages.list_page(jobs, entries, self._clock(), research_settings().limits.usd_per_day, number)
         return self._show(request, "list.html", list=found)
 
     @_handled
@@ -143,7 +142,7 @@ class Board:
     @_handled
     async def order(self, request: Request) -> Response:
         form = await self._form(request)
-        settings = _settings()
+        settings = research_settings()
         try:
             wanted = forms.new_research(form, bool(settings.max_agent))
             job, new = await actions.order(research(), settings, request.user.username, wanted, self._screen)
@@ -161,7 +160,7 @@ class Board:
     async def act(self, request: Request) -> Response:
         form = await self._form(request)
         service, job = await self._job(request)
-        settings, shown = _settings(), form.get("seen", "")
+        settings, shown = research_settings(), form.get("seen", "")
         place = f"/research/{job.id}"
         match request.url.path.rpartition("/")[2]:
             case "approve":
@@ -261,7 +260,7 @@ class Board:
     async def _new_page(
         self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200
     ) -> Response:
-        settings = _settings()
+        settings = research_settings()
         return self._show(
             request,
             "new.html",
@@ -376,10 +375,6 @@ class Board:
 def _as_report(text: str) -> Report:
     """A text of a model, for rendering."""
     return Report("", text, (), (), {}, "", "", "")
-
-
-def _settings() -> ResearchSettings:
-    return load_research_settings(load_settings().config)
 
 
 def _back(request: Request) -> str:

@@ -23,12 +23,11 @@ def test_notice(
 
 
 async def _test(name: str) -> None:
-    from tools.research.config import load_research_settings
+    from tools.research.config import research_settings
     from tools.research.notices.message import sample_message
     from tools.research.notices.sender import send
-    from tools.settings import load_settings
 
-    target = load_research_settings(load_settings().config).target(name).filled(os.environ)
+    target = research_settings().target(name).filled(os.environ)
     sent = sample_message(f"notice_{secrets.token_hex(12)}", name, time.time())
     if error := await send(target, sent):
         fail(RuntimeError(f"{sent.id} was not sent to {name}: {error}"))

@@ -15,7 +15,7 @@ from tools.mcp_server import arguments, messages
 from tools.mcp_server.arguments import BadArgument
 from tools.mcp_server.confirmation import Answer, Dialog, check_amount, open_question, shown_question, yes_to
 from tools.mcp_server.report_text import answer_text, report_text
-from tools.research.config import ResearchSettings, load_research_settings
+from tools.research.config import ResearchSettings, research_settings
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job, State
@@ -26,7 +26,6 @@ from tools.research.report.reading import Report
 from tools.research.screening import Screen, Screened, admit
 from tools.research.service import Research
 from tools.research.texts import state
-from tools.settings import load_settings
 
 Result = dict[str, Any] | str
 JOBS_PER_PAGE = 20
@@ -53,7 +52,7 @@ class ResearchTools:
         self._screen = screen
 
     async def start(self, call: Call, given: arguments.Start) -> Result:
-        service, settings = research(), _settings()
+        service, settings = research(), research_settings()
         settings.need_storage()
         await self._admit("user_messages", f"{given.title}\n{given.brief}")
         if given.depth == "max" and not settings.max_agent:
@@ -84,7 +83,7 @@ class ResearchTools:
         service = research()
         job = await own_job(service, call.user, given.job)
         if job.state is State.INTENDED:  # watching sends an unsent job, and the server has to store its run
-            _settings().need_storage()
+            research_settings().need_storage()
         await _watch(service, job, given.wait_seconds, call, with_lines=self._screen is None)
         job = await service.job(job.id)
         return await self._question(service, job) if job.state is State.AWAITING_APPROVAL else self._data(job)
@@ -95,7 +94,7 @@ class ResearchTools:
 
     async def ask(self, call: Call, given: arguments.Ask) -> Result:
         """A question costs some cents. The same question gets its first answer again, also after a timeout."""
-        service, settings = research(), _settings()
+        service, settings = research(), research_settings()
         job = await own_job(service, call.user, given.job)
         settings.need_storage()
         await self._admit("user_messages", given.question)
@@ -106,14 +105,14 @@ class ResearchTools:
         return answer_text(job, text, given.page)
 
     async def approve(self, call: Call, given: arguments.Approve) -> Result:
-        service, settings = research(), _settings()
+        service, settings = research(), research_settings()
         job = await own_job(service, call.user, given.job)
         if job.state is not State.AWAITING_APPROVAL:
             return self._data(job)
         return await self._continue(call, service, settings, job, given.max_usd)
 
     async def revise(self, call: Call, given: arguments.Revise) -> Result:
-        service, settings = research(), _settings()
+        service, settings = research(), research_settings()
         job = await own_job(service, call.user, given.job)
         if job.state is not State.AWAITING_APPROVAL or job.plan is None:
             raise NotFinished(f"{job.id} has no plan that could be changed: it is {state(job)}")
@@ -231,7 +230,3 @@ async def _watch(
             number += 1
             if call:
                 await call.progress(number, line if with_lines else None)
-
-
-def _settings() -> ResearchSettings:
-    return load_research_settings(load_settings().config)

@@ -134,6 +134,15 @@ class ResearchSettings(BaseModel):
         )
 
 
+def research_settings() -> ResearchSettings:
+    """Returns the researcher's settings of this process, read anew.
+
+    Raises:
+        ConfigError: see `load_research_settings`.
+    """
+    return load_research_settings(load_settings().config)
+
+
 def load_research_settings(root: Path) -> ResearchSettings:
     """Finds the researcher among the agents of a root file, and returns its settings. Creates no agent.
 

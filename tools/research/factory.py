@@ -12,7 +12,7 @@ from tools.errors import DeskError
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
 from tools.interactions.run_webhook import run_webhook
-from tools.research.config import ResearchSettings, load_research_settings
+from tools.research.config import research_settings
 from tools.settings import load_settings
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def research() -> Research:
             client,
             server=backend.server_name,
             retention_s=settings.retention_s,
-            may_start=lambda: _research_settings().store,
+            may_start=lambda: research_settings().store,
             verifier=new_verifier(),
-            verifies_runs=lambda: _research_settings().verify,
+            verifies_runs=lambda: research_settings().verify,
         )
     return _services[loop]
 
@@ -52,7 +52,7 @@ def new_verifier() -> Verifier:
     """Returns a verifier that reads documents of the emulator if it is in use, and obeys `verify_archive`."""
     from tools.research.verification.verifier import ARCHIVE_URL, Verifier
 
-    return Verifier(_emulator_url, lambda: ARCHIVE_URL if _research_settings().verify_archive else "")
+    return Verifier(_emulator_url, lambda: ARCHIVE_URL if research_settings().verify_archive else "")
 
 
 async def close() -> None:
@@ -68,11 +68,7 @@ def _webhook_url() -> str:
 
 def _tools() -> list[dict[str, Any]]:
     """Returns a run's tools other than the web. Secrets come from the environment, because the ledger stores none."""
-    return [tool.wire(os.environ) for tool in _research_settings().research_tools]
-
-
-def _research_settings() -> ResearchSettings:
-    return load_research_settings(load_settings().config)
+    return [tool.wire(os.environ) for tool in research_settings().research_tools]
 
 
 def _emulator_url() -> str:

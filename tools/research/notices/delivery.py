@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from tools.errors import DeskError
 from tools.research import factory
-from tools.research.config import load_research_settings
+from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 from tools.research.notices.message import event_of, message
@@ -20,7 +20,6 @@ from tools.research.notices.sender import SEND_TIMEOUT_S, send
 from tools.research.notices.targets import Target
 from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_markdown
-from tools.settings import load_settings
 from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
@@ -150,4 +149,4 @@ async def delivering() -> AsyncIterator[None]:
 
 async def _deliver_from_here() -> None:
     if service := factory.opened():
-        await deliver_due(service.ledger, lambda: load_research_settings(load_settings().config).notify, time.time)
+        await deliver_due(service.ledger, lambda: research_settings().notify, time.time)
