@@ -24,6 +24,7 @@ LAYERS = (
     ("yaml_files", "database_url"),
     ("settings",),
     ("public_http",),
+    ("transactions",),
     ("public_address", "redaction", "sanitize", "shielded"),
     ("errors",),
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Table, event
+from sqlalchemy import Connection, Table, event
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -20,6 +20,7 @@ from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
+from tools.transactions import Transactions
 
 HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
@@ -28,6 +29,11 @@ HINTS = {
 """Maps each supported driver to what to do if its database cannot be opened."""
 POOL = {"pool_size": 4, "max_overflow": 4}
 """Connections that a process keeps to a database server, and how many more it may open; see docs/scaling.md."""
+
+
+SQLITE_TIMEOUT = {"timeout": 30}
+"""Seconds for which a statement waits for SQLite's lock."""
+R = TypeVar("R")
 
 
 class LedgerError(DeskError):
@@ -86,6 +92,7 @@ class Database:
         # Each SQLite connection is a thread, and a thousand research runs may query at once.
         self._slots = asyncio.Semaphore(POOL["pool_size"]) if sqlite else nullcontext()
         self._ready = False
+        self._transactions = Transactions(self.engine, arguments | SQLITE_TIMEOUT)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -118,8 +125,21 @@ class Database:
         async with self._write_lock, self.begin() as connection:
             yield connection
 
+    async def run(self, work: Callable[[Connection], R]) -> R:
+        """Runs `work` in a transaction that may write, and returns its result; see `tools.transactions`.
+
+        Raises:
+            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: as `begin`.
+        """
+        if not self._ready:
+            async with self.begin():
+                pass
+        async with self._write_lock:
+            return await self._transactions.run(work)
+
     async def close(self) -> None:
         """Ends all connections."""
+        self._transactions.close()
         await self.engine.dispose()
 
 
@@ -144,7 +164,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     # A SQLite connection belongs to an event loop, so none is kept. `pool_pre_ping` replaces dead server connections.
     pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
-    timeouts = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
+    timeouts = SQLITE_TIMEOUT if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
