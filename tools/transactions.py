@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import StaticPool
 
 from tools.shielded import shielded
 
 R = TypeVar("R")
+IDLE_S = 0.1
+"""Seconds after which an unused connection to a database server is tested before its next use."""
 
 
 class Transactions:
@@ -38,14 +42,21 @@ class Transactions:
             event.listen(self._in_thread, "connect", _check_foreign_keys)
 
     @shielded
-    async def run(self, work: Callable[[Connection], R]) -> R:
+    async def run(self, work: Callable[[Connection], R], *, single: bool = False) -> R:
         """Runs `work` in a transaction and returns its result.
+
+        Args:
+            single: `work` is one statement, which a database server commits by itself, without two more round trips.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError, OSError: the database does not answer or refuses a statement.
         """
         if self._thread:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+        if single:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                return await connection.run_sync(work)
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 
@@ -58,6 +69,28 @@ class Transactions:
         if self._thread:
             self._thread.shutdown()
             self._in_thread.dispose()
+
+
+def ping_when_idle(engine: AsyncEngine) -> None:
+    """Tests a pooled connection before its use, but only if it was idle for `IDLE_S` seconds.
+
+    SQLAlchemy's `pool_pre_ping` tests it each time, which takes asyncpg three round trips. A server takes longer than
+    `IDLE_S` to restart, so that no dead connection is used.
+    """
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def note(_: object, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def test(connection: Any, record: Any, _: object) -> None:
+        if time.monotonic() - record.info.get("idle_since", time.monotonic()) < IDLE_S:
+            return
+        dialect = engine.sync_engine.dialect
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error  # the pool opens a new connection
 
 
 def _check_foreign_keys(connection: Any, _: object) -> None:

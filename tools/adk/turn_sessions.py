@@ -31,7 +31,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, insert, select, updat
 
 from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedDatabaseSessions, recent, windowed_reads
 from tools.shielded import shielded
-from tools.transactions import Transactions
+from tools.transactions import Transactions, ping_when_idle
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,9 @@ class TurnSessions(WindowedDatabaseSessions):
     write_after_s = WRITE_AFTER_S
 
     def __init__(self, db_url: str, connect_args: dict[str, Any] | None = None, **engine: Any) -> None:
-        super().__init__(db_url, connect_args=connect_args or {}, **engine)
+        super().__init__(db_url, connect_args=connect_args or {}, pool_pre_ping=False, **engine)
+        if self.db_engine.dialect.name == "postgresql":
+            ping_when_idle(self.db_engine)
         self._transactions = Transactions(self.db_engine, connect_args)
         self._known: OrderedDict[_Key, tuple[datetime, list[Event]]] = OrderedDict()
         """The revision and the newest events of conversations."""
@@ -146,7 +148,7 @@ class TurnSessions(WindowedDatabaseSessions):
                 await self._write(running)  # else a page that is loaded during a turn would not show the message
             return await super().get_session(app_name=app_name, user_id=user_id, session_id=session_id, config=config)
         await self._write(turn)
-        if not (turn.is_fresh and turn.key == key):
+        if not (turn.is_fresh and turn.stored and turn.key == key):
             turn.key, turn.stored, turn.is_fresh = key, await self._read(key), True
             self._running[key] = turn
         stored = turn.stored
@@ -156,7 +158,7 @@ class TurnSessions(WindowedDatabaseSessions):
             return _session(key, stored, [])
         turn.is_fresh = False
         if stored.events is None:
-            stored.events = await self._transactions.run(lambda connection: _read_events(connection, key))
+            stored.events = await self._transactions.run(partial(_read_events, key=key), single=True)
 
         async def read(config: GetSessionConfig | None = None) -> Session | None:
             if config:
@@ -205,7 +207,9 @@ class TurnSessions(WindowedDatabaseSessions):
         return self._db_schema_version == LATEST_SCHEMA_VERSION
 
     async def _read(self, key: _Key) -> _Stored | None:
-        row = await self._transactions.run(lambda connection: connection.execute(_READ, _named(key)).one_or_none())
+        row = await self._transactions.run(
+            lambda connection: connection.execute(_READ, _named(key)).one_or_none(), single=True
+        )
         if row is None:
             return None
         state, updated, of_app, of_user = row

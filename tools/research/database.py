@@ -20,7 +20,7 @@ from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
-from tools.transactions import Transactions
+from tools.transactions import Transactions, ping_when_idle
 
 HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
@@ -125,8 +125,8 @@ class Database:
         async with self._write_lock, self.begin() as connection:
             yield connection
 
-    async def run(self, work: Callable[[Connection], R]) -> R:
-        """Runs `work` in a transaction that may write, and returns its result; see `tools.transactions`.
+    async def run(self, work: Callable[[Connection], R], *, single: bool = False) -> R:
+        """Runs `work` in a transaction that may write, and returns its result; see `Transactions.run`.
 
         Raises:
             LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: as `begin`.
@@ -135,7 +135,7 @@ class Database:
             async with self.begin():
                 pass
         async with self._write_lock:
-            return await self._transactions.run(work)
+            return await self._transactions.run(work, single=single)
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -162,8 +162,8 @@ def _parsed(text: str) -> DatabaseUrl:
 
 def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
-    # A SQLite connection belongs to an event loop, so none is kept. `pool_pre_ping` replaces dead server connections.
-    pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
+    # A SQLite connection belongs to an event loop, so none is kept.
+    pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else POOL
     timeouts = SQLITE_TIMEOUT if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
@@ -178,6 +178,8 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
         raise _unusable(url, error) from error
     if sqlite:
         event.listen(engine.sync_engine, "connect", _read_any_text)
+    else:
+        ping_when_idle(engine)
     return engine
 
 

@@ -131,4 +131,4 @@ class SessionLocks:
             values = {"id": session, "owner": owner, "now": now, "until": now + self.lease_s}
             return bool(connection.execute(statement, values).rowcount)
 
-        return await self.database.run(execute)
+        return await self.database.run(execute, single=True)
