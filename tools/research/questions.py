@@ -20,6 +20,8 @@ class Action(StrEnum):
     """Sends a job's next create request: for a plan, for a run, or for the run of an approved plan."""
     DELETE = "delete"
     """Deletes a job with its report."""
+    SCHEDULE = "schedule"
+    """Lets a schedule start runs, up to its ceiling."""
     FORGET = "forget"
     """Deletes the conversation."""
     FORGET_ANYWAY = "forget anyway"

@@ -14,10 +14,10 @@ from tools.research import factory
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
-from tools.research.notices.message import event_of, message
-from tools.research.notices.outbox import Notice
+from tools.research.notices.message import Message, ceiling_message, event_of, message
+from tools.research.notices.outbox import CEILING, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
-from tools.research.notices.targets import Target
+from tools.research.notices.targets import Event, Target
 from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_markdown
 from tools.shielded import shielded
@@ -82,21 +82,33 @@ async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock:
         await ledger.notices.end(notice, clock(), error)
         return
     try:
-        job = await ledger.get(notice.job)
-        event = event_of(notice, job) if job else None
-        if job is None or event is None or event not in target.events:
+        sent = await _message(ledger, notice, target)
+        if sent is None:
             await ledger.notices.drop(notice)
             return
-        saved = await ledger.report(job.id) if target.contents else None
-        report = await asyncio.to_thread(lambda: to_markdown(from_json(saved))) if saved else None
-        public_url = os.environ.get("DESK_PUBLIC_URL", "")
-        sent = message(notice, event, job, report, contents=target.contents, public_url=public_url)
         error = await send(target.filled(os.environ), sent)
     except DeskError as problem:
         error = str(problem)
     except ValueError:  # a person or a newer program wrote the report
         error = "the report cannot be read"
     await _write_result(ledger, notice, error, clock)
+
+
+async def _message(ledger: Ledger, notice: Notice, target: Target) -> Message | None:
+    """Builds the message of a notice; None if nobody wants it any more."""
+    public_url = os.environ.get("DESK_PUBLIC_URL", "")
+    if notice.state == CEILING:
+        schedule = await ledger.schedules.get(notice.job)
+        if schedule is None or Event.CEILING not in target.events:
+            return None
+        return ceiling_message(notice, schedule, contents=target.contents, public_url=public_url)
+    job = await ledger.get(notice.job)
+    event = event_of(notice, job) if job else None
+    if job is None or event is None or event not in target.events:
+        return None
+    saved = await ledger.report(job.id) if target.contents else None
+    report = await asyncio.to_thread(lambda: to_markdown(from_json(saved))) if saved else None
+    return message(notice, event, job, report, contents=target.contents, public_url=public_url)
 
 
 async def _write_result(ledger: Ledger, notice: Notice, error: str, clock: Callable[[], float]) -> None:

@@ -35,6 +35,8 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     INCOMPLETE = "incomplete"
     EXPIRED = "expired"
+    CEILING = "ceiling"
+    """A schedule has reached its ceiling for this month."""
 
 
 class TargetError(DeskError):
