@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,6 +121,23 @@ def test_a_worker_pool_gets_the_image_keys_and_settings_of_the_service(tmp_path:
     assert options["set-env-vars"] == "DESK_BACKEND=gemini,GOOGLE_GENAI_USE_ENTERPRISE=0,DESK_RETENTION_DAYS=1"
     assert options["set-secrets"] == "GEMINI_API_KEY=gemini-api-key:latest,DESK_DATABASE_URL=desk-database:latest"
     assert [options["command"], *options["args"].split(",")] == ["python", "-m", "tools", "work"]
+
+
+def test_the_image_of_the_containerfile_has_the_files_that_its_commands_need(tmp_path: Path) -> None:
+    steps = [line.split(maxsplit=1) for line in (ROOT / "Containerfile").read_text().splitlines() if line]
+    for source, target in [rest.split() for step, rest in steps if step == "COPY"]:
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, tmp_path / target, dirs_exist_ok=True)
+        else:
+            (tmp_path / target).parent.mkdir(parents=True)
+            shutil.copy(ROOT / source, tmp_path / target)
+    [command] = [json.loads(rest) for step, rest in steps if step == "CMD"]
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GEMINI_API_KEY": "a-key"}
+    program = [sys.executable, *command[1:3]]
+    assert command[0] == "python"
+    for arguments, answer in ((["check"], "desk"), ([command[3], "--host", "0.0.0.0"], "set DESK_OIDC_ISSUER")):
+        done = subprocess.run([*program, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert answer in done.stdout + done.stderr, done
 
 
 CONVERSATION = (
