@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tools.research.schedules.schedule import Schedule
     from tools.research.service import Research
 
-_NEEDS = "A run starts on time if `desk serve` or `desk board` runs then. Without them, add this line to your crontab:"
+_NEEDS = "A run starts on time if `desk board`, `desk serve` or `desk work` runs then. Else add this to your crontab:"
 _MISSED = "Times that were missed are caught up by one run."
 
 

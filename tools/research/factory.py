@@ -41,6 +41,7 @@ def research() -> Research:
             verifier=new_verifier(),
             verifies_runs=lambda: research_settings().verify,
             words=_words,
+            follows=settings.follow,
         )
     return _services[loop]
 
