@@ -35,7 +35,7 @@ class Question:
     user: str
     session: str
     subject: str
-    """Id of a job, or of the conversation."""
+    """Id of a job, of a schedule, or of the conversation."""
     action: Action
     version: str
     """Version of the plan or brief, see `Job.version`: a yes is valid for this version only."""
