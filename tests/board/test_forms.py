@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from tests.board.conftest import BRIEF, Page, Site, until
+from tests.board.conftest import BRIEF, Page, Site, location, until
 from tools.board.security import FORM_TTL_S
 from tools.research.config import load_research_settings
 from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS, State
@@ -30,7 +30,7 @@ def test_a_repeated_form_never_starts_a_run_twice(site: Site) -> None:
     form = site.page("/research/new")
     with ThreadPoolExecutor(6) as threads:
         ordered = [*threads.map(lambda _: site.send(form, "new", brief=BRIEF), range(6))]
-        [path] = {answer.headers["location"].partition("?")[0] for answer in ordered}
+        [path] = {location(answer) for answer in ordered}
         quote = site.page(path)
         agreed = [*threads.map(lambda _: site.send(quote, "approve"), range(6))]
     assert [answer.status_code for answer in agreed] == [303] * 6
@@ -40,7 +40,7 @@ def test_a_repeated_form_never_starts_a_run_twice(site: Site) -> None:
     site.finish(path)
     page = site.page(path)
     with ThreadPoolExecutor(4) as threads:
-        [again] = {a.headers["location"] for a in threads.map(lambda _: site.send(page, "again"), range(4))}
+        [again] = {location(a) for a in threads.map(lambda _: site.send(page, "again"), range(4))}
     assert (site.job(again).state, site.creates) == (State.AWAITING_APPROVAL, 1)
 
 
