@@ -68,6 +68,19 @@ def test_a_form_of_an_outdated_page_does_nothing(site: Site) -> None:
     assert site.job(path).state is State.COMPLETED
 
 
+def test_of_two_tabs_at_the_same_moment_only_the_first_is_obeyed_and_the_other_is_told(site: Site) -> None:
+    path = site.order()
+    quote = site.page(path)
+    tabs = [("rewrite", {"brief": "Why is the sea blue?"}), *[("approve", {})] * 5]
+    with ThreadPoolExecutor(6) as threads:
+        changed, *agreed = threads.map(lambda tab: site.send(quote, tab[0], **tab[1]).status_code, tabs)
+    if changed == 303:  # an agreement to the old brief starts nothing
+        assert (set(agreed), site.creates, site.job(path).state) == ({409}, 0, State.AWAITING_APPROVAL)
+    else:
+        until(lambda: site.job(path).interaction_id)
+        assert (changed, set(agreed), site.creates, site.job(path).order.brief) == (409, {303}, 1, BRIEF)
+
+
 FOREIGN = {
     "without a token": ({"token": ""}, {}, 0),
     "with a forged token": ({"token": f"9999999999.{'A' * 43}"}, {}, 0),
@@ -119,6 +132,7 @@ def test_get_changes_nothing(site: Site) -> None:
 
 BAD = {
     "an empty brief": ({"brief": " \n"}, 400, "The brief is empty"),
+    "a brief that nobody sees": ({"brief": "\u200b\ufeff \u202e"}, 400, "The brief is empty"),
     "a long brief": ({"brief": "tide " * 4001}, 400, "The brief has 20,004 characters; at most 20,000"),
     "a long title": ({"title": "t" * 121}, 400, "The title has 121 characters"),
     "an unknown depth": ({"depth": "abyss"}, 400, "Choose one of the depths"),
