@@ -33,6 +33,7 @@ from tools.cli.serve import serve
 from tools.cli.spending import spending
 from tools.cli.terminal import err, out
 from tools.cli.verify import verify
+from tools.cli.work import work
 from tools.sanitize import sanitize
 from tools.settings import SettingsError
 
@@ -114,6 +115,7 @@ for command in (
     test_notice,
     board,
     serve,
+    work,
     mcp,
 ):
     app.command()(command)

@@ -17,7 +17,7 @@ GROUPS = {
         "forget", "spending", "interaction", "board",
     ),
     "Set up": ("demo", "init", "check", "doctor", "test-notice", "help"),
-    "Run": ("serve", "mcp", "emulator", "eval"),
+    "Run": ("serve", "work", "mcp", "emulator", "eval"),
 }  # fmt: skip
 TOPICS = Path(__file__).with_name("topics")
 

@@ -39,6 +39,7 @@ def research() -> Research:
             may_start=lambda: research_settings().store,
             verifier=new_verifier(),
             verifies_runs=lambda: research_settings().verify,
+            follows=settings.follow,
         )
     return _services[loop]
 

@@ -1,30 +1,42 @@
-"""Work in the background: resumes orphaned jobs, which need work and have no valid lease, and sends notices."""
+"""Work in the background: resumes orphaned jobs, which need work and have no valid lease, and sends notices.
+
+A process with `DESK_FOLLOW=0` does none of it, and `desk work` does nothing else.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_loop
+from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 20.0
 """Seconds between two searches of the ledger for orphaned jobs."""
+ORDERS_INTERVAL_S = 1.0
+"""Seconds between two searches of `desk work` for new orders of processes that follow no runs."""
 
 
 async def run_background() -> None:
     """Resumes orphaned jobs and sends notices, until the task is cancelled. Neither waits for the other."""
-    await asyncio.gather(recover_loop(), deliver_loop())
+    if load_settings().follow:
+        await asyncio.gather(recover_loop(), deliver_loop())
+
+
+async def run_worker() -> None:
+    """Does `run_background`, and starts the orders of processes that follow no runs."""
+    await asyncio.gather(run_background(), start_loop())
 
 
 @asynccontextmanager
-async def background_work() -> AsyncIterator[None]:
-    """Does `run_background` while the context is open."""
-    task = asyncio.create_task(run_background())
+async def background_work(work: Callable[[], Coroutine[None, None, None]] | None = None) -> AsyncIterator[None]:
+    """Does `work`, by default `run_background`, while the context is open."""
+    task = asyncio.create_task((work or run_background)())
     try:
         yield
     finally:
@@ -42,3 +54,13 @@ async def recover_loop() -> None:
         except Exception as error:  # the ledger may be readable later
             log.warning("orphaned research runs could not be resumed: %s", error)
         await asyncio.sleep(INTERVAL_S)
+
+
+async def start_loop() -> None:
+    """Starts new orders every `ORDERS_INTERVAL_S` seconds, until the task is cancelled."""
+    while True:
+        try:
+            await research().start_unsent()
+        except Exception as error:  # the ledger may be readable later
+            log.warning("new orders could not be started: %s", error)
+        await asyncio.sleep(ORDERS_INTERVAL_S)

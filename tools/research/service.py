@@ -60,6 +60,7 @@ class Research:
         may_start: Callable[[], bool] = lambda: True,
         verifier: Verifier | None = None,
         verifies_runs: Callable[[], bool] = lambda: False,
+        follows: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -69,11 +70,13 @@ class Research:
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         verifier: checks the sources of reports.
         verifies_runs: returns whether the sources of a report are checked after its run.
+        follows: whether this process works on jobs; if not, it leaves them to other processes, and only watches.
         """
         self.ledger = ledger
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
-        self._worker = Worker(ledger, client, self._timings, clock, sleep)
+        self._worker = Worker(ledger, client, self._timings, clock, sleep, follows)
+        self._follows = follows
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
         wait_s = self._timings.webhook_wait_s
@@ -312,11 +315,9 @@ class Research:
         """
         now, server = self._clock(), self._data.server
         orphans = await self.ledger.find_orphaned(server, now, {State.STARTING, State.RUNNING}, now)
-        if self._may_start():
-            unsent = await self.ledger.find_orphaned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
-            orphans += [job for job in unsent if job.updated > now - HOUR_S]
         for job in orphans:
             await self._ensure(job.id)
+        orphans += await self.start_unsent(ORPHAN_AFTER_S)
         for job in await self.ledger.find_orphaned(server, now, {State.STALLED}, now - HOUR_S):
             resource = await self._data.read(job.interaction_id or "")
             if resource.get("status") in STATE_OF_STATUS:
@@ -326,6 +327,24 @@ class Research:
         for job in await self.ledger.find_orphaned(server, now, {State.AWAITING_APPROVAL}, now):
             self._warn(job, now)
         return orphans
+
+    async def start_unsent(self, after_s: float = 0.0) -> list[Job]:
+        """Starts the orders of this server, of all users, that no process has begun to send within the last hour.
+
+        Args:
+            after_s: seconds for which an order is left to the process that took it.
+
+        Returns:
+            The started jobs.
+        """
+        if not self._may_start():
+            return []
+        now = self._clock()
+        unsent = await self.ledger.find_orphaned(self._data.server, now, {State.INTENDED}, now - after_s)
+        unsent = [job for job in unsent if job.updated > now - HOUR_S]
+        for job in unsent:
+            await self._ensure(job.id)
+        return unsent
 
     def _warn(self, job: Job, now: float) -> None:
         until = job.kept_until(self._retention_s)
@@ -347,7 +366,7 @@ class Research:
             if (await self.job(job_id)).order.server == self._data.server:
                 # Read an expired job again when a person asks: the server may have its interaction after all.
                 await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
-            run = await self._ensure(job_id)
+            run = await self._ensure(job_id, watched=True)
         async with aclosing(run.watch(end)) as lines:
             async for line in lines:
                 yield line
@@ -429,9 +448,16 @@ class Research:
         await self._tasks.stop_all()
         await self.ledger.close()
 
-    async def _ensure(self, job_id: str) -> JobTask:
-        """Returns the job's task; starts one if the job is active and has none."""
+    async def _ensure(self, job_id: str, *, watched: bool = False) -> JobTask:
+        """Returns the job's task; starts one if the job is active and has none.
+
+        A process that does not follow runs starts one only for a watcher.
+        """
         job = await self.job(job_id)
         if job.state in ACTIVE and not self._tasks.is_running(job_id):
             self._data.check(job)
-        return self._tasks.ensure(job)
+        if not self._follows and job.state is State.INTENDED and job.updated <= self._clock() - HOUR_S:
+            await self.ledger.change(
+                job_id, {State.INTENDED}, self._clock(), state=State.INTENDED
+            )  # for `start_unsent`
+        return self._tasks.ensure(job) if self._follows or watched else JobTask()

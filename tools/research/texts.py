@@ -17,6 +17,8 @@ NEVER_SHOWN = (
     " and may be billed"
 )
 """Why a job ended whose interaction was never found after its create."""
+NOT_FOLLOWED = "no process follows research runs: start `desk work`"
+"""Tells a watcher why an order is not started, in a process that follows no runs itself."""
 
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -27,13 +27,15 @@ from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
-from tools.research.texts import MAY_BE_FOUND, NEVER_SHOWN, report_context, stall
+from tools.research.texts import MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
 from tools.research.timings import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimings
 
 log = logging.getLogger(__name__)
 
 FINALIZE_CONCURRENCY = 16
 """Maximum number of finished interactions that are read and saved at the same time."""
+UNSENT_WARNING_S = 15.0
+"""Seconds after which a watcher is told that no process starts an order."""
 
 
 class Worker:
@@ -46,13 +48,20 @@ class Worker:
         timings: ResearchTimings,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        follows: bool,
     ) -> None:
+        """Args:
+        follows: whether this process works on jobs; if not, it only watches the work of others.
+        """
         self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
+        self._follows = follows
         self.leases = Leases(ledger, clock, timings.lease_s)
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> bool:
         """Works on a job until its end. While another process holds the lease, passes on the lines that it saves.
+
+        A process that does not follow runs takes no lease.
 
         Returns:
             Whether this process did the last of the work.
@@ -70,14 +79,17 @@ class Worker:
                     tell(line)
 
         while job.state in ACTIVE:
-            async with self.leases.hold(job.id) as leased:
+            async with self.leases.hold(job.id) if self._follows else nullcontext() as leased:
                 if leased:
                     if known := await self._ledger.get(job.id):
                         await tell_saved(known)  # before the lines that follow them
                     await self._work_until(leased, job.id, tell)
             mine = leased is not None
             if not leased:
-                tell("another process holds the lease")
+                if self._follows or job.state is not State.INTENDED:
+                    tell("another process holds the lease")
+                elif self._clock() - job.updated >= UNSENT_WARNING_S:
+                    tell(NOT_FOLLOWED)
                 await self._sleep(1)
             known = await self._ledger.get(job.id)
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled

@@ -89,7 +89,7 @@ def build_server(
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
     locks = SessionLocks(database)
-    health = Health(_write_checks(locks, sessions))
+    health = Health(_write_checks(database, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
     artifacts = new_artifacts(artifacts_url)
@@ -162,9 +162,9 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _write_checks(locks: SessionLocks, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
+def _write_checks(database: Database, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
     """The readiness checks: a write to each store that is not in memory."""
-    found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": locks.write_nothing}
+    found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": database.write_nothing}
     if isinstance(sessions, CheckedDatabaseSessions):
         found["sessions"] = sessions.write_nothing
     return found

@@ -20,6 +20,7 @@ from tools.research.notices.sender import SEND_TIMEOUT_S, send
 from tools.research.notices.targets import Target
 from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_markdown
+from tools.settings import load_settings
 from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
@@ -148,5 +149,5 @@ async def delivering() -> AsyncIterator[None]:
 
 
 async def _deliver_from_here() -> None:
-    if service := factory.opened():
+    if (service := factory.opened()) and load_settings().follow:
         await deliver_due(service.ledger, lambda: research_settings().notify, time.time)
