@@ -68,7 +68,9 @@ async def approve(service: Research, settings: ResearchSettings, job: Job, shown
         return
     _check(job, shown)
     settings.need_storage()
-    await service.approve(job.id, limits=settings.limits, yes=await _yes(service, job))
+    approved = await service.approve(job.id, limits=settings.limits, yes=await _yes(service, job))
+    if phase(approved) == "waiting":  # it was changed at the same moment
+        _check(approved, shown)
     await look(service, job)
 
 

@@ -77,7 +77,7 @@ def text(form: Mapping[str, str], field: str, name: str) -> str:
         BadForm: it is empty or too long.
     """
     value = form.get(field, "").strip()
-    if not value:
+    if not _is_visible(value):
         raise BadForm(f"The {name} is empty: write what you want.")
     if len(value) > MAX_TEXT_CHARS:
         raise BadForm(f"The {name} has {len(value):,} characters; at most {MAX_TEXT_CHARS:,} are taken: shorten it.")
@@ -91,9 +91,16 @@ def title(form: Mapping[str, str]) -> str:
         BadForm: it is too long.
     """
     value = " ".join(form.get("title", "").split())
+    if not _is_visible(value):
+        return ""
     if len(value) > MAX_TITLE_CHARS:
         raise BadForm(f"The title has {len(value):,} characters; at most {MAX_TITLE_CHARS} are taken: shorten it.")
     return value
+
+
+def _is_visible(text: str) -> bool:
+    """Whether a text has more than white space and characters that nobody sees, like U+200B."""
+    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def share_days(form: Mapping[str, str]) -> int:

@@ -26,6 +26,7 @@ from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
+from tools.private_folder import create_private_folder
 from tools.research.database import Database
 from tools.research.factory import close
 from tools.research.recovery import background_work
@@ -235,7 +236,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     url, arguments = found
     sqlite = url.get_backend_name() == "sqlite"
     pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    create_private_folder(settings.data_dir)
     address = url.render_as_string(hide_password=False)
     try:
         # without hide_parameters, the text of an error would quote messages
@@ -271,5 +272,5 @@ def new_artifacts(url: str) -> BaseArtifactService:
 
 
 def _folder(place: Path) -> str:
-    place.mkdir(parents=True, exist_ok=True)
+    create_private_folder(place)
     return place.resolve().as_uri()

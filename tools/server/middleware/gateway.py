@@ -49,6 +49,8 @@ _KNOWN = re.compile(
     rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
 """All served paths. ADK's development routes are missing, and so is its memory, which no agent reads or deletes."""
+_MCP_PATH = "/mcp"
+"""Without authentication, its user is that of the command line, as on the page: the same brief is the same run."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
@@ -126,7 +128,8 @@ class GatewayMiddleware:
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
         data = parse_json(body) if body else None
-        scope = {**scope, "user": SimpleUser(user or _ME)}
+        nobody = LOCAL_USER if path == _MCP_PATH else _ME
+        scope = {**scope, "user": SimpleUser(user or nobody)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
