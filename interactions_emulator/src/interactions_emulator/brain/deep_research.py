@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from interactions_emulator.brain.answer import Ids, image, search_steps, thought
-from interactions_emulator.brain.charts import Figure
+from interactions_emulator.brain.chart_selection import Figure
 from interactions_emulator.brain.protocol import Step, TimedStep, Turn
 from interactions_emulator.corpus.retrieval import Excerpt
 from interactions_emulator.corpus.words import clip, join_names
-from interactions_emulator.synthetic.pictures import draw_chart
+from interactions_emulator.synthetic.charts import draw_chart
 
 PLANNING_S, WRITING_S, RUN_S = 60.0, 120.0, 1200.0
 """Virtual seconds of planning, of writing and of the whole run, which takes about as long as with Gemini."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from interactions_emulator.brain.answer import Draft
-from interactions_emulator.brain.charts import figures
+from interactions_emulator.brain.chart_selection import figures
 from interactions_emulator.brain.conversation import read_conversation
 from interactions_emulator.brain.deep_research import PLANNING_S, Look, course, look
 from interactions_emulator.brain.protocol import TimedStep, Turn
