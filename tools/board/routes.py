@@ -29,7 +29,7 @@ from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
-from tools.board.share_links import DAY_S, BadLink, share_token, shared_job
+from tools.board.share_links import DAY_S, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
@@ -309,7 +309,7 @@ class Board:
             cursor=Cursor(run_of(job), len(lines)),
             formats=formats(),
             names=NAMES,
-            share_days=forms.SHARE_DAYS,
+            share_days=SHARE_DAYS,
             max_chars=forms.MAX_TEXT_CHARS,
             max_title_chars=forms.MAX_TITLE_CHARS,
         )
