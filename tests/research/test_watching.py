@@ -20,11 +20,13 @@ async def until_sent(service: Research, job: Job) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_an_order_is_left_to_a_process_that_follows_and_its_progress_is_shown(desk: Desk) -> None:
-    serving, working = desk.service(follows=False), desk.service()
+async def test_a_watcher_is_told_when_no_process_follows_runs_and_sees_the_progress_once_one_does(desk: Desk) -> None:
+    now = [time.time()]
+    serving, working = desk.service(follows=False, clock=lambda: now[0]), desk.service()
     job, new = await serving.start(ORDER)
+    now[0] += 20
     watching = serving.watch(job.id)
-    assert await anext(watching) == NOT_MINE
+    assert await anext(watching) == NOT_FOLLOWED
     assert (new, (await serving.job(job.id)).state, desk.creates) == (True, State.INTENDED, 0)
     assert [started.id for started in await working.start_unsent()] == [job.id]
     await until_sent(working, job)
@@ -38,16 +40,6 @@ async def test_nothing_runs_for_an_order_that_nobody_watches(desk: Desk) -> None
     before = asyncio.all_tasks()
     await serving.start(ORDER)
     assert {task for task in asyncio.all_tasks() - before if "_work" in repr(task.get_coro())} == set()
-
-
-async def test_a_watcher_is_told_when_no_process_follows_runs(desk: Desk) -> None:
-    now = [time.time()]
-    serving = desk.service(follows=False, clock=lambda: now[0])
-    job, _ = await serving.start(ORDER)
-    now[0] += 20
-    watching = serving.watch(job.id)
-    assert await anext(watching) == NOT_FOLLOWED
-    await watching.aclose()
 
 
 async def test_a_run_whose_follower_died_is_not_taken_over_by_a_watcher(desk: Desk) -> None:

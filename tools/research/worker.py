@@ -86,9 +86,10 @@ class Worker:
                     await self._work_until(leased, job.id, tell)
             mine = leased is not None
             if not leased:
-                unsent = not self._follows and job.state is State.INTENDED
-                waits = unsent and self._clock() - job.updated >= UNSENT_WARNING_S
-                tell(NOT_FOLLOWED if waits else "another process holds the lease")
+                if self._follows or job.state is not State.INTENDED:
+                    tell("another process holds the lease")
+                elif self._clock() - job.updated >= UNSENT_WARNING_S:
+                    tell(NOT_FOLLOWED)
                 await self._sleep(1)
             known = await self._ledger.get(job.id)
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
