@@ -39,7 +39,7 @@ from tools.research.job import Job
 from tools.research.pricing import price_range
 from tools.research.report.html_worker import render_fragments
 from tools.research.report.reading import Report
-from tools.research.screening import Screen, Withheld, admit
+from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.texts import moment, state, title
 
@@ -92,7 +92,7 @@ class Board:
     """
 
     def __init__(
-        self, screen: Screen | None = None, public_url: str = "", clock: Callable[[], float] = time.time
+        self, screen: TextScreener | None = None, public_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
         self._screen, self._public_url, self._clock = screen, public_url.rstrip("/"), clock
         self._streams: dict[str, int] = {}
@@ -238,7 +238,7 @@ class Board:
         report = await service.report(job_id)
         if report is None:
             raise BadLink("The report of this link was deleted.")
-        await admit(self._screen, "reports", report.text)
+        await screen_text(self._screen, "reports", report.text)
         response = self._show(request, "shared.html", title=report.title, report=(await self._render([report]))[0])
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
@@ -288,7 +288,7 @@ class Board:
             texts.append(_as_report(job.plan.text))
         try:
             for each in texts:
-                await admit(self._screen, "reports", each.text)
+                await screen_text(self._screen, "reports", each.text)
         except Withheld as error:
             if page.phase == "waiting":
                 raise
@@ -329,7 +329,7 @@ class Board:
         report = await service.report(job.id)
         if report is None:
             raise NotFinished(f"This research has no report: it is {state(job)}.")
-        await admit(self._screen, "reports", report.text)
+        await screen_text(self._screen, "reports", report.text)
         return report
 
     async def _render(self, reports: list[Report]) -> list[Markup]:

@@ -29,7 +29,7 @@ from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
 from tools.research.factory import close
 from tools.research.recovery import background_work
-from tools.research.screening import Screen
+from tools.research.screening import TextScreener
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
@@ -189,10 +189,10 @@ def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
         from tools.mcp_server.http import McpHttp
     except ImportError:
         raise SettingsError("--mcp needs one more package: pip install 'research-desk[mcp]'") from None
-    return McpHttp(_screen(app), rate_limiter.admit, max_body)
+    return McpHttp(_screen(app), rate_limiter.limit, max_body)
 
 
-def _screen(app: App) -> Screen | None:
+def _screen(app: App) -> TextScreener | None:
     """Returns the moderation gate's check of single texts, if the gate is on."""
     gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
     return gate.refusal if gate else None
