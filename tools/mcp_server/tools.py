@@ -75,7 +75,7 @@ class ResearchTools:
                 job = await service.start_again(job, limits=settings.limits, confirm=True, notify=order.notify)
         if job.state is not State.AWAITING_APPROVAL:
             return self._data(job)
-        if not call.dialog.possible:
+        if not call.dialog.can_ask:
             return await self._question(service, job)
         return await self._ask(call, service, settings, job)
 
@@ -164,7 +164,7 @@ class ResearchTools:
         """Starts what a waiting job waits for, or another plan, if the amount is right and the person agrees."""
         settings.need_storage()
         check_amount(job, max_usd, messages.revision_price(job) if changes else messages.price(job))
-        if call.dialog.possible:
+        if call.dialog.can_ask:
             return await self._ask(call, service, settings, job, changes)
         return await self._begin(service, settings, job, await shown_question(service.ledger, job), changes)
 
