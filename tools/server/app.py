@@ -42,7 +42,7 @@ from tools.server.middleware.session_lock import SessionLocks
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.server.webhooks import WebhookReceiver, handle_here
+from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -135,7 +135,7 @@ def build_server(
     webhook = run_webhook(settings, backend.current())
     if server.secrets or webhook:
         signatures = WebhookSignatures(server.secrets, JwksCache(webhook.jwks_url) if webhook else None)
-        webhooks = WebhookReceiver(signatures, database, handle_here)
+        webhooks = WebhookReceiver(signatures, database, handle_and_notify)
         routes.add_route(WEBHOOK_PATH, webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)

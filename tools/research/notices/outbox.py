@@ -21,7 +21,7 @@ from tools.research.job import TERMINAL, State
 from tools.research.tables import NOTICES
 from tools.shielded import shielded
 
-NOTICED = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
+NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
 """States of a job that people are told about."""
 MAX_DUE = 50
 """Maximum number of notices that are read at a time."""
@@ -56,7 +56,7 @@ async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], no
         row: the job's row after the change.
     """
     targets = _names(row["notify"])
-    if row["state"] in NOTICED and targets:
+    if row["state"] in NOTICE_STATES and targets:
         new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": now}
         rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
         if row["state"] == State.AWAITING_APPROVAL:  # an earlier question that is not sent yet was answered
@@ -156,7 +156,7 @@ class Outbox:
 
 
 def _due(now: float) -> Any:
-    readable = NOTICES.c.state.in_(list(NOTICED))  # a person or a newer program may write others
+    readable = NOTICES.c.state.in_(list(NOTICE_STATES))  # a person or a newer program may write others
     return and_(NOTICES.c.ended.is_(None), NOTICES.c.due <= now, readable)
 
 
