@@ -69,7 +69,7 @@ async def approve(service: Research, settings: ResearchSettings, job: Job, shown
     _check(job, shown)
     settings.need_storage()
     await service.approve(job.id, limits=settings.limits, yes=await _yes(service, job))
-    await look(service, job)
+    await resume(service, job)
 
 
 async def revise(
@@ -80,7 +80,7 @@ async def revise(
     settings.need_storage()
     await screen_text(screen, "user_messages", changes)
     await service.revise(job.id, changes, limits=settings.limits, yes=await _yes(service, job))
-    await look(service, job)
+    await resume(service, job)
 
 
 async def rewrite(service: Research, job: Job, shown: str, brief: str, title: str, screen: TextScreener | None) -> None:
@@ -108,7 +108,7 @@ async def again(service: Research, settings: ResearchSettings, job: Job) -> Job:
     return await service.start_again(job, limits=settings.limits, confirm=True, notify=[*settings.notify])
 
 
-async def look(service: Research, job: Job) -> None:
+async def resume(service: Research, job: Job) -> None:
     """Continues to work on a job in the background, and reads again whether the server has its result."""
     async with aclosing(service.watch(job.id, 0)) as lines:
         async for _ in lines:

@@ -177,7 +177,7 @@ class Board:
                 job = await actions.again(service, settings, job)
                 place = f"/research/{job.id}"
             case "look":
-                await actions.look(service, job)
+                await actions.resume(service, job)
             case "ask":
                 question = forms.text(form, "question", "question")
                 there = await actions.ask(service, settings, job, question, self._screen)
