@@ -9,7 +9,7 @@ from google.adk.agents import InvocationContext
 from google.adk.plugins import BasePlugin
 
 from tools.research.factory import close
-from tools.research.notices.delivery import deliver_last
+from tools.research.notices.delivery import deliver_remaining
 from tools.research.recovery import run_background
 
 
@@ -37,5 +37,5 @@ class RecoveryPlugin(BasePlugin):
             return
         if self._recovering:
             self._recovering.cancel()
-        await deliver_last()
+        await deliver_remaining()
         await close()

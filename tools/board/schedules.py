@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tools.board import forms, pages
 from tools.board.errors import Outdated, described
+from tools.board.paths import go
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.factory import research
@@ -21,7 +22,7 @@ from tools.research.schedules.changes import counts
 from tools.research.schedules.schedule import Schedule, Status
 from tools.research.schedules.texts import standing, terms
 from tools.research.schedules.timing import machine_zone, new_timing
-from tools.research.screening import admit
+from tools.research.screening import screen_text
 from tools.research.service import Research
 from tools.research.texts import order_title
 
@@ -135,7 +136,7 @@ class SchedulePages:
             settings = research_settings()
             settings.need_storage()
             wanted = forms.new_schedule(form, bool(settings.max_agent))
-            await admit(self._board.screen, "user_messages", f"{wanted.title}\n{wanted.brief}")
+            await screen_text(self._board.screen, "user_messages", f"{wanted.title}\n{wanted.brief}")
             timing = new_timing(wanted.every, wanted.cron, wanted.at, wanted.zone, self._board.now())
             order = settings.order(
                 wanted.brief,
@@ -148,7 +149,7 @@ class SchedulePages:
         except DeskError as error:
             status, text = described(error)
             return await self._show_list(request, form, text, status)
-        return RedirectResponse(f"{PATH}/{made.id}{'' if new or made.status is Status.PROPOSED else '?known'}", 303)
+        return go(request, f"{PATH}/{made.id}{'' if new or made.status is Status.PROPOSED else '?known'}")
 
     async def _one(self, request: Request) -> Response:
         service, schedule = await self._schedule(request)
@@ -173,7 +174,7 @@ class SchedulePages:
         act = request.url.path.rpartition("/")[2]
         done = {"start": Status.ACTIVE, "pause": Status.PAUSED}.get(act)
         if schedule.status is done:  # a repeated click
-            return RedirectResponse(f"{PATH}/{schedule.id}", 303)
+            return go(request, f"{PATH}/{schedule.id}")
         if form.get("seen", "") != seen(schedule):
             raise Outdated(f"This schedule has changed since the page was shown: it is {schedule.status} now.")
         match act:
@@ -184,8 +185,8 @@ class SchedulePages:
                 await service.schedules.pause(schedule)
             case "delete":
                 await service.schedules.delete(schedule)
-                return RedirectResponse(PATH, 303)
-        return RedirectResponse(f"{PATH}/{schedule.id}", 303)
+                return go(request, PATH)
+        return go(request, f"{PATH}/{schedule.id}")
 
     async def _show_list(
         self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200

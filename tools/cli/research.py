@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.arguments import (
-    DEFAULT_FOLDER,
-    AsJson,
-    Attachments,
-    Folder,
-    JobId,
-    Text,
-    read_attachments,
-    read_text,
-)
+from tools.cli.arguments import DEFAULT_FOLDER, AsJson, Folder, JobId, Text, read_text
+from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.console import RESEARCH_STOPPED, USER, confirm, run, show_markdown
 from tools.cli.job_output import show_job, show_jobs
 from tools.cli.price import confirm_price
@@ -190,7 +182,7 @@ def _contents(files: list[Path]) -> list[dict[str, Any]]:
 
 
 async def _watch() -> None:
-    from tools.cli.jobs_board import watch
+    from tools.cli.jobs_watch import watch
     from tools.research.ledger import Ledger
     from tools.settings import load_settings
 

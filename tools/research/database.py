@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
+from tools.private_folder import create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
 from tools.shielded import shielded
@@ -158,7 +159,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     timeouts = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            create_private_folder(Path(url.database).parent)
         # Error texts are logged, so they must not contain parameters, which may be briefs and messages.
         engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:

@@ -18,7 +18,7 @@ from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
 
-from tools.moderation.plugin import ReportBlocked, admit_progress, admit_report
+from tools.moderation.plugin import ReportBlocked, screen_progress, screen_report
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State
@@ -150,7 +150,7 @@ class TurnPresenter:
         """Shows what one tool passed on; an error becomes an event."""
         try:
             for text in presentation.texts:
-                await admit_report(self.context, text)
+                await screen_report(self.context, text)
                 yield self._say(text)
             if presentation.asks_about:
                 self.shown.add(presentation.asks_about)
@@ -182,7 +182,7 @@ class TurnPresenter:
         try:
             if first:
                 yield self._say(first)
-            async with aclosing(admit_progress(self.context, self.service.watch(job.id, self.seconds))) as lines:
+            async with aclosing(screen_progress(self.context, self.service.watch(job.id, self.seconds))) as lines:
                 async for line in lines:
                     yield self._progress(line)
         finally:
@@ -196,7 +196,7 @@ class TurnPresenter:
     async def _outcome(self, job: Job, report: Report | None, base: Job | None) -> AsyncGenerator[Event, None]:
         if report is None:
             waits = job.state is State.AWAITING_APPROVAL
-            await admit_report(self.context, job.plan.text if waits and job.plan else job.error)
+            await screen_report(self.context, job.plan.text if waits and job.plan else job.error)
             if waits:
                 self.shown.add(job.id)
             cancelled = job.state is State.CANCELLED and not job.error
@@ -205,7 +205,7 @@ class TurnPresenter:
             text = quote(job, base) if waits and not job.plan else outcome(job)
             yield self._say(text, error_code=code, error_message=job.error if failed else None)
             return
-        await admit_report(self.context, f"{to_chat(report)}\n\n{job.error}".rstrip())  # before any file is saved
+        await screen_report(self.context, f"{to_chat(report)}\n\n{job.error}".rstrip())  # before any file is saved
         saved: list[str] = []
         if self.context.artifact_service:
             try:

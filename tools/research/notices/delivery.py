@@ -31,11 +31,11 @@ LEASE_S = 60.0
 """Seconds for which a process has a notice that it sends; longer than `SEND_TIMEOUT_S`."""
 RETRY_AFTER_S = (10.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 50_400.0)
 """Seconds between two attempts at a notice: eight attempts in about a day."""
-AT_ONCE = 8
+MAX_CONCURRENT_SENDS = 8
 """Maximum number of notices that a process sends at the same time."""
 MAX_WRITES = 5
 """Maximum number of attempts to write the result of a sending, one a second."""
-LAST_PASS_S = SEND_TIMEOUT_S + 5.0
+FINAL_DELIVERY_TIMEOUT_S = SEND_TIMEOUT_S + 5.0
 """Maximum seconds that a command waits for its last notices."""
 
 
@@ -58,7 +58,7 @@ async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]
 
 async def _deliver_all(ledger: Ledger, known: Mapping[str, Target], clock: Callable[[], float]) -> None:
     due = await ledger.notices.due(clock(), known, clock() - sum(RETRY_AFTER_S))
-    free = asyncio.Semaphore(AT_ONCE)
+    free = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
 
     async def one(notice: Notice) -> None:
         async with free:
@@ -141,7 +141,7 @@ async def deliver_loop() -> None:
         await asyncio.sleep(INTERVAL_S)
 
 
-async def deliver_last(seconds: float = LAST_PASS_S) -> None:
+async def deliver_remaining(seconds: float = FINAL_DELIVERY_TIMEOUT_S) -> None:
     """Sends what is due before the process ends or gets no more time. After `seconds`, the rest is left for later."""
     with suppress(Exception):  # a notice never changes the result of a command or a message
         async with asyncio.timeout(seconds):
@@ -157,7 +157,7 @@ async def delivering() -> AsyncIterator[None]:
     finally:
         loop.cancel()
         if command and not command.cancelling():
-            await deliver_last()
+            await deliver_remaining()
 
 
 async def _deliver_from_here() -> None:

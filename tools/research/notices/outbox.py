@@ -21,7 +21,7 @@ from tools.research.job import TERMINAL, State
 from tools.research.tables import NOTICES
 from tools.shielded import shielded
 
-NOTICED = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
+NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
 """States of a job that people are told about."""
 CEILING: Literal["ceiling"] = "ceiling"
 """Stands for the state in a notice about a schedule whose ceiling is reached, so that a due run is not started."""
@@ -61,7 +61,7 @@ async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], no
         row: the job's row after the change.
     """
     targets = _names(row["notify"])
-    if row["state"] in NOTICED and targets:
+    if row["state"] in NOTICE_STATES and targets:
         due = now + WORDS_WAIT_S if row["changes"] else now  # `release_notices` ends the wait
         new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": due}
         rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
@@ -189,7 +189,7 @@ _STATES: Mapping[str, State | Literal["ceiling"]] = {**{str(state): state for st
 
 
 def _due(now: float) -> Any:
-    readable = NOTICES.c.state.in_([*NOTICED, CEILING])  # a person or a newer program may write others
+    readable = NOTICES.c.state.in_([*NOTICE_STATES, CEILING])  # a person or a newer program may write others
     return and_(NOTICES.c.ended.is_(None), NOTICES.c.due <= now, readable)
 
 
