@@ -21,7 +21,7 @@ from tools.board.local import LocalAccess, listen, working
 from tools.board.routes import Board
 from tools.research.factory import research
 from tools.research.job import Job
-from tools.research.screening import Screen
+from tools.research.screening import TextScreener
 from tools.research.service import Research
 
 T = TypeVar("T")
@@ -141,13 +141,13 @@ def speed() -> float:
 
 
 @pytest.fixture
-def screen() -> Screen | None:
+def screen() -> TextScreener | None:
     """What checks texts."""
     return None
 
 
 @pytest.fixture
-def site(use: Any, brain: Brain, speed: float, screen: Screen | None) -> Iterator[Site]:
+def site(use: Any, brain: Brain, speed: float, screen: TextScreener | None) -> Iterator[Site]:
     with Emulator(brain=brain, speed=speed) as api, listen(0) as socket:
         use(api)
         moved = list[float]()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
 from tools.sanitize import sanitize
 
@@ -15,8 +16,6 @@ MAX_TEXT_CHARS = 20_000
 """Maximum characters of a brief, a question or a wish."""
 MAX_TITLE_CHARS = 120
 _MAX_FIELDS = 20
-SHARE_DAYS = (1, 7, 30)
-"""Days for which a share link may be valid."""
 
 
 class BadForm(DeskError):

@@ -29,7 +29,7 @@ from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
 from tools.board.renderers import Renderers
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
-from tools.board.share_links import DAY_S, BadLink, share_token, shared_job
+from tools.board.share_links import DAY_S, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
@@ -39,7 +39,7 @@ from tools.research.job import Job
 from tools.research.pricing import price_range
 from tools.research.report.html_worker import render_fragments
 from tools.research.report.reading import Report
-from tools.research.screening import Screen, Withheld, admit
+from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.texts import moment, state, title
 
@@ -90,7 +90,7 @@ class Board:
     """
 
     def __init__(
-        self, screen: Screen | None = None, public_url: str = "", clock: Callable[[], float] = time.time
+        self, screen: TextScreener | None = None, public_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
         self._screen, self._public_url, self._clock = screen, public_url.rstrip("/"), clock
         self._streams: dict[str, int] = {}
@@ -176,7 +176,7 @@ class Board:
                 job = await actions.again(service, settings, job)
                 place = f"/research/{job.id}"
             case "look":
-                await actions.look(service, job)
+                await actions.resume(service, job)
             case "ask":
                 question = forms.text(form, "question", "question")
                 there = await actions.ask(service, settings, job, question, self._screen)
@@ -237,7 +237,7 @@ class Board:
         report = await service.report(job_id)
         if report is None:
             raise BadLink("The report of this link was deleted.")
-        await admit(self._screen, "reports", report.text)
+        await screen_text(self._screen, "reports", report.text)
         [shown] = await self._render(request, [report])
         response = self._show(request, "shared.html", title=report.title, report=shown)
         response.headers["Referrer-Policy"] = "no-referrer"
@@ -288,7 +288,7 @@ class Board:
             texts.append(_as_report(job.plan.text))
         try:
             for each in texts:
-                await admit(self._screen, "reports", each.text)
+                await screen_text(self._screen, "reports", each.text)
         except Withheld as error:
             if page.phase == "waiting":
                 raise
@@ -309,7 +309,7 @@ class Board:
             cursor=Cursor(run_of(job), len(lines)),
             formats=formats(),
             names=NAMES,
-            share_days=forms.SHARE_DAYS,
+            share_days=SHARE_DAYS,
             max_chars=forms.MAX_TEXT_CHARS,
             max_title_chars=forms.MAX_TITLE_CHARS,
         )
@@ -329,7 +329,7 @@ class Board:
         report = await service.report(job.id)
         if report is None:
             raise NotFinished(f"This research has no report: it is {state(job)}.")
-        await admit(self._screen, "reports", report.text)
+        await screen_text(self._screen, "reports", report.text)
         return report
 
     async def _render(self, request: Request, reports: list[Report]) -> list[Markup]:

@@ -14,7 +14,7 @@ GROUPS = {
     "Talk": ("ask", "sessions", "forget-session", "moderate"),
     "Research": (
         "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "verify", "diff",
-        "forget", "spending", "interaction", "board",
+        "schedule", "schedules", "run-due", "forget", "spending", "interaction", "board",
     ),
     "Set up": ("demo", "init", "check", "doctor", "test-notice", "help"),
     "Run": ("serve", "work", "mcp", "emulator", "eval"),

@@ -36,12 +36,14 @@ from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
 from tools.research.rows import (
     UnreadableJob,
     answers_text,
+    changes_text,
     job_of,
     options_text,
     plan_text,
     row_of,
     spending_of_row,
 )
+from tools.research.schedules.store import ScheduleStore
 from tools.research.spending import Spending, spending_of
 from tools.research.spending_queries import lock_user, newest_create, record_spending
 from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
@@ -66,6 +68,8 @@ class Ledger:
         """The notices to people about changes of state."""
         self.locks = Locks(self._database)
         """The locks that all processes on this database share."""
+        self.schedules = ScheduleStore(self._database)
+        """The schedules that order runs."""
         self._named: set[str] = set()
 
     @property
@@ -166,7 +170,7 @@ class Ledger:
         Args:
             refused: whether the server proved that the newest create request started nothing and so costs nothing.
             values: columns to set: `state`, `interaction_id`, `started`, `cursor`, `events`, `finished`, `usage`,
-                `error`, `plan`, `report`, `may_run`.
+                `error`, `plan`, `report`, `may_run`, `changes`.
 
         Returns:
             The job after the change; None if it was in another state, because another writer was first.
@@ -506,6 +510,8 @@ async def _change(
         values["usage"] = json.dumps(values["usage"])
     if "plan" in values:
         values["plan"] = plan_text(values["plan"])
+    if "changes" in values:
+        values["changes"] = changes_text(values["changes"])
     query = update(JOBS).where(JOBS.c.id == job_id, condition).values(updated=now, **values)
     found = (await connection.execute(query.returning(*JOB_COLUMNS))).first()
     row = dict(found._mapping) if found else None

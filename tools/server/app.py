@@ -31,7 +31,7 @@ from tools.research.database import Database
 from tools.research.factory import close
 from tools.research.locks import Locks
 from tools.research.recovery import background_work
-from tools.research.screening import Screen
+from tools.research.screening import TextScreener
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
@@ -43,7 +43,7 @@ from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.server.webhooks import WebhookReceiver, handle_here
+from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -136,7 +136,7 @@ def build_server(
     webhook = run_webhook(settings, backend.current())
     if server.secrets or webhook:
         signatures = WebhookSignatures(server.secrets, JwksCache(webhook.jwks_url) if webhook else None)
-        webhooks = WebhookReceiver(signatures, database, handle_here)
+        webhooks = WebhookReceiver(signatures, database, handle_and_notify)
         routes.add_route(WEBHOOK_PATH, webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
@@ -190,10 +190,10 @@ def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
         from tools.mcp_server.http import McpHttp
     except ImportError:
         raise SettingsError("--mcp needs one more package: pip install 'research-desk[mcp]'") from None
-    return McpHttp(_screen(app), rate_limiter.admit, max_body)
+    return McpHttp(_screen(app), rate_limiter.limit, max_body)
 
 
-def _screen(app: App) -> Screen | None:
+def _screen(app: App) -> TextScreener | None:
     """Returns the moderation gate's check of single texts, if the gate is on."""
     gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
     return gate.refusal if gate else None

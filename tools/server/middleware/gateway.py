@@ -150,7 +150,7 @@ class GatewayMiddleware:
         try:
             if not PUBLIC_PATH.fullmatch(scope["path"]):
                 user = await self.authenticate(Headers(scope=scope)) if self.authenticate else LOCAL_USER
-            with self.rate_limiter.admit(user) if scope["method"] == "POST" else nullcontext():
+            with self.rate_limiter.limit(user) if scope["method"] == "POST" else nullcontext():
                 await self.board({**scope, "user": SimpleUser(user)}, receive, send)
             return
         except Unauthorized as refused:
@@ -186,7 +186,7 @@ class GatewayMiddleware:
         metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
-            with self.rate_limiter.admit(whose):
+            with self.rate_limiter.limit(whose):
                 async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
                     given = await self.idempotency.replay(whose, session, key, digest) if key else None
                     if given is None:
