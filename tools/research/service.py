@@ -21,6 +21,7 @@ from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import ask_about_report
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.job_changes import JobChanges
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
@@ -70,10 +71,10 @@ class Research:
         verifier: checks the sources of reports.
         verifies_runs: returns whether the sources of a report are checked after its run.
         """
-        self.ledger = ledger
+        self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
-        self._worker = Worker(ledger, client, self._timings, clock, sleep)
+        self._worker = Worker(ledger, self.changes, client, self._timings, clock, sleep)
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
         wait_s = self._timings.webhook_wait_s
@@ -427,6 +428,7 @@ class Research:
         if self._asking:
             await asyncio.wait(self._asking, timeout=self._timings.create_timeout_s)
         await self._tasks.stop_all()
+        await self.changes.close()
         await self.ledger.close()
 
     async def _ensure(self, job_id: str) -> JobTask:

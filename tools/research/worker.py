@@ -23,6 +23,7 @@ from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, State
+from tools.research.job_changes import JobChanges
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
@@ -42,6 +43,7 @@ class Worker:
     def __init__(
         self,
         ledger: Ledger,
+        changes: JobChanges,
         client: InteractionsClient,
         timings: ResearchTimings,
         clock: Callable[[], float],
@@ -49,6 +51,7 @@ class Worker:
     ) -> None:
         self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
         self.leases = Leases(ledger, clock, timings.lease_s)
+        self._changes = changes
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> bool:
@@ -78,7 +81,7 @@ class Worker:
             mine = leased is not None
             if not leased:
                 tell("another process holds the lease")
-                await self._sleep(1)
+                await self._changes.wait(job, until_free=True)
             known = await self._ledger.get(job.id)
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
                 return False
