@@ -76,6 +76,7 @@ BACKEND ?= gemini
 KEY_SECRET ?= gemini-api-key
 # With 0, the webhooks of research runs start an instance, which has CPU only during requests.
 MIN_INSTANCES ?= 1
+WORKERS ?= 1
 comma := ,
 BACKEND_gemini := DESK_BACKEND=gemini GOOGLE_GENAI_USE_ENTERPRISE=0
 BACKEND_vertex := DESK_BACKEND=vertex GOOGLE_CLOUD_LOCATION=global
@@ -83,12 +84,20 @@ SECRETS := $(if $(filter gemini,$(BACKEND)),GEMINI_API_KEY=$(KEY_SECRET):latest)
   $(if $(DATABASE_SECRET),DESK_DATABASE_URL=$(DATABASE_SECRET):latest) $(SECRET_SETTINGS)
 PACKAGES := --extra_packages tools --extra_packages configs
 
-.PHONY: deploy-cloud-run deploy-agent-engine deploy-check
-deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 MCP=1 MIN_INSTANCES=0 SETTINGS="…"]
+.PHONY: deploy-cloud-run deploy-worker-pool deploy-agent-engine deploy-check
+deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 MCP=1 FOLLOW=0 MIN_INSTANCES=0 SETTINGS="…"]
 	$(BIN)/adk deploy cloud_run --project $(PROJECT) --region $(REGION) --service_name $(SERVICE) --port 8080 $(PACKAGES) \
 	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env '$(setting)') agents/desk -- \
-	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a)$(if $(MCP),$(comma)--mcp) --timeout=3600 \
-	  --min-instances=$(MIN_INSTANCES) $(if $(filter 0,$(MIN_INSTANCES)),--cpu-throttling,--no-cpu-throttling) \
+	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a)$(if $(MCP),$(comma)--mcp)$(if $(filter 0,$(FOLLOW)),$(comma)--no-follow) --timeout=3600 \
+	  --min-instances=$(MIN_INSTANCES) $(if $(filter 0,$(MIN_INSTANCES) $(FOLLOW)),--cpu-throttling,--no-cpu-throttling) \
+	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
+
+# Workers run the image of the service, which is deployed first with FOLLOW=0. They get the same keys and settings.
+deploy-worker-pool: needs-place ## PROJECT=… REGION=… [WORKERS=2, and what `make deploy-cloud-run` had]
+	gcloud run worker-pools deploy $(SERVICE)-work --project $(PROJECT) --region $(REGION) --instances=$(WORKERS) \
+	  --image="$$(gcloud run services describe $(SERVICE) --project $(PROJECT) --region $(REGION) \
+	    --format='value(spec.template.spec.containers[0].image)')" \
+	  --command=python --args=-m,tools,work --set-env-vars='$(subst $() ,$(comma),$(strip $(BACKEND_$(BACKEND)) $(SETTINGS)))' \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
 # Agent Engine stores variables in plain text, so this target uses Vertex AI through the service account, without a key.

@@ -157,6 +157,7 @@ class Desk:
         key: str = "k",
         webhook: str = "",
         verifier: Verifier | None = None,
+        follows: bool = True,
         **timings: float,
     ) -> Research:
         """A new service over the same ledger, as another process would have.
@@ -177,6 +178,7 @@ class Desk:
             server=lambda: name,
             verifier=verifier,
             verifies_runs=lambda: verifier is not None,
+            follows=follows,
         )
         self.services.append(service)
         return service

@@ -23,7 +23,10 @@ LAYERS = (
     ("interactions",),
     ("yaml_files", "database_url"),
     ("settings",),
-    ("public_http",),
+    (
+        "private_folder",
+        "public_http",
+    ),
     ("public_address", "redaction", "sanitize", "shielded"),
     ("errors",),
 )

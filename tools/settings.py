@@ -119,6 +119,8 @@ class Settings(EnvironmentSettings):
     """Public address of `desk serve`: other agents and share links use it, and each run names it as its webhook."""
     webhooks: bool = True
     """Whether research runs name a webhook at `public_url`."""
+    follow: bool = True
+    """Whether this process follows research runs; if not, a `desk work` on the same ledger has to."""
     webhook_jwks_url: WebAddress = JWKS_URL
     """Address of the keys (JWKS) with which Google signs the messages of these webhooks."""
     weather_url: str = ""

@@ -17,7 +17,7 @@ from typer.main import get_command
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT
-from tools.cli import arguments, job_output
+from tools.cli import attachments, job_output
 from tools.cli.app import app
 from tools.cli.help import GROUPS, topics
 from tools.cli.job_output import ago
@@ -87,7 +87,7 @@ def test_an_empty_text_is_refused_before_anything_is_sent(api: Emulator, command
 def test_files_that_are_too_large_empty_or_missing_are_refused_before_anything_is_sent(
     api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arguments, "MAX_ATTACHED_BYTES", 2**20)
+    monkeypatch.setattr(attachments, "MAX_ATTACHED_BYTES", 2**20)
     (tmp_path / "large.png").write_bytes(bytes(2**20 + 1))
     (tmp_path / "empty.png").touch()
     for name, complaint in (("large.png", "1 MB together"), ("empty.png", "is empty"), ("no.png", "No such file")):

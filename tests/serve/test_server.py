@@ -284,7 +284,7 @@ def test_the_rate_limiter_forgets_users_after_a_minute() -> None:
     rates = RateLimiter(at_once=1, per_minute=2, clock=lambda: now[0])
     for number in range(1000):
         now[0] += 1
-        with rates.admit(f"user {number}"), rates.admit("ada") if number % 30 == 0 else nullcontext():
+        with rates.limit(f"user {number}"), rates.limit("ada") if number % 30 == 0 else nullcontext():
             pass
     assert len(rates._begun) == 61
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
 from tools.sanitize import sanitize
 
@@ -15,8 +16,6 @@ MAX_TEXT_CHARS = 20_000
 """Maximum characters of a brief, a question or a wish."""
 MAX_TITLE_CHARS = 120
 _MAX_FIELDS = 20
-SHARE_DAYS = (1, 7, 30)
-"""Days for which a share link may be valid."""
 
 
 class BadForm(DeskError):
@@ -77,7 +76,7 @@ def text(form: Mapping[str, str], field: str, name: str) -> str:
         BadForm: it is empty or too long.
     """
     value = form.get(field, "").strip()
-    if not value:
+    if not _is_visible(value):
         raise BadForm(f"The {name} is empty: write what you want.")
     if len(value) > MAX_TEXT_CHARS:
         raise BadForm(f"The {name} has {len(value):,} characters; at most {MAX_TEXT_CHARS:,} are taken: shorten it.")
@@ -91,9 +90,16 @@ def title(form: Mapping[str, str]) -> str:
         BadForm: it is too long.
     """
     value = " ".join(form.get("title", "").split())
+    if not _is_visible(value):
+        return ""
     if len(value) > MAX_TITLE_CHARS:
         raise BadForm(f"The title has {len(value):,} characters; at most {MAX_TITLE_CHARS} are taken: shorten it.")
     return value
+
+
+def _is_visible(text: str) -> bool:
+    """Whether a text has more than white space and characters that nobody sees, like U+200B."""
+    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def share_days(form: Mapping[str, str]) -> int:

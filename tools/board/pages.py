@@ -95,7 +95,7 @@ class JobPage:
     spent: str
     reason: str
     """Why there is no report, or why it may be incomplete."""
-    lost: bool
+    may_have_result: bool
     """Whether the server may have the result after all, so that it helps to look again."""
     may_cost_again: bool
     """Whether to repeat the run costs once more."""
@@ -187,7 +187,7 @@ def job_page(job: Job, spent: float, now: float, base: Job | None = None) -> Job
         created=row.created,
         spent=row.spent,
         reason=_reason(job),
-        lost=job.state in (State.EXPIRED, State.STALLED),
+        may_have_result=job.state in (State.EXPIRED, State.STALLED),
         may_cost_again=not job.ended_before_start,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 import re
@@ -19,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -28,8 +27,9 @@ from tools.board.actions import own_job
 from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
+from tools.board.renderers import Renderers
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
-from tools.board.share_links import DAY_S, BadLink, share_token, shared_job
+from tools.board.share_links import DAY_S, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
@@ -39,7 +39,7 @@ from tools.research.job import Job
 from tools.research.pricing import price_range
 from tools.research.report.html_worker import render_fragments
 from tools.research.report.reading import Report
-from tools.research.screening import Screen, Withheld, admit
+from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.texts import moment, state, title
 
@@ -56,8 +56,6 @@ _MAX_READ_BYTES = 10_000_000
 """Maximum bytes of a form that is too long which are read: browsers show an answer only after they have sent all."""
 _MAX_STREAMS = 8
 """Maximum number of live pages of one user, per replica."""
-_MAX_RENDERERS = 2
-"""Maximum number of processes that render reports at a time."""
 _FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The policy of a report's file, should a browser show it: the web page has its style in it."""
 Page = Callable[["Board", Request], Awaitable[Response]]
@@ -92,11 +90,11 @@ class Board:
     """
 
     def __init__(
-        self, screen: Screen | None = None, public_url: str = "", clock: Callable[[], float] = time.time
+        self, screen: TextScreener | None = None, public_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
         self._screen, self._public_url, self._clock = screen, public_url.rstrip("/"), clock
         self._streams: dict[str, int] = {}
-        self._renderers = asyncio.Semaphore(_MAX_RENDERERS)
+        self._renderers = Renderers()
         self._signer: Signer | None = None
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
@@ -109,7 +107,9 @@ class Board:
     def app(self) -> ASGIApp:
         """Returns the page as an ASGI application."""
         acts = "approve|revise|rewrite|cancel|again|look|ask|share"
+        static = StaticFiles(directory=_FOLDER / "static")
         routes = [
+            Mount(STATIC_PATH, static),  # first, since `PUBLIC_PATH` lets in everybody who asks for what is below it
             Route("/", self.list_page),
             Route("/research/new", self.new_page),
             Route("/research/new", self.order, methods=["POST"]),
@@ -123,7 +123,6 @@ class Board:
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: self._http_error})
         app.router.redirect_slashes = False  # a redirect would trust the header Host
-        app.mount(STATIC_PATH, StaticFiles(directory=_FOLDER / "static"))
         return SecurityHeaders(app)
 
     @_handled
@@ -149,7 +148,7 @@ class Board:
         except DeskError as error:
             status, text = described(error)
             return await self._new_page(request, form, text, status)
-        return _go(f"/research/{job.id}{'' if new else '?known'}")
+        return _go(request, f"/research/{job.id}{'' if new else '?known'}")
 
     @_handled
     async def job_page(self, request: Request) -> Response:
@@ -177,14 +176,14 @@ class Board:
                 job = await actions.again(service, settings, job)
                 place = f"/research/{job.id}"
             case "look":
-                await actions.look(service, job)
+                await actions.resume(service, job)
             case "ask":
                 question = forms.text(form, "question", "question")
                 there = await actions.ask(service, settings, job, question, self._screen)
                 place += "#answers" if there else "?asked#answers"
             case "share":
                 return await self._shared(request, service, job, forms.share_days(form))
-        return _go(place)
+        return _go(request, place)
 
     @_handled
     async def delete_page(self, request: Request) -> Response:
@@ -225,7 +224,7 @@ class Board:
         if kind is None:
             raise HTTPException(404, "The report does not come in that form.")
         report = await self._report(service, job)
-        async with self._renderers:
+        async with self._renderers.hold(request.user.username):
             data = await render(report, ending)
         headers = {
             "Content-Disposition": f'attachment; filename="{job.id}.{ending}"',
@@ -240,15 +239,16 @@ class Board:
         report = await service.report(job_id)
         if report is None:
             raise BadLink("The report of this link was deleted.")
-        await admit(self._screen, "reports", report.text)
-        response = self._show(request, "shared.html", title=report.title, report=(await self._render([report]))[0])
+        await screen_text(self._screen, "reports", report.text)
+        [shown] = await self._render(request, [report])
+        response = self._show(request, "shared.html", title=report.title, report=shown)
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
     def error_page(self, request: Request, status: int, text: str) -> Response:
         """Shows one sentence, a way back, and the text that the person wrote."""
         written = getattr(request.state, "written", "")
-        back = "" if PUBLIC_PATH.fullmatch(request.url.path) else _back(request)
+        back = "" if PUBLIC_PATH.fullmatch(request.scope["path"]) else _back(request)
         response = self._show(request, "message.html", status, text=text, written=written, back=back)
         if status == 413:  # the unread rest of the body makes the connection unusable
             response.headers["Connection"] = "close"
@@ -290,12 +290,12 @@ class Board:
             texts.append(_as_report(job.plan.text))
         try:
             for each in texts:
-                await admit(self._screen, "reports", each.text)
+                await screen_text(self._screen, "reports", each.text)
         except Withheld as error:
             if page.phase == "waiting":
                 raise
             page, report, texts, answers = replace(page, reason=str(error)), None, [], []  # it can still be deleted
-        shown = await self._render(texts)
+        shown = await self._render(request, texts)
         lines = await service.ledger.lines(job) if page.phase in ("running", "stalled") and not self._screen else []
         return self._show(
             request,
@@ -311,7 +311,7 @@ class Board:
             cursor=Cursor(run_of(job), len(lines)),
             formats=formats(),
             names=NAMES,
-            share_days=forms.SHARE_DAYS,
+            share_days=SHARE_DAYS,
             max_chars=forms.MAX_TEXT_CHARS,
             max_title_chars=forms.MAX_TITLE_CHARS,
         )
@@ -331,11 +331,13 @@ class Board:
         report = await service.report(job.id)
         if report is None:
             raise NotFinished(f"This research has no report: it is {state(job)}.")
-        await admit(self._screen, "reports", report.text)
+        await screen_text(self._screen, "reports", report.text)
         return report
 
-    async def _render(self, reports: list[Report]) -> list[Markup]:
-        async with self._renderers:
+    async def _render(self, request: Request, reports: list[Report]) -> list[Markup]:
+        if not reports:
+            return []
+        async with self._renderers.hold(request.user.username):
             return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
 
     async def _form(self, request: Request) -> dict[str, str]:
@@ -371,7 +373,8 @@ class Board:
                 del self._streams[user]
 
     def _show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        return HTMLResponse(self._templates.get_template(template).render(**values), status)
+        text = self._templates.get_template(template).render(root=_root(request), **values)
+        return HTMLResponse(text, status)
 
 
 def _as_report(text: str) -> Report:
@@ -381,11 +384,17 @@ def _as_report(text: str) -> Report:
 
 def _back(request: Request) -> str:
     """Returns the page to go back to: that of the research run whose page or form it was, else the list."""
-    found = re.fullmatch(r"(/research/job_\w+)(?:/.*)?", request.url.path)
-    if found and request.url.path != found[1]:
+    path = request.scope["path"].removeprefix(_root(request))
+    found = re.fullmatch(r"(/research/job_\w+)(?:/.*)?", path)
+    if found and path != found[1]:
         return found[1]
-    return "/research/new" if request.method == "POST" and request.url.path == "/research/new" else "/"
+    return "/research/new" if request.method == "POST" and path == "/research/new" else "/"
 
 
-def _go(path: str) -> Response:
-    return RedirectResponse(path, 303)
+def _root(request: Request) -> str:
+    """Returns the path under which the page is; empty on `desk serve`."""
+    return str(request.scope.get("root_path", ""))
+
+
+def _go(request: Request, path: str) -> Response:
+    return RedirectResponse(f"{_root(request)}{path}", 303)

@@ -20,8 +20,8 @@ from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
+from tools.interactions.connection_check import check_connection
 from tools.interactions.local_emulator import model_problem, options_mismatch
-from tools.interactions.probe import probe
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.redaction import redact, without_credentials
@@ -72,7 +72,7 @@ async def findings() -> list[Finding]:
         if chosen.embedded and (problem := await asyncio.to_thread(model_problem)):
             found.append(Finding("model", problem, good=False))
         found.append(_webhook(settings, chosen))
-        good, words = await probe(chosen)
+        good, words = await check_connection(chosen)
         found += [Finding("server", words, good), await _weather()]
     return [*found, *await _ledger(settings)]
 

@@ -14,10 +14,10 @@ GROUPS = {
     "Talk": ("ask", "sessions", "forget-session", "moderate"),
     "Research": (
         "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "verify", "diff",
-        "forget", "spending", "interaction", "board",
+        "schedule", "schedules", "run-due", "forget", "spending", "interaction", "board",
     ),
     "Set up": ("demo", "init", "check", "doctor", "test-notice", "help"),
-    "Run": ("serve", "mcp", "emulator", "eval"),
+    "Run": ("serve", "work", "mcp", "emulator", "eval"),
 }  # fmt: skip
 TOPICS = Path(__file__).with_name("topics")
 

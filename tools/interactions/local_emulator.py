@@ -23,6 +23,7 @@ import platformdirs
 from filelock import FileLock
 
 from tools.interactions.backend_error import BackendError
+from tools.private_folder import create_private_folder
 from tools.redaction import without_credentials
 from tools.settings import ROOT, Settings
 
@@ -87,7 +88,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 def _start(settings: Settings) -> str:
     folder = settings.data_dir / "emulator"
-    folder.mkdir(parents=True, exist_ok=True)
+    create_private_folder(folder)
     address, options = folder / "address.json", folder / "options.json"
     with FileLock(folder / "start.lock"):
         wanted = _options(settings)

@@ -115,6 +115,7 @@ async def forget(services: Services, key: SessionKey, *, force: bool = False, ke
     if session is None:
         raise UnknownSession(f"there is no conversation {key.session}")
     receipt = Receipt(services.server)
+    await _end_schedules(services, key, receipt)
     jobs = await _end_jobs(services, key, receipt)
     await _delete_interactions(services, session, jobs, receipt, force)
     if not receipt.complete and not force:
@@ -141,6 +142,15 @@ async def forget(services: Services, key: SessionKey, *, force: bool = False, ke
             await services.sessions.append_event(empty, Event(author=key.app, actions=actions))
     receipt.done = True
     return receipt
+
+
+async def _end_schedules(services: Services, key: SessionKey, receipt: Receipt) -> None:
+    """Deletes the conversation's schedules first, so that no further run is started."""
+    store = services.research.ledger.schedules
+    for schedule in await store.of_user(key.user):
+        if schedule.order.session == key.session:
+            await store.delete(schedule.id)
+            receipt.lines.append(f"schedule {schedule.id}: deleted")
 
 
 def interactions_of(session: Session) -> list[str]:

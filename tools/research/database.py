@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, event
+from sqlalchemy import Table, event, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -18,8 +18,10 @@ from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
+from tools.private_folder import create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
+from tools.shielded import shielded
 
 HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
@@ -143,6 +145,16 @@ class Database:
             finally:
                 driver.terminate()
 
+    @shielded
+    async def write_nothing(self) -> None:
+        """Takes the write lock, and changes nothing.
+
+        Raises:
+            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: the database cannot be written now.
+        """
+        async with self.write() as connection:
+            await connection.execute(text("UPDATE desk_turns SET owner = owner WHERE 1 = 0"))
+
     async def close(self) -> None:
         """Ends all connections of the pool."""
         await self.engine.dispose()
@@ -172,7 +184,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     timeouts = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            create_private_folder(Path(url.database).parent)
         # Error texts are logged, so they must not contain parameters, which may be briefs and messages.
         engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:

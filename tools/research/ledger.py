@@ -36,12 +36,14 @@ from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
 from tools.research.rows import (
     UnreadableJob,
     answers_text,
+    changes_text,
     job_of,
     options_text,
     plan_text,
     row_of,
     spending_of_row,
 )
+from tools.research.schedules.store import ScheduleStore
 from tools.research.spending import Spending, spending_of
 from tools.research.spending_queries import lock_user, newest_create, record_spending
 from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
@@ -64,6 +66,8 @@ class Ledger:
         self._database = Database(url)
         self.notices = Outbox(self._database)
         """The notices to people about changes of state."""
+        self.schedules = ScheduleStore(self._database)
+        """The schedules that order runs."""
         self._named: set[str] = set()
 
     @property
@@ -164,7 +168,7 @@ class Ledger:
         Args:
             refused: whether the server proved that the newest create request started nothing and so costs nothing.
             values: columns to set: `state`, `interaction_id`, `started`, `cursor`, `events`, `finished`, `usage`,
-                `error`, `plan`, `report`, `may_run`.
+                `error`, `plan`, `report`, `may_run`, `changes`.
 
         Returns:
             The job after the change; None if it was in another state, because another writer was first.
@@ -519,6 +523,8 @@ async def _change(
         values["usage"] = json.dumps(values["usage"])
     if "plan" in values:
         values["plan"] = plan_text(values["plan"])
+    if "changes" in values:
+        values["changes"] = changes_text(values["changes"])
     query = update(JOBS).where(JOBS.c.id == job_id, condition).values(updated=now, **values)
     found = (await connection.execute(query.returning(*JOB_COLUMNS, *notification(connection)))).first()
     row = {column.name: found._mapping[column] for column in JOB_COLUMNS} if found else None

@@ -82,7 +82,7 @@ class A2AServer:
             card,
             push_config_store=pushes,
             push_sender=BasePushNotificationSender(self._http, pushes),
-            push_url_validator=receivers.admits,
+            push_url_validator=receivers.validate,
             interrupted_task_timeout=INTERRUPTED_TASK_TTL_S,
         )
 
@@ -116,7 +116,7 @@ class TurnExecutor(AgentExecutor):
             await event_queue.enqueue_event(begun)
         user = user_of(context.call_context)
         try:
-            with self._rate_limiter.admit(user):
+            with self._rate_limiter.limit(user):
                 async with self._locks.hold(lock_name(user, context.context_id)):
                     with windowed_reads():
                         state, parts = await self._answer(context, task)

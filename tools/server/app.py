@@ -26,10 +26,11 @@ from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
+from tools.private_folder import create_private_folder
 from tools.research.database import Database
 from tools.research.factory import close
 from tools.research.recovery import background_work
-from tools.research.screening import Screen
+from tools.research.screening import TextScreener
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
@@ -42,7 +43,7 @@ from tools.server.middleware.session_lock import SessionLocks
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.server.webhooks import WebhookReceiver, handle_here
+from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -88,7 +89,7 @@ def build_server(
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
     locks = SessionLocks(database)
-    health = Health(_write_checks(locks, sessions))
+    health = Health(_write_checks(database, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
     artifacts = new_artifacts(artifacts_url)
@@ -135,7 +136,7 @@ def build_server(
     webhook = run_webhook(settings, backend.current())
     if server.secrets or webhook:
         signatures = WebhookSignatures(server.secrets, JwksCache(webhook.jwks_url) if webhook else None)
-        webhooks = WebhookReceiver(signatures, database, handle_here)
+        webhooks = WebhookReceiver(signatures, database, handle_and_notify)
         routes.add_route(WEBHOOK_PATH, webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
@@ -161,9 +162,9 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _write_checks(locks: SessionLocks, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
+def _write_checks(database: Database, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
     """The readiness checks: a write to each store that is not in memory."""
-    found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": locks.write_nothing}
+    found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": database.write_nothing}
     if isinstance(sessions, CheckedDatabaseSessions):
         found["sessions"] = sessions.write_nothing
     return found
@@ -189,10 +190,10 @@ def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
         from tools.mcp_server.http import McpHttp
     except ImportError:
         raise SettingsError("--mcp needs one more package: pip install 'research-desk[mcp]'") from None
-    return McpHttp(_screen(app), rate_limiter.admit, max_body)
+    return McpHttp(_screen(app), rate_limiter.limit, max_body)
 
 
-def _screen(app: App) -> Screen | None:
+def _screen(app: App) -> TextScreener | None:
     """Returns the moderation gate's check of single texts, if the gate is on."""
     gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
     return gate.refusal if gate else None
@@ -235,7 +236,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     url, arguments = found
     sqlite = url.get_backend_name() == "sqlite"
     pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    create_private_folder(settings.data_dir)
     address = url.render_as_string(hide_password=False)
     try:
         # without hide_parameters, the text of an error would quote messages
@@ -271,5 +272,5 @@ def new_artifacts(url: str) -> BaseArtifactService:
 
 
 def _folder(place: Path) -> str:
-    place.mkdir(parents=True, exist_ok=True)
+    create_private_folder(place)
     return place.resolve().as_uri()

@@ -26,6 +26,17 @@ CLOUD_TRACES = "https://telemetry.googleapis.com/v1/traces"
 INSTALL_COMMAND = "pip install 'research-desk[otel]'"
 
 
+class NoTracing(trace.NoOpTracerProvider):
+    """A tracer provider that records nothing.
+
+    Without a provider, ADK 2.13's server sets one without exporters, and each turn then records spans for nobody
+    (`cli/api_server.py:825`).
+    """
+
+    def add_span_processor(self, processor: object) -> None:
+        """Ignores ADK's processors, of which there are none: ADK logs a warning if this method is missing."""
+
+
 class TelemetryError(DeskError):
     """Telemetry is requested and cannot be set up. The message says what is missing, and what to do."""
 
@@ -47,6 +58,8 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
     if base and not base.startswith(("http://", "https://")):
         raise TelemetryError(f"{without_credentials(base)!r} is not an address of a collector: write http://HOST:4318")
     traces, meters = _wanted(base, "TRACES_"), _wanted(base, "METRICS_")
+    if not (traces or cloud_trace) and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        trace.set_tracer_provider(NoTracing())
     if not (traces or meters or cloud_trace):
         extend_adk_telemetry()
         return

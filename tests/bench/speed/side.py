@@ -132,8 +132,6 @@ async def grown(side: Side, *, kind: str, folder: str, lengths: list[int]) -> li
 
 async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, list[float]]:
     """Seconds of each turn of one conversation over all specialists, and when each began. It may forget no message."""
-    from tools.research import factory
-
     talk, began = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[float]()
     took = list[float]()
     for number in range(count):
@@ -147,8 +145,34 @@ async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, l
     known = words((await talk.say(f"RECALL N{count}"))[-1])
     missing = [number for number in range(count) if f"N{number:03}" not in known]
     assert not missing, missing
-    await factory.close()
+    _grown["talk"] = talk
     return {"took": took, "began": began}
+
+
+_grown = dict[str, Talk]()
+"""The conversation that `long` has left behind."""
+
+
+async def cycles(side: Side, *, number: int) -> tuple[float, float]:
+    """Seconds of a turn in the conversation of `long`, and in a new one: each the mean of 20 turns, without orders.
+
+    Args:
+        number: how often this was measured before.
+    """
+    from tools.research import factory
+
+    late = _grown["talk"]
+    early = Talk(side.app, late.sessions, StreamingMode.SSE, f"short-{number}")
+    for at in range(10, 20):
+        await early.say(said_in(at)[0])
+    spent = [0.0, 0.0]
+    for at in range(20, 40):
+        for place, talk in enumerate((late, early)):
+            began = time.perf_counter()
+            await talk.say(said_in(at)[0])
+            spent[place] += time.perf_counter() - began
+    await factory.close()
+    return spent[0] / 20, spent[1] / 20
 
 
 def said_in(number: int) -> tuple[str, str]:
@@ -255,7 +279,7 @@ async def reconnect(side: Side, *, times: int) -> list[float]:
 
 
 MEASURES: dict[str, Callable[..., Awaitable[Any]]] = {
-    each.__name__: each for each in (turns, load, grown, long, picture, follow, many, reconnect)
+    each.__name__: each for each in (turns, load, grown, long, cycles, picture, follow, many, reconnect)
 }
 
 

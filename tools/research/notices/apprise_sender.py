@@ -23,7 +23,7 @@ from tools.research.notices.targets import Event, Target, TargetError
 if TYPE_CHECKING:
     import apprise
 
-_MOODS: Mapping[str, str] = {
+_NOTIFY_TYPES: Mapping[str, str] = {
     Event.COMPLETED: "success",
     Event.FAILED: "failure",
     Event.EXPIRED: "failure",
@@ -79,9 +79,9 @@ def _notify(target: Target, message: Message) -> bool:
     from apprise import Apprise, NotifyFormat, NotifyType
 
     sender = Apprise(_service(target), asset=_asset())
-    mood = NotifyType(_MOODS.get(message.event, "info"))
+    notify_type = NotifyType(_NOTIFY_TYPES.get(message.event, "info"))
     text = f"{message.text}\n\n{message.id}"
-    return bool(sender.notify(title=message.title, body=text, notify_type=mood, body_format=NotifyFormat.TEXT))
+    return bool(sender.notify(title=message.title, body=text, notify_type=notify_type, body_format=NotifyFormat.TEXT))
 
 
 def _service(target: Target) -> apprise.NotifyBase:

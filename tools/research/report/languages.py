@@ -43,7 +43,7 @@ _LANGUAGES = {
     "TIBETAN": "bo",
 }
 """The most used language of a script. A script is named by the first word of its letters' names in Unicode."""
-_DENSE = {"CJK": 2, "HANGUL": 2, "HIRAGANA": 2, "KATAKANA": 2}
+_LETTER_WEIGHTS = {"CJK": 2, "HANGUL": 2, "HIRAGANA": 2, "KATAKANA": 2}
 """Scripts with short words: one letter counts as this many, so that a few English names do not outweigh a sentence."""
 _LETTERS = (("ar", "fa", "پچژگ"), ("ar", "ur", "ٹڈڑے"), ("ru", "uk", "іїєґ"))
 """Letters that only the second language has; a share of 2 % shows it."""
@@ -87,7 +87,7 @@ def language_of(text: str) -> str:
     for character, count in characters.items():
         if character.isalpha():
             script = unicodedata.name(character, "").partition(" ")[0]
-            scripts[script] += count * _DENSE.get(script, 1)
+            scripts[script] += count * _LETTER_WEIGHTS.get(script, 1)
     if not scripts:
         return ""
     kana = scripts.pop("HIRAGANA", 0) + scripts.pop("KATAKANA", 0)

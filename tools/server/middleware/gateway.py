@@ -49,6 +49,8 @@ _KNOWN = re.compile(
     rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
 """All served paths. ADK's development routes are missing, and so is its memory, which no agent reads or deletes."""
+_MCP_PATH = "/mcp"
+"""Without authentication, its user is that of the command line, as on the page: the same brief is the same run."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
@@ -126,7 +128,8 @@ class GatewayMiddleware:
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
         data = parse_json(body) if body else None
-        scope = {**scope, "user": SimpleUser(user or _ME)}
+        nobody = LOCAL_USER if path == _MCP_PATH else _ME
+        scope = {**scope, "user": SimpleUser(user or nobody)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
@@ -146,7 +149,7 @@ class GatewayMiddleware:
         try:
             if not PUBLIC_PATH.fullmatch(scope["path"]):
                 user = await self.authenticate(Headers(scope=scope)) if self.authenticate else LOCAL_USER
-            with self.rate_limiter.admit(user) if scope["method"] == "POST" else nullcontext():
+            with self.rate_limiter.limit(user) if scope["method"] == "POST" else nullcontext():
                 await self.board({**scope, "user": SimpleUser(user)}, receive, send)
             return
         except Unauthorized as refused:
@@ -182,7 +185,7 @@ class GatewayMiddleware:
         metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
-            with self.rate_limiter.admit(whose):
+            with self.rate_limiter.limit(whose):
                 async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
                     given = await self.idempotency.replay(whose, session, key, digest) if key else None
                     if given is None:

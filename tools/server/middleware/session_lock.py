@@ -29,7 +29,6 @@ _TAKE = text(
 _KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner")
 _RELEASE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
 _HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
-_NOTHING = text("UPDATE desk_turns SET owner = owner WHERE 1 = 0")
 
 
 class SessionLocked(DeskError):
@@ -86,16 +85,6 @@ class SessionLocks:
         async with self.database.begin() as connection:
             result = await connection.execute(_HELD, {"id": session, "now": self.clock()})
             return result.first() is not None
-
-    @shielded
-    async def write_nothing(self) -> None:
-        """Takes the database's write lock, and changes nothing.
-
-        Raises:
-            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: the ledger cannot be written now.
-        """
-        async with self.database.write() as connection:
-            await connection.execute(_NOTHING)
 
     async def close(self) -> None:
         """Waits until all leases are released, including those of turns that were just cancelled."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from interactions_emulator.brain.answer import NumberedDraft
-from interactions_emulator.brain.charts import Figure
+from interactions_emulator.brain.chart_selection import Figure
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.brief import DEFAULT_WORDS, Brief
 from interactions_emulator.corpus.retrieval import Excerpt
