@@ -16,15 +16,19 @@ from evals.metrics import (
     false_research_starts,
     false_starts,
     missed_yeses,
+    passages_found,
     report_structure,
     research_starts,
     route_accuracy,
+    supported_addresses,
     verdict_match,
     wrong_report,
 )
 from tests.evals.turns import did, judge, ordered, refused, score, to, turn, wants
 from tools.interactions.citations import Citation, cite, source_list
 from tools.moderation.verdict import Verdict, sentence
+from tools.research.report.source_checks import checks_table
+from tools.research.verification import checks
 
 URL, OTHER = "https://a.example/one", "https://b.example/"
 
@@ -257,3 +261,42 @@ def test_a_metric_fails_below_the_threshold_passed_by_adk() -> None:
     unjudged = judge(answer_marks, actual, turn())
     assert unjudged.overall_eval_status == EvalStatus.NOT_EVALUATED
     assert len(unjudged.per_invocation_results) == 1
+
+
+def test_passages_found_and_supported_addresses_read_the_checks_of_the_sources() -> None:
+    def checked(*sources: checks.SourceCheck) -> str:
+        return cited("One. Two.", ("A", URL, 4), ("A", URL, 9), ("B", OTHER, 9)) + (
+            f"\n\n{checks_table(checks.Verification('now', sources))}" if sources else ""
+        )
+
+    found, missing = (
+        checks.PassageCheck("One.", checks.Verdict.FOUND),
+        checks.PassageCheck("Two.", checks.Verdict.NOT_FOUND),
+    )
+    cases = [
+        ((), None, None),
+        ((checks.SourceCheck(1, URL, 200, in_run=True, passages=(found, found)),), 1, 1),
+        ((checks.SourceCheck(1, URL, 200, in_run=True, passages=(found, missing)),), 1 / 2, 1),
+        (
+            (
+                checks.SourceCheck(1, URL, dead=True, in_run=False),
+                checks.SourceCheck(2, OTHER, 200, in_run=True, passages=(found,)),
+            ),
+            1 / 3,
+            1 / 2,
+        ),
+        ((checks.SourceCheck(1, URL, 200, passages=(found,)),), 1, None),
+        (
+            (
+                checks.SourceCheck(
+                    1, URL, 403, "HTTP 403", in_run=True, passages=(checks.PassageCheck("", checks.Verdict.UNKNOWN),)
+                ),
+            ),
+            None,
+            1,
+        ),
+    ]
+    for sources, passages, addresses in cases:
+        answer = turn(checked(*sources))
+        assert score(passages_found, answer, turn()) == (passages if passages is None else pytest.approx(passages))
+        assert score(supported_addresses, answer, turn()) == addresses
