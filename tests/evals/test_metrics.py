@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from google.adk.evaluation.eval_metrics import EvalStatus
 
@@ -28,7 +30,8 @@ from tests.evals.turns import did, judge, ordered, refused, score, to, turn, wan
 from tools.interactions.citations import Citation, cite, source_list
 from tools.moderation.verdict import Verdict, sentence
 from tools.research.report.source_checks import checks_table
-from tools.research.verification import checks
+from tools.research.verification.checks import PassageCheck, SourceCheck, Verification
+from tools.research.verification.checks import Verdict as Result
 
 URL, OTHER = "https://a.example/one", "https://b.example/"
 
@@ -264,39 +267,21 @@ def test_a_metric_fails_below_the_threshold_passed_by_adk() -> None:
 
 
 def test_passages_found_and_supported_addresses_read_the_checks_of_the_sources() -> None:
-    def checked(*sources: checks.SourceCheck) -> str:
-        return cited("One. Two.", ("A", URL, 4), ("A", URL, 9), ("B", OTHER, 9)) + (
-            f"\n\n{checks_table(checks.Verification('now', sources))}" if sources else ""
-        )
-
-    found, missing = (
-        checks.PassageCheck("One.", checks.Verdict.FOUND),
-        checks.PassageCheck("Two.", checks.Verdict.NOT_FOUND),
-    )
-    cases = [
-        ((), None, None),
-        ((checks.SourceCheck(1, URL, 200, in_run=True, passages=(found, found)),), 1, 1),
-        ((checks.SourceCheck(1, URL, 200, in_run=True, passages=(found, missing)),), 1 / 2, 1),
-        (
-            (
-                checks.SourceCheck(1, URL, dead=True, in_run=False),
-                checks.SourceCheck(2, OTHER, 200, in_run=True, passages=(found,)),
-            ),
-            1 / 3,
-            1 / 2,
-        ),
-        ((checks.SourceCheck(1, URL, 200, passages=(found,)),), 1, None),
-        (
-            (
-                checks.SourceCheck(
-                    1, URL, 403, "HTTP 403", in_run=True, passages=(checks.PassageCheck("", checks.Verdict.UNKNOWN),)
-                ),
-            ),
-            None,
-            1,
-        ),
-    ]
-    for sources, passages, addresses in cases:
-        answer = turn(checked(*sources))
-        assert score(passages_found, answer, turn()) == (passages if passages is None else pytest.approx(passages))
+    found, missing = PassageCheck("One.", Result.FOUND), PassageCheck("Two.", Result.NOT_FOUND)
+    unread = PassageCheck("One.", Result.UNKNOWN)
+    good = SourceCheck(1, URL, 200, in_run=True, passages=(found, found))
+    dead = SourceCheck(1, URL, dead=True, in_run=False)
+    other = SourceCheck(2, OTHER, 200, in_run=True, passages=(found,))
+    report = cited("One. Two.", ("A", URL, 4), ("A", URL, 9), ("B", OTHER, 9))
+    assert score(passages_found, turn(report), turn()) is None
+    assert score(supported_addresses, turn(report), turn()) is None
+    for sources, passages, addresses in (
+        ((good,), 1, 1),
+        ((replace(good, passages=(found, missing)),), 1 / 2, 1),
+        ((dead, other), 1 / 3, 1 / 2),
+        ((replace(good, in_run=None),), 1, None),
+        ((replace(good, status=403, problem="HTTP 403", passages=(unread,)),), None, 1),
+    ):
+        answer = turn(f"{report}\n\n{checks_table(Verification('now', sources))}")
+        assert score(passages_found, answer, turn()) == (passages and pytest.approx(passages))
         assert score(supported_addresses, answer, turn()) == addresses
