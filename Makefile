@@ -131,8 +131,8 @@ bench: $(VENV)/.ready-dev ## Compare the desk with plain ADK and SDK: a table, a
 	$(BIN)/python -m tests.bench.speed $(ARGS)
 
 .PHONY: bench-emulator
-bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm)
-	$(BIN)/python -m tests.bench.emulator
+bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm); ARGS=--large
+	$(BIN)/python -m tests.bench.emulator $(ARGS)
 
 .PHONY: bench-distance
 bench-distance: $(VENV)/.ready-dev ## Follow 1,000 research runs over a slow line with TLS (needs nginx); ARGS="--runs N --only TEXT"

@@ -167,7 +167,7 @@ class Process:
         assert self.child.stdout
         line = self.child.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.child.args} ended")
+            raise SystemExit("a program of this measurement ended early")
         return json.loads(line) if line[0] in "{[" else line.strip()
 
     def end(self) -> None:
@@ -178,7 +178,8 @@ class Process:
 def play(case: Case, runs: int, url: str, ports: dict[str, int], certificate: Path) -> None:
     """Plays one case and prints its rows."""
     line = Process("tests.bench.line", str(ports[case.scheme]), str(case.delay_ms / 1000), str(case.loss))
-    front = f"{case.scheme}://127.0.0.1:{line.hear()}"
+    port: str = line.hear()
+    front = f"{case.scheme}://127.0.0.1:{port}"
     arguments = ["--client", front, "--certificate", str(certificate), "--runs", str(runs)]
     follower = Process("tests.bench.distance", *arguments, *(["--http2"] if case.http2 else []))
     try:
