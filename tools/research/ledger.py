@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
 from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, JobVersion, Order, State
+from tools.research.locks import Locks
 from tools.research.notices.outbox import Outbox, delete_notices, record_notices
 from tools.research.notifications import NotificationListener, notification
 from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
@@ -66,6 +67,8 @@ class Ledger:
         self._database = Database(url)
         self.notices = Outbox(self._database)
         """The notices to people about changes of state."""
+        self.locks = Locks(self._database)
+        """The locks that all processes on this database share."""
         self.schedules = ScheduleStore(self._database)
         """The schedules that order runs."""
         self._named: set[str] = set()
@@ -489,6 +492,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Waits for running statements, then closes all connections."""
+        await self.locks.close()
         await finish_shielded()
         await self._database.close()
 
