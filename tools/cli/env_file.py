@@ -34,9 +34,8 @@ def read_env_file() -> None:
     if not path:
         return
     try:
-        _places.update(
-            {each.key: f"{path}:{line}" for line, each in _lines(path) if each.key not in {None, *os.environ}}
-        )
+        set_here = {each.key: line for line, each in _lines(path) if each.key and each.key not in os.environ}
+        _places.update({name: f"{path}:{line}" for name, line in set_here.items()})
         load_dotenv(path)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
