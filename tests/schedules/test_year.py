@@ -136,9 +136,9 @@ async def judge(ledger: Ledger, life: Life, receiver: Receiver) -> None:
 @pytest.mark.parametrize(
     ("days", "cron", "max_usd"),
     [
-        (63, "0 8 * * 1", 12.5),
+        (49, "0 8 * * 1", 12.5),
         pytest.param(365, "0 8 * * 1", 12.5, marks=pytest.mark.nightly),
-        pytest.param(365, "30 2 * * *", 81, marks=pytest.mark.nightly),
+        pytest.param(100, "30 2 * * *", 81, marks=pytest.mark.nightly),
     ],
 )
 async def test_each_due_run_starts_once_over_two_killed_replicas_within_the_ceiling_and_notices_say_what_changed(

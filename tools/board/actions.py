@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+from tools.board.errors import Outdated
 from tools.board.forms import NewResearch
 from tools.board.pages import label, phase, seen
-from tools.errors import DeskError
 from tools.research.config import ResearchSettings
 from tools.research.errors import UnknownJob
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
@@ -22,10 +22,6 @@ from tools.research.service import Research
 
 ANSWER_WAIT_S = 25.0
 """Seconds for which a request waits for the answer to a question. The answer is saved in any case."""
-
-
-class Outdated(DeskError):
-    """The job is in another state than the form's page has shown."""
 
 
 async def own_job(service: Research, user: str, job_id: str) -> Job:

@@ -32,6 +32,17 @@ class NewResearch:
     plan_first: bool
 
 
+@dataclass(frozen=True)
+class NewSchedule(NewResearch):
+    """What a person wants to research again and again."""
+
+    every: str
+    cron: str
+    at: str
+    zone: str
+    max_usd: float
+
+
 def read_form(content_type: str, body: bytes) -> dict[str, str]:
     """Returns the fields of a form, safe for every store, with the line ends of Unix.
 
@@ -64,6 +75,28 @@ def new_research(form: Mapping[str, str], has_max: bool) -> NewResearch:
     if depth not in ("standard", "max") or (depth == "max" and not has_max):
         raise BadForm("Choose one of the depths in the list.")
     return NewResearch(text(form, "brief", "brief"), title(form), depth == "max", form.get("plan") == "yes")
+
+
+def new_schedule(form: Mapping[str, str], has_max: bool) -> NewSchedule:
+    """Reads the form that makes a schedule. The times are checked by `new_timing`.
+
+    Args:
+        has_max: whether there is a more thorough agent to choose.
+
+    Raises:
+        BadForm: a field has a value that cannot be used.
+    """
+    wanted, cron = new_research(form, has_max), form.get("cron", "").strip()
+    try:
+        max_usd = float(form.get("max_usd", "").strip().removeprefix("$"))
+    except ValueError:
+        raise BadForm("The ceiling is not a number: write US dollars, such as 15.") from None
+    every, at = ("", "") if cron else (form.get("every", ""), form.get("at", ""))
+    if not form.get("zone", "").strip():
+        raise BadForm("The time zone is empty: write a name such as Europe/Berlin.")
+    return NewSchedule(
+        wanted.brief, wanted.title, wanted.use_max, False, every, cron, at, form["zone"].strip(), max_usd
+    )
 
 
 def text(form: Mapping[str, str], field: str, name: str) -> str:

@@ -89,6 +89,8 @@ class JobPage:
     plans_first: bool
     """Whether the next yes starts a plan, and not the run."""
     builds_on: str
+    schedule: str
+    """Id of the schedule that ordered it; empty if a person did."""
     files: str
     age: str
     created: str
@@ -182,6 +184,7 @@ def job_page(job: Job, spent: float, now: float, base: Job | None = None) -> Job
         has_plan=job.plan is not None,
         plans_first=job.plan is None and job.request.plans,
         builds_on=title(base) if base else "",
+        schedule=job.order.schedule,
         files=f"{len(job.order.inputs)} ({', '.join(kinds)})" if kinds else "",
         age=row.age,
         created=row.created,

@@ -7,6 +7,7 @@ import time
 from google.adk.tools import ToolContext
 
 from tools.research.factory import research
+from tools.research.schedules.schedule import Status
 from tools.research.schedules.timing import new_timing
 from tools.researcher import schedules
 from tools.researcher.presenter import Presentation, present
@@ -51,8 +52,10 @@ async def schedule_research(
     session = tool_context.session
     timing = new_timing(every, cron, zone=timezone, now=time.time())
     order = settings.order(brief, title=title, user=session.user_id, session=session.id, use_max=use_max is True)
-    schedule, new = await schedules.propose(service, order, timing, float(max_usd_per_month), settings.limits)
-    text = schedules.question(schedule) if new else schedules.listing([schedule])
-    present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if new else ""))
-    next_step = "wait until the user says yes or no" if new else "the user has this schedule already: it was shown"
+    max_usd = float(max_usd_per_month)
+    schedule, _ = await service.schedules.add(order, timing, max_usd, settings.limits, propose=True)
+    waits = schedule.status is Status.PROPOSED
+    text = schedules.question(schedule) if waits else schedules.listing([schedule])
+    present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else ""))
+    next_step = "wait until the user says yes or no" if waits else "the user has this schedule already: it was shown"
     return {"schedule": schedule.id, "status": schedule.status.value, "next": next_step}

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import time
 
-from tools.research.job import Order
 from tools.research.pricing import price_range
 from tools.research.questions import Action
-from tools.research.quotas import Quotas
 from tools.research.report.rendering import inert
 from tools.research.schedules.schedule import SCHEDULE_ID, Schedule, Status
 from tools.research.schedules.texts import standing, terms
-from tools.research.schedules.timing import Timing
 from tools.research.service import Research
 from tools.research.texts import order_title
 from tools.researcher import confirmation
 
 _ANSWERS = "Say **yes** to let these runs start without another question, **no** to drop it, or what to change."
-
-
-async def propose(
-    service: Research, order: Order, timing: Timing, max_usd: float, limits: Quotas
-) -> tuple[Schedule, bool]:
-    """Writes down a schedule that waits for a yes, or returns the user's existing one of the same order and times.
-
-    A proposal of the same order and times whose ceiling differs is replaced.
-
-    Raises:
-        BadSchedule, BadTiming: see `Schedules.add`.
-    """
-    schedule, new = await service.schedules.add(order, timing, max_usd, limits, propose=True)
-    if not new and schedule.status is Status.PROPOSED:
-        await service.schedules.delete(schedule)
-        schedule, new = await service.schedules.add(order, timing, max_usd, limits, propose=True)
-    return schedule, new
 
 
 async def approve(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:

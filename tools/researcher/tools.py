@@ -24,6 +24,7 @@ from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert, to_chat
+from tools.research.schedules.schedule import Status
 from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
@@ -198,9 +199,14 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
     """Shows how a run stands, watches it, and shows its plan or report. It costs nothing.
 
     Args:
-        job_id: Id of the run; empty: the newest of this conversation.
+        job_id: Id of the run or the schedule; empty: the newest run of this conversation.
     """
     service = research()
+    if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
+        waits = schedule.status is Status.PROPOSED
+        text = schedules.question(schedule) if waits else schedules.listing([schedule])
+        present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else ""))
+        return {"schedule": schedule.id, "status": schedule.status.value, "next": "it was shown"}
     if job_id:
         job = await _job(service, tool_context, job_id)
     else:
@@ -288,6 +294,8 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
 @refusing_tool
 async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     """Asks the user whether a run and its report are to be deleted everywhere; the user's yes comes later.
+
+    To end a schedule, call cancel_research.
 
     Args:
         job_id: Id of the run.

@@ -11,6 +11,7 @@ from brain.conftest import Ask, call, document, result, said, text_of
 from brain.test_talk import HOSTILE
 
 CATS, DOGS, PUMPS = "job_ab23cd45", "job_ef67gh89", "job_jk23mn45"
+TIDES = "sched_mn67pq89"
 CATS_LINE, DOGS_LINE = f"- {CATS} | completed | Cats and their sleep", f"- {DOGS} | completed | Dogs in cities"
 PRICE_LINE = f"- {PUMPS} | waits for a yes: price | Heat pumps"
 TABLES = {
@@ -27,6 +28,8 @@ TABLES = {
     "two questions": f"{PRICE_LINE}\n- {CATS} | waits for a yes: deletion | Cats and their sleep",
     "two on cats": f"- {DOGS} | completed | Cats in cities\n{CATS_LINE}",
     "deletion": f"- {CATS} | waits for a yes: deletion | Cats and their sleep",
+    "schedule": f"{CATS_LINE}\n\nSchedules:\n- {TIDES} | waits for a yes: schedule | At 08:00 on Monday | Tides",
+    "scheduled": f"{CATS_LINE}\n\nSchedules:\n- {TIDES} | next Mon 08:00 | At 08:00 on Monday | Tides",
 }
 PARAMETERS: dict[str, str] = {
     "start_research": "title brief depth plan_first builds_on with_files",
@@ -38,6 +41,7 @@ PARAMETERS: dict[str, str] = {
     "cancel_research": "job_id",
     "repeat_research": "job_id",
     "delete_research": "job_id",
+    "schedule_research": "title brief every max_usd_per_month",
 }
 TOOLS: list[dict[str, Any]] = [
     {
@@ -126,6 +130,12 @@ CASES: list[tuple[str, str, str, str]] = [
     ("plan", "leave out step 2", "revise", PUMPS),
     ("plan", "Ergänze einen Abschnitt über Kosten", "revise", PUMPS),
     ("deletion", "ja", "approve", CATS),
+    ("schedule", "yes", "approve", TIDES),
+    ("schedule", "no thanks", "cancel_research", TIDES),
+    ("schedule", "what will it cost?", "says", "$1 to $3"),
+    ("scheduled", f"cancel {TIDES}", "cancel_research", TIDES),
+    ("scheduled", "What does the report say?", "ask_report", CATS),
+    ("none", "Research tides every Monday", "says", "in a calendar month at most"),
     ("deletion", "keep it", "cancel_research", CATS),
     ("deletion", "What does the report say?", "ask_report", CATS),
     ("running", "où en est la recherche ?", "show_research", CATS),
@@ -189,6 +199,23 @@ CASES: list[tuple[str, str, str, str]] = [
     # a command is no question about the report
     ("two", "delete both cats reports", "delete_research", CATS),
 ]
+
+
+@pytest.mark.parametrize(
+    ("message", "every", "usd"),
+    [
+        ("Research new papers on tides every Monday at 9:00 for at most 15 dollars a month", "monday 9:00", 15),
+        ("Please research new papers on tides each month, up to $7.50 a month", "month", 7.5),
+        ("Write a report on new papers on tides every friday with a ceiling of 30 USD per month", "friday", 30),
+    ],
+)
+def test_an_order_that_is_repeated_names_its_times_and_its_ceiling(
+    ask: Ask, message: str, every: str, usd: float
+) -> None:
+    name, arguments = decided(ask, message)
+    assert (name, arguments["every"], arguments["max_usd_per_month"]) == ("schedule_research", every, usd)
+    assert "new papers on tides" in arguments["brief"]
+    assert not any(word in arguments["brief"] for word in ("every", "each", "month", "dollars", "$", "USD", "most"))
 
 
 @pytest.mark.parametrize(("context", "message", "name", "about"), CASES)

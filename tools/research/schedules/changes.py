@@ -91,5 +91,5 @@ def _shortened(text: str, characters: int) -> str:
     """Cuts a text at the end of a line, or in a line if it is too long by itself."""
     if len(text) <= characters:
         return text
-    head = text[: characters - 1]
+    head = text[: characters - 2]
     return f"{head.rpartition(chr(10))[0] or head}\n…"

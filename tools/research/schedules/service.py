@@ -49,7 +49,8 @@ class Schedules:
 
         Args:
             max_usd: what its runs may cost in a calendar month.
-            propose: whether it needs a person's yes before it starts anything.
+            propose: whether it needs a person's yes before it starts anything. It replaces an earlier proposal of the
+                same order and times that has another ceiling.
 
         Returns:
             The schedule, and whether it is new.
@@ -59,7 +60,12 @@ class Schedules:
         """
         order = replace(order, server=self._server())
         status = Status.PROPOSED if propose else Status.ACTIVE
-        return await self._ledger.schedules.add(new_schedule(order, timing, max_usd, self._clock(), limits, status))
+        wanted = new_schedule(order, timing, max_usd, self._clock(), limits, status)
+        made, new = await self._ledger.schedules.add(wanted)
+        if propose and made.status is Status.PROPOSED and made.version != wanted.version:
+            await self._ledger.schedules.delete(made.id)
+            made, new = await self._ledger.schedules.add(wanted)
+        return made, new
 
     async def of_user(self, user: str) -> list[Schedule]:
         """Returns a user's schedules at this server, oldest first."""

@@ -23,7 +23,8 @@ Act = Literal[
 `agree` is a yes that is not only “start it”, and `topic` a message of a few words without a verb of its own.
 """
 
-JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
+JOB_ID = re.compile(r"\b(?:job|sched)_\w+", re.IGNORECASE)
+"""The id of a research run, or of a schedule of runs."""
 MAX_CHARS, MAX_REPLY_WORDS, MAX_COMMAND_WORDS, MAX_TOPIC_WORDS = 2_000, 9, 12, 8
 """Maximum characters that are read, and words of a yes or no, of a command, and of a topic."""
 STUDY = (
