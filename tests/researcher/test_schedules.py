@@ -116,7 +116,7 @@ async def test_the_list_and_the_instruction_of_the_model_have_the_schedules(desk
     schedule = await proposed(desk)
     said = await desk.say("list", [("list_research", {})])
     assert f"`{schedule.id}` waits for a yes: “Tides”" in said
-    assert f"- {schedule.id} | waits for a yes" in desk.script.asked[-1].system_instruction
+    assert f"- {schedule.id} | waits for a yes: schedule |" in desk.script.asked[-1].system_instruction
 
 
 @pytest.mark.parametrize(
