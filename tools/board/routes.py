@@ -186,7 +186,9 @@ class Board:
         user = request.user.username
         if self._streams.get(user, 0) >= _MAX_STREAMS:
             raise HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
-        found = progress(service.ledger, job.id, parse_cursor(after), with_lines=self.screen is None)
+        found = progress(
+            service.ledger, service.changes.wait, job.id, parse_cursor(after), with_lines=self.screen is None
+        )
 
         async def counted() -> Any:
             with self._stream(user):

@@ -216,7 +216,7 @@ async def _attach(job_id: str, output: ReportOutput) -> None:
 
     service = new_service()
     job = await service.job(job_id)
-    if job.state is State.INTENDED:  # watching sends an unsent job, and the server has to store its run
+    if job.state is State.INTENDED:  # `show` sends an unsent job, and its run has to be stored by the server
         checked_settings()
     await output.show(service, job.id)
 

@@ -76,7 +76,7 @@ def model_problem() -> str:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    """The options of the emulator. Variables may contain keys, so that only a hash of them is kept."""
+    """The options of the emulator. They have only a hash of its variables, because these may contain keys."""
     variables = sorted(item for item in os.environ.items() if item[0].startswith("EMULATOR_"))
     return {
         "corpus": str(settings.corpus.resolve()) if settings.corpus else "",

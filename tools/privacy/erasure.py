@@ -215,7 +215,7 @@ async def _delete_interactions(
 
 
 async def _unrecorded(client: InteractionsClient, said: Iterable[str], known: set[str], receipt: Receipt) -> list[str]:
-    """Finds predecessors that are recorded only at the server, such as the answer to a request that was sent twice."""
+    """Finds earlier interactions that only the server knows, such as the first answer to a repeated request."""
     known, found = {*known, *said}, list[str]()
     while said:
         previous = await _each(said, lambda id_: _previous(client, id_), receipt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,31 @@ class Database:
         async with self._write_lock, self.begin() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
+        """Receives notifications of PostgreSQL on a connection outside the pool.
+
+        Args:
+            heard: called with the payload of each notification.
+
+        Yields:
+            An event that is set when the connection has ended.
+
+        Raises:
+            Exception: an error of SQLAlchemy, asyncpg or the network.
+        """
+        async with self.engine.connect() as connection:
+            pooled = await connection.get_raw_connection()
+            driver: Any = pooled.driver_connection
+            pooled.detach()
+            ended = asyncio.Event()
+            driver.add_termination_listener(lambda _: ended.set())
+            try:
+                await driver.add_listener(channel, lambda _connection, _pid, _channel, payload: heard(payload))
+                yield ended
+            finally:
+                driver.terminate()
+
     @shielded
     async def write_nothing(self) -> None:
         """Takes the write lock, and changes nothing.
@@ -131,7 +156,7 @@ class Database:
             await connection.execute(text("UPDATE desk_turns SET owner = owner WHERE 1 = 0"))
 
     async def close(self) -> None:
-        """Ends all connections."""
+        """Ends all connections of the pool."""
         await self.engine.dispose()
 
 

@@ -273,6 +273,22 @@ class Job:
         return None if self.finished is None else self.finished - self.created
 
 
+@dataclass(frozen=True)
+class JobVersion:
+    """What tells whether a job has changed. Two versions are equal if the job is unchanged, whoever has its lease."""
+
+    state: str
+    updated: float
+    events: int
+    lease_until: float = field(default=0.0, compare=False)
+    """When the lease expires, in epoch seconds; 0 if there is none."""
+
+    @classmethod
+    def of(cls, job: Job) -> JobVersion:
+        """Returns the version of a job that was read."""
+        return cls(job.state, job.updated, job.events)
+
+
 def new_job(order: Order, now: float, state: State = State.INTENDED) -> Job:
     """Builds a job that was not sent yet, with an id that is easy to type (`JOB_ID`)."""
     name = "".join(secrets.choice(ID_CHARACTERS) for _ in range(8))

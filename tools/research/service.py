@@ -21,6 +21,7 @@ from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import ask_about_report
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.job_changes import JobChanges
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
@@ -76,10 +77,10 @@ class Research:
             the limits of users.
         follows: whether this process works on jobs; if not, it leaves them to other processes, and only watches.
         """
-        self.ledger = ledger
+        self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
-        self._worker = Worker(ledger, client, self._timings, clock, sleep, follows)
+        self._worker = Worker(ledger, self.changes, client, self._timings, clock, sleep, follows)
         self._follows, self._words = follows, words
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
@@ -457,6 +458,7 @@ class Research:
         if self._asking:
             await asyncio.wait(self._asking, timeout=self._timings.create_timeout_s)
         await self._tasks.stop_all()
+        await self.changes.close()
         await self.ledger.close()
 
     async def _ensure(self, job_id: str, *, watched: bool = False) -> JobTask:

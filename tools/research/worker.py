@@ -23,6 +23,7 @@ from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Changes, Job, Plan, State
+from tools.research.job_changes import JobChanges
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
@@ -45,6 +46,7 @@ class Worker:
     def __init__(
         self,
         ledger: Ledger,
+        changes: JobChanges,
         client: InteractionsClient,
         timings: ResearchTimings,
         clock: Callable[[], float],
@@ -57,6 +59,7 @@ class Worker:
         self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
         self._follows = follows
         self.leases = Leases(ledger, clock, timings.lease_s)
+        self._job_changes = changes
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> bool:
@@ -87,11 +90,12 @@ class Worker:
                     await self._work_until(leased, job.id, tell)
             mine = leased is not None
             if not leased:
-                if self._follows or job.state is not State.INTENDED:
+                unsent = not self._follows and job.state is State.INTENDED
+                if not unsent:
                     tell("another process holds the lease")
                 elif self._clock() - job.updated >= UNSENT_WARNING_S:
                     tell(NOT_FOLLOWED)
-                await self._sleep(1)
+                await self._job_changes.wait(job, UNSENT_WARNING_S if unsent else None, until_free=self._follows)
             known = await self._ledger.get(job.id)
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
                 return False

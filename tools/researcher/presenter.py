@@ -113,7 +113,8 @@ class TurnPresenter:
                 if len(refusals) >= MAX_REFUSALS:
                     yield self._say(f"I could not do that: {refusals[-1]}.", error_code="REFUSED")
                     return
-        if presentations and any(refused):  # a parallel call ended the model's loop, so the model cannot explain
+        # Another call of the same step ended the model's turn, so the model cannot explain the refusal.
+        if presentations and any(refused):
             yield self._say(f"Not everything could be done: {'; '.join(filter(None, refused))}.")
         for presentation in presentations:
             async for event in self._show(presentation):

@@ -31,6 +31,7 @@ from tools.adk.windowed_sessions import windowed_reads
 from tools.interactions.backend import is_loopback
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.database import Database
+from tools.research.locks import Locked, Locks
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
 from tools.server.a2a_handler import Handler, a2a_error_text
 from tools.server.a2a_stores import Pushes, Tasks, user_of
@@ -38,7 +39,7 @@ from tools.server.error_handlers import KeyReused
 from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
-from tools.server.middleware.session_lock import SessionLocked, SessionLocks, lock_name
+from tools.server.middleware.session_lock import lock_name
 from tools.server.push_addresses import PushAddresses
 from tools.settings import ROOT
 
@@ -69,7 +70,7 @@ class A2AServer:
         self,
         card: AgentCard,
         database: Database,
-        locks: SessionLocks,
+        locks: Locks,
         idempotency: IdempotencyStore,
         rate_limiter: RateLimiter,
     ) -> None:
@@ -103,7 +104,7 @@ class A2AServer:
 class TurnExecutor(AgentExecutor):
     """Runs one turn, with rate limit and session lock. A message id that was answered before is not run again."""
 
-    def __init__(self, locks: SessionLocks, idempotency: IdempotencyStore, rate_limiter: RateLimiter) -> None:
+    def __init__(self, locks: Locks, idempotency: IdempotencyStore, rate_limiter: RateLimiter) -> None:
         self._locks, self._idempotency, self._rate_limiter = locks, idempotency, rate_limiter
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
@@ -121,7 +122,7 @@ class TurnExecutor(AgentExecutor):
                     with windowed_reads():
                         state, parts = await self._answer(context, task)
         except Exception as error:  # a task that waited for an answer keeps that state
-            refused = isinstance(error, RateLimited | SessionLocked | KeyReused)
+            refused = isinstance(error, RateLimited | Locked | KeyReused)
             state = before or (TaskState.TASK_STATE_REJECTED if refused else TaskState.TASK_STATE_FAILED)
             parts = [new_text_part(a2a_error_text(error))]
         await task.update_status(state, task.new_agent_message(parts) if parts else None)

@@ -29,6 +29,7 @@ from tools.moderation.plugin import ModerationGate
 from tools.private_folder import create_private_folder
 from tools.research.database import Database
 from tools.research.factory import close
+from tools.research.locks import Locks
 from tools.research.recovery import background_work
 from tools.research.screening import TextScreener
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
@@ -39,7 +40,6 @@ from tools.server.middleware.gateway import GatewayMiddleware
 from tools.server.middleware.hosts import HostCheck
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
-from tools.server.middleware.session_lock import SessionLocks
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhook_signatures import WebhookSignatures
@@ -88,7 +88,7 @@ def build_server(
     authenticate = build_authenticator(server, host)
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
-    locks = SessionLocks(database)
+    locks = Locks(database)
     health = Health(_write_checks(database, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
@@ -174,7 +174,7 @@ def _a2a(
     url: str,
     issuer: str,
     database: Database,
-    locks: SessionLocks,
+    locks: Locks,
     idempotency: IdempotencyStore,
     rate_limiter: RateLimiter,
 ) -> A2AServer:

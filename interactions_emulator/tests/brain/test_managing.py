@@ -112,6 +112,8 @@ CASES: list[tuple[str, str, str, str]] = [
     ("plan", "don't start it", "cancel_research", PUMPS),
     ("plan", "How long will it take?", "says", "5 to 20 minutes"),
     ("plan", "looks good but also cover the GIL", "revise", PUMPS),
+    ("plan", "looks good but skip the history part", "revise", PUMPS),
+    ("quote", "looks good but skip the history part", "revise", PUMPS),
     # the same wishes in other words and languages
     ("quote", "yes please", "approve", PUMPS),
     ("quote", "ok, do it", "approve", PUMPS),
@@ -247,6 +249,7 @@ def test_common_phrases_produce_the_expected_tool_call_or_answer(
             {"brief": "Do a deep dive on web frameworks in Europe since 2020, for beginners, in at most 500 words"},
         ),
         ("Can you research the history of tea for me please?", {"brief": "Research the history of tea"}),
+        ("reserch the history of tea plz", {"title": "History of tea", "brief": "Research the history of tea"}),
         ("new research: bees in winter", {"title": "Bees in winter", "brief": "Bees in winter"}),
         (
             "Research the history of tea with Deep Research Max",
@@ -353,6 +356,22 @@ def test_a_change_to_an_open_quote_rewrites_the_whole_brief(ask: Ask) -> None:
     changed = [*ORDERED, SHOWN, said("ok, but leave out the costs"), call("revise", **arguments)]
     again = [result("revise", {"job": PUMPS, "state": "awaiting_approval"}), said("add a table")]
     assert decided(ask, again, "quote", before=changed)[1]["brief"].endswith("Leave out the costs. Add a table")
+
+
+def test_a_second_wish_is_named_as_open_and_is_no_part_of_the_brief(ask: Ask) -> None:
+    message = "Research how seals sleep, and then draw me a picture of a lighthouse"
+    told, order = ask(message, tools=TOOLS, system="Manage.\nNo research run yet.")
+    assert "Still open: “draw me a picture of a lighthouse”. Ask for it next." in text_of([told])
+    assert order["arguments"]["brief"] == "Research how seals sleep"
+    drawing = "Write a report about seals and draw a diagram of their sleep"
+    assert decided(ask, drawing)[1]["brief"] == drawing
+
+
+@pytest.mark.parametrize("message", ["Can I see a plan first", "hmm, show me the plan first please"])
+def test_a_plan_that_is_wanted_after_the_price_repeats_the_order_with_a_plan(ask: Ask, message: str) -> None:
+    order = {"title": "Heat pumps", "brief": "Research heat pumps", "depth": "max"}
+    before = [said("Research heat pumps"), call("start_research", **order), result("start_research", {"job": PUMPS})]
+    assert decided(ask, message, "quote", before=before) == ("start_research", order | {"plan_first": True})
 
 
 def test_a_change_to_a_plan_is_sent_as_wishes_without_a_new_brief(ask: Ask) -> None:

@@ -24,7 +24,7 @@ from tools.shielded import shielded
 NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
 """States of a job that people are told about."""
 CEILING: Literal["ceiling"] = "ceiling"
-"""Stands for the state in a notice about a schedule whose ceiling is reached, so that a due run is not started."""
+"""The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
 WORDS_WAIT_S = 60.0
 """Seconds for which the notice about a run of a schedule waits for a model's words about what has changed."""
 MAX_DUE = 50

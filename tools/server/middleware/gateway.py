@@ -23,6 +23,7 @@ from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
+from tools.research.locks import Locked, Locks
 from tools.server.checked_sessions import without_protected
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
@@ -36,7 +37,7 @@ from tools.server.middleware.request_limits import (
     read_body,
     without_length,
 )
-from tools.server.middleware.session_lock import SessionLocked, SessionLocks, lock_name
+from tools.server.middleware.session_lock import lock_name
 from tools.shielded import finish_shielded
 
 A2A_PATH = "/a2a/desk"
@@ -75,7 +76,7 @@ class GatewayMiddleware:
     app: ASGIApp
     board: ASGIApp
     authenticate: Authenticator | None
-    locks: SessionLocks
+    locks: Locks
     idempotency: IdempotencyStore
     rate_limiter: RateLimiter
     max_body: int
@@ -196,7 +197,7 @@ class GatewayMiddleware:
                             await finish_shielded()  # the turn's last writes have to finish under the lock
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
-        except (RateLimited, SessionLocked, KeyReused, *DATABASE_ERRORS) as error:
+        except (RateLimited, Locked, KeyReused, *DATABASE_ERRORS) as error:
             answer = error_response(error)
         await answer(scope, receive, send)
 
@@ -205,7 +206,7 @@ class GatewayMiddleware:
         try:
             async with _last_chunk_delayed(send) as delayed, self.locks.hold(session):
                 await self.app(scope, receive, delayed)
-        except (SessionLocked, *DATABASE_ERRORS) as error:
+        except (Locked, *DATABASE_ERRORS) as error:
             await error_response(error)(scope, receive, send)
 
 

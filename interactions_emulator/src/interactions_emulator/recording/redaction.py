@@ -145,7 +145,7 @@ def _strings(text: str) -> Iterator[tuple[list[str], int, int]]:
 
 
 def _inner(string: re.Match[str]) -> tuple[str, int, int]:
-    """Return the text between the quotes of a string, with its begin and end."""
+    """Return the text between the quotes of a string, and the positions of its begin and end."""
     ended = len(string[0]) > 1 and string[0].endswith('"')
     begin, end = string.start() + 1, string.end() - ended
     return string.string[begin:end], begin, end

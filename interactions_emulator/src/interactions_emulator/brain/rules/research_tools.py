@@ -113,6 +113,8 @@ class _Situation:
         is_vague = self.message.is_nod and not has("yes", "no", "never_mind")
         if is_vague or (has("later") and not has("order")):
             return run.waiting
+        if run.waits_for == "price" and self.order.settings.get("plan_first") and not has("order"):
+            return (START, self._ordered(run) | {"plan_first": True})
         if has("no", "never_mind"):
             return (CANCEL, about)
         if has("yes") and not has("repeat"):
@@ -188,6 +190,11 @@ class _Situation:
         if newest and newest.is_running:
             return f"{newest.label} is still running and cannot be changed any more. {CANCEL_OR_WAIT}"
         return (SHOW, {"job_id": newest.id}) if newest else NO_RUN
+
+    def _ordered(self, run: Run) -> dict[str, Any]:
+        """The arguments that order a run which was not sent yet once more: the server knows it by its brief."""
+        own = [call.arguments for call in self.conversation.calls if call.name == START and _run_of(call) == run.id]
+        return {"title": run.title, **(own[-1] if own else {}), "brief": self._brief_of(run)}
 
     def _brief_of(self, run: Run) -> str:
         """The newest brief of a run, else its title."""
