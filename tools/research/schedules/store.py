@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.interactions.server_name import normalized_server
 from tools.research.database import Database
-from tools.research.job import Changes, Job, Order, State
+from tools.research.job import Job, Order, ReportChanges, State
 from tools.research.notices.outbox import delete_notices, record_ceiling, release_notices
 from tools.research.question_queries import use_yes
 from tools.research.questions import Yes
@@ -210,7 +210,7 @@ class ScheduleStore:
             return True
 
     @shielded
-    async def save_words(self, job: Job, changes: Changes, now: float) -> bool:
+    async def save_words(self, job: Job, changes: ReportChanges, now: float) -> bool:
         """Saves a model's words about what has changed, and lets the notices go that have waited for them.
 
         Returns:
