@@ -19,7 +19,7 @@ from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
 from tools.researcher.agent import Researcher
 
-TOKENS_PER_TURN = 10_000
+TOKENS_PER_TURN = 15_000
 """Estimated tokens of a turn, agents and judges together; the mean of the measured turns counts if it is higher."""
 USD_PER_MILLION = 12.0
 """Estimated USD of a million tokens: the most expensive output token of the Gemini 3 models (3.1 Pro, Google's price
