@@ -149,6 +149,17 @@ def test_spending_on_the_emulator_has_rows_and_a_total_of_its_own_and_is_called_
     assert said[-1] == "Nothing is paid on the emulator: it shows the prices of Gemini."
 
 
+def test_a_narrow_window_shows_blocks_of_whole_words() -> None:
+    rows = table([entry("2026-10-01", usage=USAGE), entry("2026-10-01", server="emulator")], By.day)
+    terminal = Terminal(width=50, file=StringIO())
+    show_table(rows, By.day, terminal)
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= 50
+    for line in (f"  {AGENT}", "  at most $3.00: 1 run", "total · gemini", "total · emulator"):
+        assert line in [each.rstrip() for each in shown.splitlines()], shown
+    assert "Nothing is paid on the emulator" in shown
+
+
 def test_the_table_fits_80_columns() -> None:
     names = ("ada.lovelace@example.org", "bob")
     rows = table(

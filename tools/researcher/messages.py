@@ -129,7 +129,7 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""
             hint = f" To try once more{cost}: {repeat}."
-            reason = job.error or ("" if job.state is State.CANCELLED else "no reason was given")
+            reason = (job.error or ("" if job.state is State.CANCELLED else "no reason was given")).rstrip(".")
             return f"Research `{id_}` is {state(job)}{reason and f': {reason}'}.{hint}"
 
 
