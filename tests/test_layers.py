@@ -28,7 +28,7 @@ LAYERS = (
         "public_http",
     ),
     ("public_address", "redaction", "sanitize", "shielded"),
-    ("errors",),
+    ("errors", "extras"),
 )
 """From the top down. A package imports only packages of lower layers."""
 FORMER = ("agent", "forget")

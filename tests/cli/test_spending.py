@@ -20,6 +20,7 @@ from tools.cli.spending import show_table
 from tools.cli.spending_chart import COLOURS, chart
 from tools.cli.spending_rows import By, Row, table, total
 from tools.cli.terminal import Terminal
+from tools.extras import install_command
 from tools.research.job import Kind, Order, new_job
 from tools.research.ledger import Ledger
 from tools.research.spending import Spending
@@ -225,7 +226,7 @@ def test_a_chart_without_matplotlib_says_what_to_install(spent: None, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     refused = desk("spending", "--svg", "spending.svg")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
-    assert "--svg needs matplotlib: pip install 'research-desk[charts]'" in refused.stderr
+    assert f"--svg needs matplotlib: {install_command('charts')}" in refused.stderr
     assert not Path("spending.svg").exists()
 
 

@@ -17,6 +17,7 @@ from tools.cli.console import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
 from tools.cli.terminal import Terminal, err, out
+from tools.extras import install_command
 from tools.sanitize import sanitize, sanitize_json
 
 FIXED_COLUMNS_WIDTH = 74
@@ -155,5 +156,5 @@ def _draw(rows: Sequence[Row], by: By, file: Path) -> None:
     except OSError as error:
         fail(OSError(f"{file}: {error.strerror}: give --svg a file that can be written"))
     except ModuleNotFoundError as error:
-        fail(RuntimeError(f"--svg needs {error.name}: pip install 'research-desk[charts]'"))
+        fail(RuntimeError(f"--svg needs {error.name}: {install_command('charts')}"))
     err.print(f"{file}", markup=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
+from tools.extras import install_command
 from tools.private_folder import create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
@@ -189,7 +190,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
         engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
-            f"the ledger {redacted_url(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"
+            f"the ledger {redacted_url(url)} needs the package {error.name}: {install_command('postgres')}"
         ) from error
     except (SQLAlchemyError, OSError, ValueError) as error:
         raise _unusable(url, error) from error

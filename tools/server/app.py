@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from tools.app import APP_NAME, build_app
 from tools.board.routes import Board
 from tools.database_url import redacted_url
+from tools.extras import install_command
 from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
@@ -181,7 +182,7 @@ def _a2a(
     try:
         from tools.server.a2a import A2AServer, read_card
     except ImportError:
-        raise SettingsError("--a2a needs more packages: pip install 'research-desk[a2a]'") from None
+        raise SettingsError(f"--a2a needs more packages: {install_command('a2a')}") from None
     return A2AServer(read_card(url, issuer), database, locks, idempotency, rate_limiter)
 
 
@@ -189,7 +190,7 @@ def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
     try:
         from tools.mcp_server.http import McpHttp
     except ImportError:
-        raise SettingsError("--mcp needs one more package: pip install 'research-desk[mcp]'") from None
+        raise SettingsError(f"--mcp needs one more package: {install_command('mcp')}") from None
     return McpHttp(_screen(app), rate_limiter.limit, max_body)
 
 
@@ -244,7 +245,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(
             f"conversations cannot be kept in {redacted_url(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
-            " package: pip install 'research-desk[postgres]'"
+            f" package: {install_command('postgres')}"
         ) from None
     return _limited(sessions, server)
 
