@@ -76,6 +76,7 @@ BACKEND ?= gemini
 KEY_SECRET ?= gemini-api-key
 # With 0, the webhooks of research runs start an instance, which has CPU only during requests.
 MIN_INSTANCES ?= 1
+WORKERS ?= 1
 comma := ,
 BACKEND_gemini := DESK_BACKEND=gemini GOOGLE_GENAI_USE_ENTERPRISE=0
 BACKEND_vertex := DESK_BACKEND=vertex GOOGLE_CLOUD_LOCATION=global
@@ -83,12 +84,20 @@ SECRETS := $(if $(filter gemini,$(BACKEND)),GEMINI_API_KEY=$(KEY_SECRET):latest)
   $(if $(DATABASE_SECRET),DESK_DATABASE_URL=$(DATABASE_SECRET):latest) $(SECRET_SETTINGS)
 PACKAGES := --extra_packages tools --extra_packages configs
 
-.PHONY: deploy-cloud-run deploy-agent-engine deploy-check
-deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 MCP=1 MIN_INSTANCES=0 SETTINGS="…"]
+.PHONY: deploy-cloud-run deploy-worker-pool deploy-agent-engine deploy-check
+deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 MCP=1 FOLLOW=0 MIN_INSTANCES=0 SETTINGS="…"]
 	$(BIN)/adk deploy cloud_run --project $(PROJECT) --region $(REGION) --service_name $(SERVICE) --port 8080 $(PACKAGES) \
 	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env '$(setting)') agents/desk -- \
-	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a)$(if $(MCP),$(comma)--mcp) --timeout=3600 \
-	  --min-instances=$(MIN_INSTANCES) $(if $(filter 0,$(MIN_INSTANCES)),--cpu-throttling,--no-cpu-throttling) \
+	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a)$(if $(MCP),$(comma)--mcp)$(if $(filter 0,$(FOLLOW)),$(comma)--no-follow) --timeout=3600 \
+	  --min-instances=$(MIN_INSTANCES) $(if $(filter 0,$(MIN_INSTANCES) $(FOLLOW)),--cpu-throttling,--no-cpu-throttling) \
+	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
+
+# Workers run the image of the service, which is deployed first with FOLLOW=0. They get the same keys and settings.
+deploy-worker-pool: needs-place ## PROJECT=… REGION=… [WORKERS=2, and what `make deploy-cloud-run` had]
+	gcloud run worker-pools deploy $(SERVICE)-work --project $(PROJECT) --region $(REGION) --instances=$(WORKERS) \
+	  --image="$$(gcloud run services describe $(SERVICE) --project $(PROJECT) --region $(REGION) \
+	    --format='value(spec.template.spec.containers[0].image)')" \
+	  --command=python --args=-m,tools,work --set-env-vars='$(subst $() ,$(comma),$(strip $(BACKEND_$(BACKEND)) $(SETTINGS)))' \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
 # Agent Engine stores variables in plain text, so this target uses Vertex AI through the service account, without a key.
@@ -106,7 +115,7 @@ deploy-check: $(VENV)/.ready-dev ## Install the staged tree as its Dockerfile sa
 	DESK_STAGED_PYTHON=$(abspath build/deploy/bin/python) $(BIN)/pytest tests/deploy
 
 $(VENV)/.ready-deploy: $(VENV)/.ready agents/desk/requirements.txt
-	$(BIN)/pip install $(LOCKED) agents/desk/requirements.txt
+	$(call install,$(VENV)) $(LOCKED) agents/desk/requirements.txt
 	touch $@
 
 needs-place:
@@ -122,8 +131,20 @@ bench: $(VENV)/.ready-dev ## Compare the desk with plain ADK and SDK: a table, a
 	$(BIN)/python -m tests.bench.speed $(ARGS)
 
 .PHONY: bench-emulator
-bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm)
-	$(BIN)/python -m tests.bench.emulator
+bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm); ARGS=--large
+	$(BIN)/python -m tests.bench.emulator $(ARGS)
+
+.PHONY: bench-distance
+bench-distance: $(VENV)/.ready-dev ## Follow 1,000 research runs over a slow line with TLS (needs nginx); ARGS="--runs N --only TEXT"
+	$(BIN)/python -m tests.bench.distance $(ARGS)
+
+.PHONY: bench-dbos
+bench-dbos: $(VENV)/.ready-dev .venv-dbos/.ready ## Count the paid creates after a SIGKILL, with DBOS and with the desk (docs/scaling.md)
+	$(BIN)/python -m tests.bench.why_not_dbos .venv-dbos/bin/python
+
+.PHONY: bench-start
+bench-start: $(VENV)/.ready-dev ## Measure the installation, its size, and the start of commands (needs a package index)
+	$(BIN)/python -m tests.bench.start
 
 .PHONY: bench-scaling
 bench-scaling: $(VENV)/.ready-dev ## Show what 1, 10 and 1,000 replicas need; ARGS=--measure (docs/scaling.md)
@@ -168,7 +189,7 @@ lock: ## Resolve the dependencies again (needs pip-tools)
 	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) .venv-genai3 .venv-model $(CONFORMANCE)/node_modules tests/bench/node_modules build reports
+	rm -rf $(VENV) .venv-dbos .venv-genai3 .venv-model $(CONFORMANCE)/node_modules tests/bench/node_modules build reports
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -177,27 +198,35 @@ $(VENV)/bin/python:
 
 # A lock lists every package. Without --no-deps, pip 23 looks for more, and fails at the newest release of packages with extras.
 # --no-compile halves the time of an installation: Python compiles modules when they are first imported.
-EDITABLE := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat
-LOCKED := --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r
+# uv, if it is there, installs the same lock with the same hashes, in a fraction of the time.
+UV := $(shell command -v uv)
+install = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$(1)/bin/pip install --quiet --disable-pip-version-check --no-compile) --no-deps
+EDITABLE = $(call install,$(VENV)) --no-build-isolation --config-settings editable_mode=compat
+LOCKED := --require-hashes -r
 
 $(VENV)/.ready: requirements.lock pyproject.toml $(EMULATOR)/pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install $(LOCKED) requirements.lock
+	$(call install,$(VENV)) $(LOCKED) requirements.lock
 	$(EDITABLE) -e ./interactions_emulator -e .
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml $(EMULATOR)/pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install $(LOCKED) requirements-dev.lock
+	$(call install,$(VENV)) $(LOCKED) requirements-dev.lock
 	$(EDITABLE) -e ./interactions_emulator -e .
 	@touch $@ $(VENV)/.ready
 
 .venv-genai3/.ready: $(CONFORMANCE)/genai-3.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv .venv-genai3
-	.venv-genai3/bin/pip install $(LOCKED) $<
+	$(call install,.venv-genai3) $(LOCKED) $<
+	@touch $@
+
+.venv-dbos/.ready: | $(VENV)/bin/python
+	$(BIN)/python -m venv .venv-dbos
+	.venv-dbos/bin/pip install --quiet --disable-pip-version-check dbos==3.4.0
 	@touch $@
 
 .venv-model/.ready: $(EMULATOR)/tests/model/real.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv .venv-model
-	.venv-model/bin/pip install $(LOCKED) $<
+	$(call install,.venv-model) $(LOCKED) $<
 	@touch $@
 
 %/node_modules/.ready: %/package-lock.json %/package.json

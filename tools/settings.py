@@ -119,6 +119,8 @@ class Settings(EnvironmentSettings):
     """Public address of `desk serve`: other agents and share links use it, and each run names it as its webhook."""
     webhooks: bool = True
     """Whether research runs name a webhook at `public_url`."""
+    follow: bool = True
+    """Whether this process follows research runs; if not, a `desk work` on the same ledger has to."""
     webhook_jwks_url: WebAddress = JWKS_URL
     """Address of the keys (JWKS) with which Google signs the messages of these webhooks."""
     weather_url: str = ""
@@ -155,10 +157,13 @@ def read_settings(kind: type[T]) -> T:
         return kind()
     except ValidationError as error:
         wrong = [
-            f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
+            f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {_told(e['type'], e['msg'])}" for e in error.errors()
         ]
         raise SettingsError("\n".join(wrong)) from None
+
+
+def _told(kind: str, message: str) -> str:
+    return "write 1 or 0" if kind == "bool_parsing" else message.removeprefix("Value error, ")
 
 
 def load_settings() -> Settings:

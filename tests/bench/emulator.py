@@ -1,5 +1,7 @@
 """Compares the speed of the emulator with @copilotkit/aimock, on one machine in one run: `make bench-emulator`.
 
+ARGS=--large measures a chain of 10,000 interactions and an index of 100,000 documents.
+
 Both serve one scripted answer from a process of their own; the client is raw HTTP over kept connections. Rounds are
 interleaved and the median is shown, with the slowest and the fastest round.
 """
@@ -34,10 +36,14 @@ TEXTS = {
     "report": "The moon pulls the sea and the tide follows. " * 360,
 }
 SECONDS, ROUNDS, CONNECTIONS = 2.0, 5, 16
-RESEARCHES = 500
+RESEARCHES = 1_000
 RESEARCH = [entry.step for entry in research_brain(Turn("", True, (), 0))]
 STORED = 10_000
+CHAIN = 10_000
+"""Interactions of a chain."""
 DOCUMENTS = 1_000
+LARGE = 100_000
+"""Documents of the large index: one paragraph each."""
 
 
 @dataclass
@@ -111,6 +117,53 @@ async def follow(url: str, api: Emulator) -> float:
     return time.monotonic() - began
 
 
+async def chain(url: str) -> list[float]:
+    """Continue one chain from its first interaction; return the seconds of each answer."""
+    reader, writer = await asyncio.open_connection(
+        url.removeprefix("http://").split(":")[0], int(url.rpartition(":")[2])
+    )
+    seconds, previous = list[float](), None
+    for _ in range(CHAIN):
+        body = {"model": "gemini-3.8-flash", "input": "hello"} | (
+            {"previous_interaction_id": previous} if previous else {}
+        )
+        sent = json.dumps(body).encode()
+        head = f"POST /v1beta/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: any\r\ncontent-length: {len(sent)}"
+        began = time.perf_counter()
+        writer.write(f"{head}\r\n\r\n".encode() + sent)
+        previous = json.loads(await answer(reader))["id"]
+        seconds.append(time.perf_counter() - began)
+    writer.close()
+    return seconds
+
+
+def large(folder: Path) -> None:
+    """A chain of 10,000 interactions, 1,000 open streams, and an index of 100,000 documents."""
+    with Emulator(brain=lambda turn: [], speed=0) as api:
+        seconds = uvloop.run(chain(api.url))
+        first, last = (statistics.median(part) * 1000 for part in (seconds[:100], seconds[-100:]))
+        row(f"an answer, first and last hundred of a chain of {CHAIN:,}, ms", f"{first:.2f}, {last:.2f}")
+    documents = folder / "large"
+    documents.mkdir()
+    for number in range(LARGE):
+        text = f"Ship {number} left harbour {number % 977} on a spring tide, and carried {number % 31} crates of salt."
+        (documents / f"{number}.md").write_text(f"# Voyage {number}\n\n{text}\n")
+    index = folder / "large.db"
+    for name in ("read and indexed", "opened again"):
+        began = time.perf_counter()
+        corpus = Corpus.open(documents, index)
+        assert len(corpus) == LARGE
+        row(f"{LARGE:,} documents {name}, s", f"{time.perf_counter() - began:.1f}")
+    row("size of that index, MB", f"{index.stat().st_size / 1e6:.0f}")
+    for name, query in (("rare words", "ship 4711 harbour"), ("words of all documents", "spring tide salt crates")):
+        times = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            assert corpus.search(query)
+            times.append(time.perf_counter() - began)
+        row(f"a query of it, {name}, ms", f"{statistics.median(times) * 1000:.0f}")
+
+
 @contextmanager
 def process(*command: str) -> Iterator[tuple[int, str]]:
     """Run a server; yield its process id and address."""
@@ -150,6 +203,11 @@ def compare(scenarios: Path) -> None:
 
 
 def main() -> None:
+    if "--large" in sys.argv:
+        with tempfile.TemporaryDirectory() as folder:
+            print("| what | emulator | | |\n|---|---:|---:|---:|")
+            large(Path(folder))
+        return
     with tempfile.TemporaryDirectory() as folder:
         scenarios = Path(folder, "scenarios.yaml")
         said = [

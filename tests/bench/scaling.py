@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from tools.research.database import POOL
+from tools.research.locks import LEASE_S as TURN_LEASE
 from tools.research.pricing import cost_of
 from tools.research.recovery import INTERVAL_S
 from tools.research.timings import ResearchTimings
-from tools.server.middleware.session_lock import LEASE_S as TURN_LEASE
 from tools.server.settings import ServerSettings
 
 DAY = 86_400.0

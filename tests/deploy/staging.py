@@ -11,7 +11,10 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-GCLOUD = """#!/bin/sh
+IMAGE = "europe-west1-docker.pkg.dev/p/desk@sha256:1"
+"""The image of the service that `gcloud` describes."""
+GCLOUD = f"""#!/bin/sh
+if [ "$3" = describe ]; then echo {IMAGE}; exit; fi
 printf '%s\\n' "$@" > "$CAPTURE/arguments"
 while [ $# -gt 0 ]; do
   if [ "$1" = --source ]; then cp -r "$2" "$CAPTURE/staged"; fi

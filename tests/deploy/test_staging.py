@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
-from tests.deploy.staging import Capture, deploy
+from tests.deploy.staging import IMAGE, Capture, deploy
 from tests.kill.test_kill import until
 from tests.ports import free_port
 from tests.serve.conftest import AUDIENCE, Issuer, message, said
@@ -96,13 +97,47 @@ def test_a_vertex_deployment_needs_no_key(tmp_path: Path) -> None:
     [
         ("", ["--min-instances=1", "--no-cpu-throttling"]),
         ("MIN_INSTANCES=0", ["--min-instances=0", "--cpu-throttling"]),
+        ("FOLLOW=0", ["--min-instances=1", "--cpu-throttling"]),
     ],
-    ids=["default", "scale to zero"],
+    ids=["default", "scale to zero", "workers beside it"],
 )
-def test_a_service_that_scales_to_zero_has_cpu_only_during_requests(setting: str, flags: list[str]) -> None:
+def test_a_service_that_scales_to_zero_or_follows_nothing_has_cpu_only_during_requests(
+    setting: str, flags: list[str]
+) -> None:
     command = ["make", "--dry-run", "deploy-cloud-run", "PROJECT=p", "REGION=r", *filter(None, [setting])]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert [word for word in printed if "instances" in word or "throttling" in word] == flags
+
+
+def test_a_worker_pool_gets_the_image_keys_and_settings_of_the_service(tmp_path: Path) -> None:
+    given = deploy("deploy-worker-pool", tmp_path, "DATABASE_SECRET=desk-database", "SETTINGS=DESK_RETENTION_DAYS=1")
+    options = dict(
+        option.removeprefix("--").split("=", 1)
+        for option in given.arguments
+        if option.startswith("--") and "=" in option
+    )
+    assert given.arguments[:3] == ["run", "worker-pools", "deploy"]
+    assert options["image"] == IMAGE
+    assert options["set-env-vars"] == "DESK_BACKEND=gemini,GOOGLE_GENAI_USE_ENTERPRISE=0,DESK_RETENTION_DAYS=1"
+    assert options["set-secrets"] == "GEMINI_API_KEY=gemini-api-key:latest,DESK_DATABASE_URL=desk-database:latest"
+    assert [options["command"], *options["args"].split(",")] == ["python", "-m", "tools", "work"]
+
+
+def test_the_image_of_the_containerfile_has_the_files_that_its_commands_need(tmp_path: Path) -> None:
+    steps = [line.split(maxsplit=1) for line in (ROOT / "Containerfile").read_text().splitlines() if line]
+    for source, target in [rest.split() for step, rest in steps if step == "COPY"]:
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, tmp_path / target, dirs_exist_ok=True)
+        else:
+            (tmp_path / target).parent.mkdir(parents=True)
+            shutil.copy(ROOT / source, tmp_path / target)
+    [command] = [json.loads(rest) for step, rest in steps if step == "CMD"]
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GEMINI_API_KEY": "a-key"}
+    program = [sys.executable, *command[1:3]]
+    assert command[0] == "python"
+    for arguments, answer in ((["check"], "desk"), ([command[3], "--host", "0.0.0.0"], "set DESK_OIDC_ISSUER")):
+        done = subprocess.run([*program, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert answer in done.stdout + done.stderr, done
 
 
 CONVERSATION = (

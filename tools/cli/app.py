@@ -16,8 +16,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli import research, sessions
-from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
+from tools.cli import research, schedules, sessions
+from tools.cli.arguments import DEFAULT_FOLDER, Folder, Text
+from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.board import board
 from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
 from tools.cli.diff import diff
@@ -33,6 +34,7 @@ from tools.cli.serve import serve
 from tools.cli.spending import spending
 from tools.cli.terminal import err, out
 from tools.cli.verify import verify
+from tools.cli.work import work
 from tools.sanitize import sanitize
 from tools.settings import SettingsError
 
@@ -107,6 +109,7 @@ for command in (
     report,
     verify,
     diff,
+    *schedules.COMMANDS,
     spending,
     interaction,
     *sessions.COMMANDS,
@@ -114,6 +117,7 @@ for command in (
     test_notice,
     board,
     serve,
+    work,
     mcp,
 ):
     app.command()(command)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -18,8 +18,11 @@ from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
+from tools.extras import install_command
+from tools.private_folder import create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
+from tools.shielded import shielded
 from tools.transactions import Transactions, ping_when_idle
 
 HINTS = {
@@ -137,8 +140,43 @@ class Database:
         async with self._write_lock:
             return await self._transactions.run(work, single=single)
 
+    @asynccontextmanager
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
+        """Receives notifications of PostgreSQL on a connection outside the pool.
+
+        Args:
+            heard: called with the payload of each notification.
+
+        Yields:
+            An event that is set when the connection has ended.
+
+        Raises:
+            Exception: an error of SQLAlchemy, asyncpg or the network.
+        """
+        async with self.engine.connect() as connection:
+            pooled = await connection.get_raw_connection()
+            driver: Any = pooled.driver_connection
+            pooled.detach()
+            ended = asyncio.Event()
+            driver.add_termination_listener(lambda _: ended.set())
+            try:
+                await driver.add_listener(channel, lambda _connection, _pid, _channel, payload: heard(payload))
+                yield ended
+            finally:
+                driver.terminate()
+
+    @shielded
+    async def write_nothing(self) -> None:
+        """Takes the write lock, and changes nothing.
+
+        Raises:
+            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: the database cannot be written now.
+        """
+        async with self.write() as connection:
+            await connection.execute(text("UPDATE desk_turns SET owner = owner WHERE 1 = 0"))
+
     async def close(self) -> None:
-        """Ends all connections."""
+        """Ends all connections of the pool."""
         self._transactions.close()
         await self.engine.dispose()
 
@@ -167,12 +205,12 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     timeouts = SQLITE_TIMEOUT if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            create_private_folder(Path(url.database).parent)
         # Error texts are logged, so they must not contain parameters, which may be briefs and messages.
         engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
-            f"the ledger {redacted_url(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"
+            f"the ledger {redacted_url(url)} needs the package {error.name}: {install_command('postgres')}"
         ) from error
     except (SQLAlchemyError, OSError, ValueError) as error:
         raise _unusable(url, error) from error

@@ -21,6 +21,7 @@ from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import ask_about_report
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.job_changes import JobChanges
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
@@ -28,6 +29,7 @@ from tools.research.quotas import Quotas, budget_check, quota_check
 from tools.research.report.reading import Report, from_json
 from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report_sources import resolve_links, verify_sources
+from tools.research.schedules.service import Schedules
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment, state
@@ -60,6 +62,8 @@ class Research:
         may_start: Callable[[], bool] = lambda: True,
         verifier: Verifier | None = None,
         verifies_runs: Callable[[], bool] = lambda: False,
+        words: Callable[[], tuple[str, Quotas]] = lambda: ("", Quotas()),
+        follows: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -69,15 +73,20 @@ class Research:
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         verifier: checks the sources of reports.
         verifies_runs: returns whether the sources of a report are checked after its run.
+        words: returns the model that says what has changed between two runs of a schedule (empty: none is asked), and
+            the limits of users.
+        follows: whether this process works on jobs; if not, it leaves them to other processes, and only watches.
         """
-        self.ledger = ledger
+        self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
-        self._worker = Worker(ledger, client, self._timings, clock, sleep)
+        self._worker = Worker(ledger, self.changes, client, self._timings, clock, sleep, follows)
+        self._follows, self._words = follows, words
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
         wait_s = self._timings.webhook_wait_s
         self.webhooks = WebhookMessages(ledger, self._worker, self._ensure, lambda: self._data.server, clock, wait_s)
+        self.schedules = Schedules(ledger, client, clock, lambda: self._data.server, may_start, self._ensure)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
@@ -135,7 +144,8 @@ class Research:
             LimitReached: see `start`.
         """
         newest = await self.latest_attempt(job.order) or job
-        order = replace(newest.order, session=session or job.order.session, server=self._data.server)
+        order = replace(newest.order, schedule="", due=None)  # a person orders this one
+        order = replace(order, session=session or job.order.session, server=self._data.server)
         order = order if notify is None else replace(order, notify=tuple(notify))
         last = await self.latest_attempt(order)
         for known in (newest, last):
@@ -261,12 +271,17 @@ class Research:
         return await verify_sources(self.ledger, job_id, report, self._verifier, self._clock, say)
 
     async def _work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Works on a job until its end. Then checks the sources of its report, which is saved before, if that is set.
+        """Works on a job until its end. Then says what has changed, and checks the sources of its report, if set.
 
-        If the process dies during the checks, `verify` makes them at any time.
+        The report is saved before. If the process dies during the checks, `verify` makes them at any time.
         """
         if not await self._worker.work(job, say):
             return
+        try:
+            if job.order.schedule and (ended := await self.ledger.get(job.id)):
+                await self.schedules.describe_changes(ended, *self._words())
+        except Exception:  # the notices go without the words
+            log.warning("what has changed with %s was not put into words", job.id, exc_info=True)
         try:
             if self._verifies_runs() and await self.report(job.id):
                 await self.verify(job.id, say)
@@ -312,11 +327,9 @@ class Research:
         """
         now, server = self._clock(), self._data.server
         orphans = await self.ledger.find_orphaned(server, now, {State.STARTING, State.RUNNING}, now)
-        if self._may_start():
-            unsent = await self.ledger.find_orphaned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
-            orphans += [job for job in unsent if job.updated > now - HOUR_S]
         for job in orphans:
             await self._ensure(job.id)
+        orphans += await self.start_unsent(ORPHAN_AFTER_S)
         for job in await self.ledger.find_orphaned(server, now, {State.STALLED}, now - HOUR_S):
             resource = await self._data.read(job.interaction_id or "")
             if resource.get("status") in STATE_OF_STATUS:
@@ -326,6 +339,24 @@ class Research:
         for job in await self.ledger.find_orphaned(server, now, {State.AWAITING_APPROVAL}, now):
             self._warn(job, now)
         return orphans
+
+    async def start_unsent(self, after_s: float = 0.0) -> list[Job]:
+        """Starts the orders of this server, of all users, that no process has begun to send within the last hour.
+
+        Args:
+            after_s: seconds for which an order is left to the process that took it.
+
+        Returns:
+            The started jobs.
+        """
+        if not self._may_start():
+            return []
+        now = self._clock()
+        unsent = await self.ledger.find_orphaned(self._data.server, now, {State.INTENDED}, now - after_s)
+        unsent = [job for job in unsent if job.updated > now - HOUR_S]
+        for job in unsent:
+            await self._ensure(job.id)
+        return unsent
 
     def _warn(self, job: Job, now: float) -> None:
         until = job.kept_until(self._retention_s)
@@ -347,7 +378,7 @@ class Research:
             if (await self.job(job_id)).order.server == self._data.server:
                 # Read an expired job again when a person asks: the server may have its interaction after all.
                 await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
-            run = await self._ensure(job_id)
+            run = await self._ensure(job_id, watched=True)
         async with aclosing(run.watch(end)) as lines:
             async for line in lines:
                 yield line
@@ -427,11 +458,19 @@ class Research:
         if self._asking:
             await asyncio.wait(self._asking, timeout=self._timings.create_timeout_s)
         await self._tasks.stop_all()
+        await self.changes.close()
         await self.ledger.close()
 
-    async def _ensure(self, job_id: str) -> JobTask:
-        """Returns the job's task; starts one if the job is active and has none."""
+    async def _ensure(self, job_id: str, *, watched: bool = False) -> JobTask:
+        """Returns the job's task; starts one if the job is active and has none.
+
+        A process that does not follow runs starts one only for a watcher.
+        """
         job = await self.job(job_id)
         if job.state in ACTIVE and not self._tasks.is_running(job_id):
             self._data.check(job)
-        return self._tasks.ensure(job)
+        if not self._follows and job.state is State.INTENDED and job.updated <= self._clock() - HOUR_S:
+            await self.ledger.change(
+                job_id, {State.INTENDED}, self._clock(), state=State.INTENDED
+            )  # for `start_unsent`
+        return self._tasks.ensure(job) if self._follows or watched else JobTask()

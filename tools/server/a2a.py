@@ -30,6 +30,7 @@ from starlette.routing import BaseRoute
 from tools.interactions.backend import is_loopback
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.database import Database
+from tools.research.locks import Locked, Locks
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
 from tools.server.a2a_handler import Handler, a2a_error_text
 from tools.server.a2a_stores import Pushes, Tasks, user_of
@@ -37,7 +38,7 @@ from tools.server.error_handlers import KeyReused
 from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
-from tools.server.middleware.session_lock import SessionLocked, SessionLocks, lock_name
+from tools.server.middleware.session_lock import lock_name
 from tools.server.push_addresses import PushAddresses
 from tools.settings import ROOT
 
@@ -68,7 +69,7 @@ class A2AServer:
         self,
         card: AgentCard,
         database: Database,
-        locks: SessionLocks,
+        locks: Locks,
         idempotency: IdempotencyStore,
         rate_limiter: RateLimiter,
         turn: Callable[[], AbstractAsyncContextManager[None]],
@@ -82,7 +83,7 @@ class A2AServer:
             card,
             push_config_store=pushes,
             push_sender=BasePushNotificationSender(self._http, pushes),
-            push_url_validator=receivers.admits,
+            push_url_validator=receivers.validate,
             interrupted_task_timeout=INTERRUPTED_TASK_TTL_S,
         )
 
@@ -105,7 +106,7 @@ class TurnExecutor(AgentExecutor):
 
     def __init__(
         self,
-        locks: SessionLocks,
+        locks: Locks,
         idempotency: IdempotencyStore,
         rate_limiter: RateLimiter,
         turn: Callable[[], AbstractAsyncContextManager[None]],
@@ -122,11 +123,11 @@ class TurnExecutor(AgentExecutor):
             await event_queue.enqueue_event(begun)
         user = user_of(context.call_context)
         try:
-            with self._rate_limiter.admit(user):
+            with self._rate_limiter.limit(user):
                 async with self._locks.hold(lock_name(user, context.context_id)), self._turn():
                     state, parts = await self._answer(context, task)
         except Exception as error:  # a task that waited for an answer keeps that state
-            refused = isinstance(error, RateLimited | SessionLocked | KeyReused)
+            refused = isinstance(error, RateLimited | Locked | KeyReused)
             state = before or (TaskState.TASK_STATE_REJECTED if refused else TaskState.TASK_STATE_FAILED)
             parts = [new_text_part(a2a_error_text(error))]
         await task.update_status(state, task.new_agent_message(parts) if parts else None)

@@ -98,6 +98,6 @@ def _check(state: Mapping[str, Any], of_client: bool) -> None:
     """Refuses state that ADK shares between all users, and state in `PROTECTED_STATE` that a client writes."""
     for name in state:
         if name.startswith(State.APP_PREFIX):
-            raise InputValidationError(f"`{name}` would be state of all users")
+            raise InputValidationError(f"`{name}` would be state of all users: use another name")
         if of_client and name.rpartition(":")[2] in PROTECTED_STATE:
-            raise InputValidationError(f"`{name}` is state that only the application writes")
+            raise InputValidationError(f"`{name}` may be written by the application only: leave it out")

@@ -27,7 +27,7 @@ root_agent = LlmAgent(
 )
 """
 BIN = Path(sys.executable).parent
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 CONVERSATION = 10
 """Turns of one conversation, after which the next one begins."""
 

@@ -1,0 +1,107 @@
+"""Servers that follow no research, and workers beside them that do nothing else, are separate processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import yaml
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from interactions_emulator import Emulator
+from tests.conftest import ROOT
+from tests.forks import Fork
+from tests.kill.test_kill import researches, until
+from tests.notices.conftest import Configure, Receiver, hook
+from tests.notices.conftest import configure as configure
+from tests.notices.conftest import receiver as receiver
+from tests.ports import free_port
+from tests.serve.conftest import message, ready, said
+from tools.cli.app import app
+from tools.research.database import Database
+from tools.research.job import State
+from tools.research.ledger import Ledger
+from tools.settings import load_settings
+
+Start = Callable[..., tuple[Fork, httpx2.Client]]
+
+
+@pytest.fixture
+def start(api: Emulator, tmp_path: Path) -> Iterator[Start]:
+    """Starts a command that is a server, and returns its process with a client of it."""
+    started: list[tuple[Fork, httpx2.Client]] = []
+
+    def start(*command: str) -> tuple[Fork, httpx2.Client]:
+        port = free_port()
+        with (tmp_path / f"{command[0]}.log").open("ab") as log:
+            env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
+            process = Fork("tools", *command, "--port", str(port), env=env, stdout=log, stderr=log)
+        client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
+        started.append((process, client))
+        until(lambda: ready(client))
+        return process, client
+
+    yield start
+    for process, client in started:
+        client.close()
+        process.kill()
+        process.wait()
+
+
+def manifest_command(name: str) -> list[str]:
+    """What a deployment of the Kubernetes manifest runs as `desk …`, but for its address."""
+    documents = yaml.safe_load_all((ROOT / "docs" / "kubernetes.yaml").read_text())
+    [spec] = [each["spec"] for each in documents if (each["kind"], each["metadata"]["name"]) == ("Deployment", name)]
+    [container] = spec["template"]["spec"]["containers"]
+    program, arguments = container["command"], container["args"]
+    assert program[:3] == ["python", "-m", "tools"]
+    return [program[3], *arguments[: arguments.index("--host")]]
+
+
+@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.nightly), "postgresql"])
+async def test_a_worker_finishes_the_research_of_a_server_and_of_a_killed_worker_and_sends_its_notices(
+    database: str,
+    start: Start,
+    api: Emulator,
+    configure: Configure,
+    receiver: Receiver,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if database == "postgresql":
+        monkeypatch.setenv("DESK_DATABASE_URL", request.getfixturevalue("postgres").create_database())
+    configure("notify:\n" + hook(receiver))
+    _, server = await asyncio.to_thread(start, *manifest_command("desk"))
+    assert server.get("/readyz").json() == {"status": "ok"}
+    server.post("/apps/desk/users/me/sessions/s1").raise_for_status()
+    turn = asyncio.create_task(asyncio.to_thread(server.post, "/run", json=message("research tides")))
+    worker, _ = await asyncio.to_thread(start, *manifest_command("desk-work"))
+    ledger = Ledger(load_settings().ledger_url)
+    while not (jobs := await ledger.find()) or not jobs[0].interaction_id:
+        await asyncio.sleep(0.02)
+    worker.kill()
+    worker.wait()
+    database = Database(load_settings().ledger_url)
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE research_jobs SET lease_until = 0"))  # the dead worker's lease expired
+    await database.close()
+    await asyncio.to_thread(api.advance, 3600)
+    await asyncio.to_thread(start, *manifest_command("desk-work"))
+    assert "# Tides" in said(await turn)
+    await asyncio.to_thread(until, lambda: receiver.webhooks)
+    assert [body["type"] for _, body in receiver.webhooks] == ["research.completed"]
+    assert ((await ledger.find())[0].state, len(researches(api))) == (State.COMPLETED, 1)
+    await ledger.close()
+
+
+def test_a_worker_without_a_usable_ledger_says_so_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_DATABASE_URL", "mysql://a@b/c")
+    result = CliRunner().invoke(app, ["work"])
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert "DESK_DATABASE_URL" in result.output

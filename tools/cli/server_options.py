@@ -1,0 +1,33 @@
+"""Options of the commands that run as servers: the address to listen on, telemetry and logs."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from tools.settings import SettingsError
+
+SHUTDOWN_GRACE_S = 8
+"""Seconds for requests to finish after SIGTERM; Cloud Run kills the process after 10 seconds."""
+
+OtelUrl = Annotated[str, typer.Option("--otel", metavar="URL", help="Send traces and metrics to this OTLP collector.")]
+CloudTrace = Annotated[bool, typer.Option("--cloud-trace", help="Send traces to Google Cloud Trace.")]
+PlainLogs = Annotated[bool, typer.Option("--plain-logs", help="Logs as text, not as JSON.")]
+LogContents = Annotated[bool, typer.Option("--log-contents", help="Log messages and DEBUG records too.")]
+
+
+def listen_address(host: str, port: int, default_port: int) -> tuple[str, int]:
+    """Returns the host and port to listen on.
+
+    If `port` is 0, it is `PORT` of the environment, or `default_port`. If `host` is empty, it is every address where
+    `PORT` is set, because the platform that sets it calls the process from outside; else it is this machine only.
+
+    Raises:
+        SettingsError: `PORT` is not a port.
+    """
+    given = os.environ.get("PORT") or str(default_port)
+    if not port and (not given.isdecimal() or not 0 < int(given) <= 65_535):
+        raise SettingsError(f"PORT={given!r} is not a port: write a number from 1 to 65535")
+    return host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1"), port or int(given)

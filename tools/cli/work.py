@@ -1,0 +1,51 @@
+"""`desk work`: follows the research of other processes."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from tools.cli.console import fail
+from tools.cli.server_options import (
+    SHUTDOWN_GRACE_S,
+    CloudTrace,
+    LogContents,
+    OtelUrl,
+    PlainLogs,
+    listen_address,
+)
+from tools.errors import DeskError
+
+PORT = 8081
+
+
+def work(
+    host: Annotated[str, typer.Option(help="Address of the health checks.")] = "",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, show_default=f"PORT of the environment, or {PORT}", help="Their port.")
+    ] = 0,
+    otel: OtelUrl = "",
+    cloud_trace: CloudTrace = False,
+    plain: PlainLogs = False,
+    contents: LogContents = False,
+) -> None:
+    """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
+    import uvicorn
+
+    from tools.server.work import build_worker
+    from tools.settings import load_settings
+    from tools.telemetry import setup_logging, setup_telemetry
+
+    os.environ["DESK_FOLLOW"] = "1"  # the servers beside it may share its environment
+    try:
+        host, port = listen_address(host, port, PORT)
+        setup_telemetry(otel or None, cloud_trace)
+        setup_logging(not plain, contents)
+        app = build_worker(load_settings())
+    except DeskError as error:
+        fail(error)
+    uvicorn.run(
+        app, host=host, port=port, timeout_graceful_shutdown=SHUTDOWN_GRACE_S, access_log=False, log_config=None
+    )
