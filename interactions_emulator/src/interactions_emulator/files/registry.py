@@ -85,6 +85,10 @@ class Files:
             )
         return file
 
+    def __bool__(self) -> bool:
+        """Whether there are any files."""
+        return bool(self._all)
+
     def known(self, file_id: str) -> File | None:
         """Return a file that has not expired, None if there is none."""
         file = self._all.get(file_id)
