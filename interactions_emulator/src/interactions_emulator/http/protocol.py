@@ -21,6 +21,7 @@ from interactions_emulator.engine.request_log import Capture, Log
 SERVER = f"interactions-emulator/{__version__}"
 MAX_QUEUED_REQUESTS = 100
 """Maximum number of requests that wait on one connection; at this number the server stops reading from it."""
+LAST_CHUNK = b"0\r\n\r\n"
 NOT_HTTP_BODY = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
 
 Remainder = Coroutine[Any, Any, None] | None
@@ -70,21 +71,11 @@ class Exchange:
 
     def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:
         """Begin an answer that is sent in chunks."""
-        self.begun = True
-        self._closes |= not self._chunked
-        encoding = b"transfer-encoding: chunked\r\n" if self._chunked else b""
-        self._connection.transport.write(
-            b"%b%b%b\r\n" % (_response_head(status, content_type), encoding, self._extra_headers(headers))
-        )
-        if self.capture:
-            self.capture.begin(content_type)
+        self._connection.transport.write(self._begin(status, content_type, headers))
 
     def write(self, piece: bytes) -> None:
         """Send a chunk."""
-        if piece:  # an empty chunk would end the body
-            self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
-            if self.capture:
-                self.capture.add(piece)
+        self._connection.transport.write(self._chunk(piece))
 
     async def drain(self) -> None:
         """Return when the client has taken most of what was written."""
@@ -93,7 +84,14 @@ class Exchange:
     def finish(self) -> None:
         """End an answer that was sent in chunks."""
         if self._chunked:
-            self._connection.transport.write(b"0\r\n\r\n")
+            self._connection.transport.write(LAST_CHUNK)
+        self.ended()
+        self._connection.answer_next(self._closes)
+
+    def stream(self, status: int, content_type: str, piece: bytes) -> None:
+        """Send a whole answer as `start`, `write` and `finish` do, but with one write to the socket."""
+        head = self._begin(status, content_type, None)
+        self._connection.transport.write(head + self._chunk(piece) + (LAST_CHUNK if self._chunked else b""))
         self.ended()
         self._connection.answer_next(self._closes)
 
@@ -106,6 +104,21 @@ class Exchange:
         """Record that nothing more is sent."""
         if self.capture:
             self.capture.end()
+
+    def _begin(self, status: int, content_type: str, headers: dict[str, str] | None) -> bytes:
+        """Record the beginning of an answer in chunks. Return its head."""
+        self.begun = True
+        self._closes |= not self._chunked
+        if self.capture:
+            self.capture.begin(content_type)
+        encoding = b"transfer-encoding: chunked\r\n" if self._chunked else b""
+        return b"%b%b%b\r\n" % (_response_head(status, content_type), encoding, self._extra_headers(headers))
+
+    def _chunk(self, piece: bytes) -> bytes:
+        """Record a piece of the answer. Return it as a chunk; an empty one would end the body."""
+        if self.capture and piece:
+            self.capture.add(piece)
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked and piece else piece
 
     def _extra_headers(self, headers: dict[str, str] | None) -> bytes:
         if not headers and not self._closes:
@@ -137,6 +150,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
+        transport.set_write_buffer_limits(high=0)  # uvloop: send at once, not when all waiting requests are answered
         self.client = str((transport.get_extra_info("peername") or ("",))[0])
         self._log.opened += 1
         self._log.open += 1

@@ -165,15 +165,14 @@ class EventStream:
         self._crash = crash
 
     def send(self, exchange: Exchange) -> Remainder:
+        if self._run.interaction.finished and not self._fault:
+            exchange.stream(200, EVENT_STREAM_TYPE, b"".join([*self._cursor.read(), DONE]))
+            return None
         exchange.start(200, EVENT_STREAM_TYPE)
         if self._fault:
             frames = self._run.follow(self._cursor)
             return send_with_fault(exchange, frames, self._fault, self._crash)
-        if not self._run.interaction.finished:
-            return self._play(exchange)
-        exchange.write(b"".join([*self._cursor.read(), DONE]))
-        exchange.finish()
-        return None
+        return self._play(exchange)
 
     async def _play(self, exchange: Exchange) -> None:
         async for frames in self._run.follow(self._cursor):
