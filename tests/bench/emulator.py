@@ -26,7 +26,7 @@ import uvloop
 import yaml
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.corpus.index import Corpus
 from tests.scripts import research_brain
 
@@ -139,7 +139,8 @@ async def chain(url: str) -> list[float]:
 
 def large(folder: Path) -> None:
     """A chain of 10,000 interactions, 1,000 open streams, and an index of 100,000 documents."""
-    with Emulator(brain=lambda turn: [], speed=0) as api:
+    said = [TimedStep(0, {"type": "model_output", "content": [{"type": "text", "text": "So it is."}]})]
+    with Emulator(brain=lambda turn: said, speed=0) as api:
         seconds = uvloop.run(chain(api.url))
         first, last = (statistics.median(part) * 1000 for part in (seconds[:100], seconds[-100:]))
         row(f"an answer, first and last hundred of a chain of {CHAIN:,}, ms", f"{first:.2f}, {last:.2f}")
