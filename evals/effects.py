@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Effect = Literal[
     "start", "quote", "plan", "repeat", "approve", "revise", "cancel", "status", "report", "answer", "list",
-    "delete_question", "forget_question", "forget", "none",
+    "delete_question", "forget_question", "forget", "schedule_question", "none",
 ]  # fmt: skip
 """Effects whose names need an explanation:
 
@@ -17,11 +17,12 @@ start: a run is ordered and starts at once
 quote: a run is ordered, and its price waits for a yes
 plan: a run that shows its plan first is ordered
 repeat: an old order is ordered again
-approve: a yes to a price, a plan or a deletion is accepted
+approve: a yes to a price, a plan, a schedule or a deletion is accepted
 answer: a question about a report is answered
 delete_question: the deletion of a report waits for a yes
 forget_question: the deletion of the conversation waits for a yes
 forget: the conversation is deleted
+schedule_question: a schedule waits for a yes
 none: the research tools do nothing
 """
 ORDERS: frozenset[Effect] = frozenset(("start", "quote", "plan", "repeat"))
@@ -31,7 +32,7 @@ MAX_CREATES: Mapping[Effect, int] = {"start": 1, "quote": 1, "repeat": 1, "plan"
 RESEARCHER_TOOLS = frozenset(
     (
         *("start_research", "approve", "revise", "show_research", "list_research", "ask_report", "cancel_research"),
-        *("repeat_research", "delete_research"),
+        *("repeat_research", "delete_research", "schedule_research"),
     )
 )
 """Names of the researcher's tools."""
@@ -115,7 +116,9 @@ def _tool_effect(name: str, arguments: Mapping[str, Any], result: Mapping[str, A
             return ToolEffect(effect, title, brief, int(sent))
         case "repeat_research" if sent or waits:
             return ToolEffect("repeat", title, "", int(sent))
-        case "approve" if sent or state == "deleted":
+        case "schedule_research":
+            return ToolEffect("schedule_question", str(arguments.get("title") or ""), brief)
+        case "approve" if sent or state == "deleted" or "schedule" in result:
             return ToolEffect("approve", title, "", int(sent))
         case "revise":
             return ToolEffect("revise", title, brief, int(sent))

@@ -50,7 +50,8 @@ def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_only_this_machine)
 gc.disable()  # until all modules are imported
 # Each client makes five TLS contexts, 20 ms each, although nothing here is encrypted.
-ssl.create_default_context = functools.cache(ssl.create_default_context)
+_cached: Any = functools.cache(ssl.create_default_context)
+ssl.create_default_context = _cached
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

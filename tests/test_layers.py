@@ -23,9 +23,13 @@ LAYERS = (
     ("interactions",),
     ("yaml_files", "database_url"),
     ("settings",),
-    ("public_http",),
+    (
+        "private_folder",
+        "public_http",
+    ),
+    ("transactions",),
     ("public_address", "redaction", "sanitize", "shielded"),
-    ("errors",),
+    ("errors", "extras"),
 )
 """From the top down. A package imports only packages of lower layers."""
 FORMER = ("agent", "forget")

@@ -49,5 +49,5 @@ def _is_public_host(host: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and (
         address not in _UNICAST or address.sixtofour or address.teredo or address.scope_id
     ):
-        return False  # for example addresses that contain an IPv4 address
+        return False  # an IPv6 address of these kinds may contain a private IPv4 address
     return address.is_global and not address.is_multicast

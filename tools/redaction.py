@@ -22,7 +22,7 @@ SECRETS = re.compile(
     r"|(?<=Bearer )[\w.~+/=-]+",
     re.IGNORECASE,
 )
-_MIN_SECRET_CHARS = 8
+_MIN_REDACTED_CHARS = 8
 """Minimum length of a known secret, in characters: shorter ones would match ordinary words."""
 
 
@@ -37,7 +37,7 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
         if SECRET_NAMES.search(name) and (not ADDRESS_NAMES.search(name) or set("@?") & set(value))
     }
     values = {
-        part for value in (*given, *known) for part in (value, *value.split(",")) if len(part) >= _MIN_SECRET_CHARS
+        part for value in (*given, *known) for part in (value, *value.split(",")) if len(part) >= _MIN_REDACTED_CHARS
     }
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "***")

@@ -9,13 +9,14 @@ import asyncio
 import os
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
@@ -32,6 +33,7 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.resources import Event
 from tools.interactions.transport import Transport
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
+from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 from tools.research.timings import ResearchTimings
@@ -181,6 +183,52 @@ async def followers(url: str, database: str, jobs: int) -> None:
     await here.close()
 
 
+async def watchers(database: str, replicas: int = 10, watched: int = 100) -> None:
+    """Measures replicas whose users watch runs that another replica follows. All are in this process."""
+    follower, statements = Ledger(database), Statements()
+    now, leases = time.time(), Leases(follower, time.time, ResearchTimings().lease_s)
+    async with AsyncExitStack() as stack:
+        jobs = []
+        for number in range(watched):
+            job, _ = await follower.add(new_job(order(number), now, State.RUNNING))
+            await stack.enter_async_context(leases.hold(job.id))
+            jobs.append(await follower.change(job.id, {State.RUNNING}, now, interaction_id=f"v1_{number}") or job)
+        services = [Research(Ledger(database), InteractionsClient(lambda: None)) for _ in range(replicas)]  # type: ignore[arg-type,return-value]
+        seen: list[float] = []
+        begun = 0
+
+        def say(line: str) -> None:
+            nonlocal begun
+            begun += line == "another process holds the lease"
+            if line.startswith("at "):
+                seen.append(time.monotonic() - float(line.removeprefix("at ")))
+
+        tasks = [asyncio.create_task(each._worker.work(job, say)) for each in services for job in jobs]
+        while begun < len(tasks):
+            await asyncio.sleep(1)
+        await asyncio.sleep(SECONDS)
+        statements.take()
+        cpu = time.process_time()
+        await asyncio.sleep(2 * SECONDS)
+        found = statements.take()
+        row(f"{replicas} replicas with {watched} watched runs each: statements a second", shown(found, 2 * SECONDS))
+        row("… CPU, ms a second", (time.process_time() - cpu) / SECONDS / 2 * 1000)
+        for job in jobs:
+            await follower.append_progress(job, leases.owner, now, f"at {time.monotonic()}", "e1", 1)
+            await asyncio.sleep(SECONDS / watched)
+        await asyncio.sleep(2)
+        more = statements.take() - found
+        row("… statements of a change and of all that watch it", shown(more, watched))
+        row("… lines that they saw", float(len(seen)))
+        row("… a line to its watchers, median ms", statistics.median(seen) * 1000)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for service in services:
+            await service.close()
+    await follower.close()
+
+
 async def looks(database: str) -> None:
     """Measures how long the recovery loop and others read the ledger, depending on its size."""
     ledger = Ledger(database)
@@ -280,6 +328,7 @@ def measure(jobs: int = JOBS) -> None:
         os.environ |= {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": EMULATOR_KEY, "DESK_DATA_DIR": folder}
         print("| what | measured |\n|---|---|")
         asyncio.run(followers(url, postgres.create_database(), jobs))
+        asyncio.run(watchers(postgres.create_database()))
         asyncio.run(looks(postgres.create_database()))
         os.environ["DESK_DATABASE_URL"] = postgres.create_database()
         asyncio.run(turns(os.environ["DESK_DATABASE_URL"]))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.board.conftest import BRIEF, Page, Site
 from tests.scripts import REPORT, cited, picture
+from tests.serve.conftest import listening
 from tools.board.local import opening_file
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
@@ -107,11 +109,42 @@ def test_nobody_gets_in_without_the_secret_of_the_start_address(site: Site) -> N
                 answer = stranger.get(url, headers=headers)
                 assert (answer.status_code, BRIEF in answer.text) == (403, False), url
             assert stranger.post("/research/new", data={"brief": "x"}, headers=headers).status_code == 403
-        assert stranger.get("/research/static/board.css").status_code == 200
+        assert (
+            stranger.get(site.access.start_address.partition("?")[0] + "research/static/board.css").status_code == 200
+        )
     cookie = site.client.get(site.access.start_address).headers["set-cookie"]
     assert site.access.token not in cookie
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
+
+
+class _Thief(BaseHTTPRequestHandler):
+    """Another local server: it keeps the cookies that a browser sends."""
+
+    stolen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.stolen.append(self.headers.get("Cookie", ""))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_a_browser_sends_the_cookie_to_no_other_server_of_this_machine(site: Site) -> None:
+    with listening(_Thief) as other:
+        for url in ("/", "/research/new", "/x/", f"/?token={site.access.token}"):
+            assert site.client.get(f"{other}{url}").status_code == 204
+    assert _Thief.stolen == [""] * 4
+    path = site.start()
+    site.finish(path)
+    form = site.page(path)
+    share = site.send(form, "share", days="1").text
+    foreign = re.compile(r"""(?:href|action|src|data-events)=["'](?!https?:|data:|#|/research/static/)([^"']*)""")
+    for text in (share, *(site.client.get(url).text for url in ("/", "/research/new", path, f"{path}/delete", "/no"))):
+        assert {link.startswith(f"{site.access.path}/") for link in foreign.findall(text)} == {True}
+    assert site.access.path not in link_in(share)
 
 
 def test_another_host_name_is_refused_even_with_the_cookie(site: Site) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from tests.board.conftest import Site, until
 from tools.board.events import MAX_STREAM_S, Cursor, parse_cursor, progress, run_of
-from tools.research.job import LOCAL_USER, Order, State, new_job
+from tools.research.job import LOCAL_USER, Job, Order, State, new_job
+from tools.research.job_changes import JobChanges
 from tools.research.ledger import Ledger
 
 LINES = ["Planning: What moves the sea?", "searching: tides moon", "Writing: Two sources agree."]
@@ -70,10 +71,10 @@ async def test_a_silent_stream_sends_a_comment_every_15_seconds_and_ends_in_time
     await ledger.add(job)
     now, pings = [0.0], list[float]()
 
-    async def sleep(seconds: float) -> None:
+    async def wait(job: Job, seconds: float) -> None:
         now[0] += seconds
 
-    async for event in progress(ledger, job.id, Cursor(run_of(job), 0), clock=lambda: now[0], sleep=sleep):
+    async for event in progress(ledger, wait, job.id, Cursor(run_of(job), 0), clock=lambda: now[0]):
         if event == ": ping\n\n":
             pings.append(now[0])
     assert pings == [float(n) for n in range(15, int(MAX_STREAM_S), 15)]
@@ -83,7 +84,8 @@ async def test_a_silent_stream_sends_a_comment_every_15_seconds_and_ends_in_time
 
 async def test_the_stream_of_a_deleted_job_ends(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
-    assert [event async for event in progress(ledger, "job_22222222", None)][-1].startswith("event: end")
+    wait = JobChanges(ledger).wait
+    assert [event async for event in progress(ledger, wait, "job_22222222", None)][-1].startswith("event: end")
     await ledger.close()
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from tests.board.conftest import BRIEF, Page, Site, until
+from tests.board.conftest import BRIEF, Page, Site, location, until
 from tools.board.security import FORM_TTL_S
 from tools.research.config import load_research_settings
 from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS, State
@@ -30,7 +30,7 @@ def test_a_repeated_form_never_starts_a_run_twice(site: Site) -> None:
     form = site.page("/research/new")
     with ThreadPoolExecutor(6) as threads:
         ordered = [*threads.map(lambda _: site.send(form, "new", brief=BRIEF), range(6))]
-        [path] = {answer.headers["location"].partition("?")[0] for answer in ordered}
+        [path] = {location(answer) for answer in ordered}
         quote = site.page(path)
         agreed = [*threads.map(lambda _: site.send(quote, "approve"), range(6))]
     assert [answer.status_code for answer in agreed] == [303] * 6
@@ -40,7 +40,7 @@ def test_a_repeated_form_never_starts_a_run_twice(site: Site) -> None:
     site.finish(path)
     page = site.page(path)
     with ThreadPoolExecutor(4) as threads:
-        [again] = {a.headers["location"] for a in threads.map(lambda _: site.send(page, "again"), range(4))}
+        [again] = {location(a) for a in threads.map(lambda _: site.send(page, "again"), range(4))}
     assert (site.job(again).state, site.creates) == (State.AWAITING_APPROVAL, 1)
 
 
@@ -66,6 +66,19 @@ def test_a_form_of_an_outdated_page_does_nothing(site: Site) -> None:
     site.finish(path)
     assert site.send(deletion, "delete").status_code == 409  # what was to be deleted had no report yet
     assert site.job(path).state is State.COMPLETED
+
+
+def test_of_two_tabs_at_the_same_moment_only_the_first_is_obeyed_and_the_other_is_told(site: Site) -> None:
+    path = site.order()
+    quote = site.page(path)
+    tabs = [("rewrite", {"brief": "Why is the sea blue?"}), *[("approve", {})] * 5]
+    with ThreadPoolExecutor(6) as threads:
+        changed, *agreed = threads.map(lambda tab: site.send(quote, tab[0], **tab[1]).status_code, tabs)
+    if changed == 303:  # an agreement to the old brief starts nothing
+        assert (set(agreed), site.creates, site.job(path).state) == ({409}, 0, State.AWAITING_APPROVAL)
+    else:
+        until(lambda: site.job(path).interaction_id)
+        assert (changed, set(agreed), site.creates, site.job(path).order.brief) == (409, {303}, 1, BRIEF)
 
 
 FOREIGN = {
@@ -119,6 +132,7 @@ def test_get_changes_nothing(site: Site) -> None:
 
 BAD = {
     "an empty brief": ({"brief": " \n"}, 400, "The brief is empty"),
+    "a brief that nobody sees": ({"brief": "\u200b\ufeff \u202e"}, 400, "The brief is empty"),
     "a long brief": ({"brief": "tide " * 4001}, 400, "The brief has 20,004 characters; at most 20,000"),
     "a long title": ({"title": "t" * 121}, 400, "The title has 121 characters"),
     "an unknown depth": ({"depth": "abyss"}, 400, "Choose one of the depths"),

@@ -6,14 +6,14 @@ import httpx2
 import pytest
 
 from tests.board.conftest import Site, until
-from tools.research.screening import Screen, Screened
+from tools.research.screening import Screened, TextScreener
 
 blocked = set[str]()
 """Words that the check blocks."""
 
 
 @pytest.fixture
-def screen() -> Screen:
+def screen() -> TextScreener:
     blocked.clear()
 
     async def check(what: Screened, text: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import ROOT
-from tools.cli.jobs_board import age, board
+from tools.cli.jobs_watch import age, board
 from tools.cli.terminal import Terminal
 from tools.research.job import Order, State, new_job
 from tools.research.ledger import Ledger

@@ -16,7 +16,7 @@ import pytest
 
 from interactions_emulator import Emulator
 from tools.cli import doctor
-from tools.interactions import backend, probe
+from tools.interactions import backend, connection_check
 from tools.research.job import Order, new_job
 from tools.research.ledger import Ledger
 from tools.settings import load_settings
@@ -154,7 +154,10 @@ async def test_doctor_distinguishes_wrong_keys_wrong_addresses_web_pages_and_fai
     assert not {"very-secret-key", "hidden-word"} & {*found.value.split(), *found.value.split("@")}
     assert "hidden-word" not in found.value
     request = asked[-1]  # before it, whether the place is an emulator was asked without a key
-    assert (request["method"], request["path"].partition("?")[0]) == ("GET", f"/v1beta/interactions/{probe.MISSING_ID}")
+    assert (request["method"], request["path"].partition("?")[0]) == (
+        "GET",
+        f"/v1beta/interactions/{connection_check.MISSING_ID}",
+    )
     assert request["x-goog-api-key"] == "very-secret-key"
     assert [each["method"] for each in asked] == ["GET"] * len(asked)  # nothing that could cost
 
@@ -176,8 +179,8 @@ async def test_doctor_times_out_on_a_silent_server(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GEMINI_API_KEY", "k")
     with monkeypatch.context() as patched:
         patched.setattr(backend, "current", lambda: chosen)
-        patched.setattr(probe, "TIMEOUT_S", 0.01)
-        good, words = await probe.probe(chosen)
+        patched.setattr(connection_check, "TIMEOUT_S", 0.01)
+        good, words = await connection_check.check_connection(chosen)
     assert (good, "does not answer" in words, "GOOGLE_GEMINI_BASE_URL" in words) == (False, True, True)
     listening.close()
 

@@ -148,6 +148,15 @@ def test_forgetting_a_conversation_has_two_separate_effects() -> None:
     assert facts_of(turn("", refused("confirm_forgetting", "nobody asked"))).effects == ("none",)
 
 
+def test_a_schedule_is_proposed_and_approved_and_allows_no_create_by_itself() -> None:
+    proposed = ("schedule_research", {"title": "Bees", "brief": "News of bees"}, {"schedule": "sched_1"})
+    found = facts_of(turn("", proposed))
+    assert found.effects == ("schedule_question",) and not found.creates
+    found = facts_of(turn("", ("approve", {"job_id": "sched_1"}, {"schedule": "sched_1"})))
+    assert found.effects == ("approve",) and not found.creates
+    assert facts_of(turn("", refused("schedule_research", "`munday` is no day"))).effects == ("none",)
+
+
 def test_a_call_without_a_known_result_has_no_effect() -> None:
     assert facts_of(turn("", ("approve", {"job_id": "job_1"}))).effects == ("none",)
     assert tool_effects([("get_weather", {}, {"temperature": 12})]) == ()

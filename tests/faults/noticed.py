@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import LEASE_S, deliver_due
-from tools.research.notices.outbox import NOTICED
+from tools.research.notices.outbox import NOTICE_STATES
 from tools.research.notices.targets import Event, Target
 
 NAME = "hook"
@@ -55,7 +55,7 @@ class Receiver:
         notices = [notice for job in jobs for notice in await ledger.notices.of_job(job.id)]
         noticed = {(notice.job, notice.state) for notice in notices if notice.id in self.copies}
         await ledger.close()
-        lost = any(job.state in NOTICED and (job.id, job.state) not in noticed for job in jobs)
+        lost = any(job.state in NOTICE_STATES and (job.id, job.state) not in noticed for job in jobs)
         lost = lost or any(notice.ended is None or notice.error for notice in notices)
         return lost or sum(self.copies.values()) - len(self.copies) > kills
 

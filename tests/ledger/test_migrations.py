@@ -25,7 +25,7 @@ from tools.research.ledger import Ledger
 from tools.research.migrations import LATEST
 from tools.research.migrations.m001_baseline import INDEXES, TABLES
 from tools.research.spending import Spending, Used
-from tools.research.tables import JOBS, NOTICES, QUESTIONS, SPENDING
+from tools.research.tables import JOBS, NOTICES, QUESTIONS, SCHEDULES, SPENDING
 
 FIRST = [
     'CREATE TABLE research_jobs (id VARCHAR(32) NOT NULL, "key" VARCHAR(64) NOT NULL, "user" VARCHAR(255) NOT NULL, '
@@ -106,8 +106,12 @@ async def test_concurrent_first_connections_apply_each_migration_once(
     assert columns["desk_spending"] == set(SPENDING.columns.keys())
     assert columns["desk_questions"] == set(QUESTIONS.columns.keys())
     assert columns["desk_notices"] == set(NOTICES.columns.keys())
-    assert {*TABLES, "desk_notices", "desk_migrations", "desk_secrets"} == set(columns) - {"research_migrations"}
-    assert indexes == {*INDEXES, "ix_desk_notices_job", "ix_desk_notices_due"}
+    new = {"desk_notices", "desk_migrations", "desk_secrets", "desk_schedules"}
+    assert {*TABLES, *new} == set(columns) - {"research_migrations"}
+    assert columns["desk_schedules"] == set(SCHEDULES.columns.keys())
+    added = {"ix_desk_schedules_user", "ix_desk_schedules_due", "ix_research_jobs_schedule_due"}
+    added |= {"ix_desk_notices_job", "ix_desk_notices_due", "ix_desk_spending_schedule_time"}
+    assert indexes == {*INDEXES, *added}
     job = new_job(ORDER, 0)
     assert await open_ledger().add(job) == (job, True)
 
@@ -265,7 +269,7 @@ async def test_the_error_names_a_wrong_password_or_a_missing_database(postgres: 
 
 async def test_the_error_for_a_missing_driver_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asyncpg", None)
-    await refused("postgresql+asyncpg://ada:secret@db/desk", r"asyncpg: pip install 'research-desk\[postgres\]'")
+    await refused("postgresql+asyncpg://ada:secret@db/desk", r"asyncpg: \S*pip install 'research-desk\[postgres\]'")
 
 
 async def test_the_error_for_an_unusable_sqlite_file_says_why(tmp_path: Path) -> None:

@@ -411,11 +411,11 @@ async def test_progress_lines_are_judged_together_and_unsafe_ones_are_dropped(ap
     policy = Policy.model_validate({**POLICY, "screen": ["reports"]})
     gate = ModerationGate(policy, load_judge(ROOT / "configs" / "desk.yaml"))
     good = ["searching: tides", "reading a page", "writing"]
-    assert [line async for line in gate.admit_progress(lines_of(*good))] == good
+    assert [line async for line in gate.screen_progress(lines_of(*good))] == good
     assert len(brain.judged) == 1
-    assert [line async for line in gate.admit_progress(lines_of(good[0], VILE, good[2]))] == [good[0], good[2]]
+    assert [line async for line in gate.screen_progress(lines_of(good[0], VILE, good[2]))] == [good[0], good[2]]
     brain.answer = "no idea"
-    assert [line async for line in gate.admit_progress(lines_of("reading", "another"))] == []
+    assert [line async for line in gate.screen_progress(lines_of("reading", "another"))] == []
     assert len(brain.judged) == 6, "what cannot be judged is not asked about again, line by line"
 
 
@@ -435,11 +435,11 @@ async def test_moderated_progress_ends_and_fails_with_its_source(api: Emulator) 
 
     shown = []
     with pytest.raises(TimeoutError, match="no news"):
-        async for line in gate.admit_progress(source(breaks=True)):
+        async for line in gate.screen_progress(source(breaks=True)):
             shown.append(line)
     assert shown == ["one"]
     closed.clear()
-    endless = gate.admit_progress(source(breaks=False))
+    endless = gate.screen_progress(source(breaks=False))
     assert await anext(endless) == "one"
     await endless.aclose()
     assert closed.is_set()
@@ -457,7 +457,7 @@ async def test_moderation_is_off_unless_the_policy_enables_it(brain: Watched, gu
     ("text", "complaint"),
     [
         ("enabeld: true", "unknown key `enabeld`, did you mean `enabled`?"),
-        ("enabled: perhaps", "`enabled`: Input should be a valid boolean, not 'perhaps'"),
+        ("enabled: perhaps", "`enabled`: has to be true or false, not 'perhaps'"),
         ("categories: {spam: {treshold: 1}}", "unknown key `categories.spam.treshold`, did you mean `threshold`?"),
         ("categories: {spam: {threshold: 7}}", "`categories.spam.threshold`: Input should be less than or equal to 1"),
         ("categories: {harmful: {action: warn}}", "`categories.harmful.action`: Input should be 'block' or 'flag'"),

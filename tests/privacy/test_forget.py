@@ -26,6 +26,9 @@ from tests.talk import USER, Talk, creates, new_sessions, text_of, words
 from tools.app import build_app
 from tools.privacy.erasure import REFUSED_KEY
 from tools.research.factory import close, research
+from tools.research.job import Order
+from tools.research.quotas import Quotas
+from tools.research.schedules.timing import Timing
 
 TURNS = (
     "hello",
@@ -343,3 +346,16 @@ async def test_forgetting_includes_failed_rewound_and_abandoned_turns(api: Emula
     await talk.say(YES)
     assert stored(api) == set()
     assert len((await talk.session()).events) == 1
+
+
+async def test_the_schedules_of_a_forgotten_conversation_end_and_no_others(app: App) -> None:
+    talk = await conversation_after(app, None, "s1", "hello")
+    kept = []
+    for session, user in (("s1", USER), ("s2", USER), ("s1", "eve")):
+        order = Order(f"What is new? {session}", user, session, "deep-research-preview-04-2026")
+        made, _ = await research().schedules.add(order, Timing("0 8 * * 1", "UTC"), 9, Quotas())
+        kept += [made] if (session, user) != ("s1", USER) else []
+    await talk.say(FORGET)
+    receipt = "\n".join(words(event) for event in await talk.say(YES))
+    assert re.search(r"schedule sched_\w+: deleted", receipt)
+    assert [*await research().schedules.of_user(USER), *await research().schedules.of_user("eve")] == kept

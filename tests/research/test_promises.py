@@ -189,8 +189,9 @@ async def test_polling_slows_down_and_obeys_retry_after(desk: Desk) -> None:
     job, _ = await service.start(ORDER)
     await lines(service, job)
     polls = [r for r in desk.api.log()["requests"] if r["kind"] == "get"]
-    assert 1200 / (30 * 1.25) <= len(polls) <= 1200 / (30 * 0.75) + 8  # 20 minutes, mostly polled every 30 seconds
-    assert [wait for wait in waits if wait > 30 * 1.25] == [70]
+    assert 1200 / (30 * 1.5) <= len(polls) <= 1200 / (30 * 0.5) + 8  # 20 minutes, mostly polled every 30 seconds
+    [asked] = [wait for wait in waits if wait > 30 * 1.5]
+    assert 70 <= asked <= 70 * 1.25
     assert len(set(waits)) > 20  # jitter: many followers do not ask at once
 
 

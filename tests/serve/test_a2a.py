@@ -39,11 +39,12 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve
 from tools.research.database import Database
+from tools.research.locks import LEASE_S, Locks
 from tools.server.a2a_handler import A2A_INTERNAL_ERROR
 from tools.server.a2a_stores import Tasks
 from tools.server.middleware.gateway import CARD_PATH
 from tools.server.middleware.idempotency import IdempotencyStore
-from tools.server.middleware.session_lock import LEASE_S, SessionLocks, lock_name
+from tools.server.middleware.session_lock import lock_name
 from tools.server.settings import agent_address
 from tools.settings import SettingsError, load_settings
 
@@ -213,7 +214,7 @@ async def test_an_answer_during_another_turn_leaves_the_question_open(
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
     asked = await caller.ask("forget this conversation")
-    async with SessionLocks(database).hold(lock_name("robot", "c1")):
+    async with Locks(database).hold(lock_name("robot", "c1")):
         early = await caller.ask("yes, forget it", task_id=asked.id)
     assert early.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
     assert "another turn of this conversation is under way" in said(early)
@@ -281,7 +282,7 @@ async def test_a_cancelled_task_frees_its_context_and_its_research_goes_on(
 
 
 async def test_a_second_turn_in_the_same_context_is_rejected(url: str, issuer: Issuer, database: Database) -> None:
-    async with SessionLocks(database).hold(lock_name("robot", "c1")):
+    async with Locks(database).hold(lock_name("robot", "c1")):
         task = await Caller(url, issuer.token("robot")).ask("Hello!")
     assert task.status.state == TaskState.TASK_STATE_REJECTED
     assert "another turn of this conversation is under way" in said(task)
@@ -293,7 +294,7 @@ async def test_a_task_whose_replica_died_is_reported_as_failed(database: Databas
     async def sleep(seconds: float) -> None:
         return
 
-    turns = SessionLocks(database, clock=lambda: now, sleep=sleep)
+    turns = Locks(database, clock=lambda: now, sleep=sleep)
     tasks, robot = Tasks(database, turns), ServerCallContext(user=Robot())
     task = Task(id="t1", context_id="c1")
     task.status.state = TaskState.TASK_STATE_WORKING
@@ -307,7 +308,7 @@ async def test_a_task_whose_replica_died_is_reported_as_failed(database: Databas
         return found.status.state
 
     assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have a lease yet
-    async with SessionLocks(database, clock=lambda: now).hold(lock_name("robot", "c1")):
+    async with Locks(database, clock=lambda: now).hold(lock_name("robot", "c1")):
         now += LEASE_S - 1
         assert await state() == TaskState.TASK_STATE_WORKING
         now += LEASE_S + 1  # its process has died: no process renews the lease

@@ -12,7 +12,7 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message
 from tools.research.database import Database
-from tools.server.middleware.session_lock import SessionLocks
+from tools.research.locks import Locks
 from tools.settings import load_settings
 from tools.shielded import finish_shielded
 
@@ -59,7 +59,7 @@ def test_a_client_that_disconnects_during_a_turn_leaves_nothing_locked(
 
 async def test_a_turn_cancelled_while_it_takes_its_session_lock_leaves_the_session_free(api: Emulator) -> None:
     database = Database(load_settings().ledger_url)
-    turns = SessionLocks(database)
+    turns = Locks(database)
 
     async def hold() -> None:
         async with turns.hold("desk/ada/s1"):

@@ -16,6 +16,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from interactions_emulator import Emulator
+from tests.board.conftest import Page
 from tests.conftest import ROOT
 from tests.kill.test_kill import researches, until
 from tests.mcp_server.conftest import BRIEF, ERAS, YES, call, error, text
@@ -159,5 +160,13 @@ def test_without_the_extra_the_server_says_what_to_install(
     use: Any, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tools.mcp_server.http", None)
-    with pytest.raises(SettingsError, match=r"--mcp needs one more package: pip install 'research-desk\[mcp\]'"):
+    with pytest.raises(SettingsError, match=r"--mcp needs one more package: \S*pip install 'research-desk\[mcp\]'"):
         build_server(load_settings(), ServerSettings(), "127.0.0.1", mcp=True)
+
+
+async def test_on_loopback_a_brief_over_mcp_is_the_same_run_as_on_the_page(serve: Serve, asks: None) -> None:
+    page = serve(mcp=True)
+    async with Client(streamable_http_client(f"{page.base_url}/mcp"), mode=NEWEST) as agent:
+        job = (await call(agent, "start", brief=BRIEF))["job"]
+    form = Page(page.get("/research/new").text).forms["/research/new"]
+    assert page.post("/research/new", data=form | {"brief": BRIEF}).headers["location"] == f"/research/{job}?known"

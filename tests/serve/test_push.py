@@ -206,7 +206,7 @@ async def test_a_receiver_is_refused_if_any_address_of_its_host_is_not_public(
         return list(found)
 
     with pytest.raises(InvalidParamsError, match=why):
-        await PushAddresses(this_machine=True, look_up=look_up).admits(address)
+        await PushAddresses(this_machine=True, look_up=look_up).validate(address)
 
 
 async def test_the_address_of_a_receiver_is_checked_again_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ async def test_the_address_of_a_receiver_is_checked_again_when_it_is_used(monkey
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", send)
     receivers = PushAddresses(look_up=look_up)
-    assert await receivers.admits("https://a.example/hook")
+    assert await receivers.validate("https://a.example/hook")
     async with receivers.client() as client:
         with pytest.raises(InvalidParamsError, match="private network"):
             await client.post("https://a.example/hook")

@@ -26,8 +26,8 @@ from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Process, Serve, message, ready, said
 from tools.adk.chain_plugin import without_rewound
 from tools.research.database import Database
+from tools.research.locks import Locked, Locks
 from tools.server.middleware.rate_limit import RateLimiter
-from tools.server.middleware.session_lock import SessionLocked, SessionLocks
 from tools.settings import load_settings
 
 SESSION = "/apps/desk/users/me/sessions/s1"
@@ -108,13 +108,13 @@ def test_a_turn_that_overlaps_another_of_its_conversation_gets_409(client: httpx
 def test_a_conversation_is_unlocked_when_its_answer_is_complete(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    execute = SessionLocks._execute
+    execute = Locks._execute
 
-    async def slow(self: SessionLocks, statement: object, session: str, owner: str) -> bool:
+    async def slow(self: Locks, statement: object, session: str, owner: str) -> bool:
         await asyncio.sleep(0.1)  # a database far away
         return await execute(self, statement, session, owner)
 
-    monkeypatch.setattr(SessionLocks, "_execute", slow)
+    monkeypatch.setattr(Locks, "_execute", slow)
     codes = [client.post(path, json=message("Hello")).status_code for _ in range(3)]
     assert codes == [200, 200, 200]
 
@@ -136,9 +136,9 @@ def test_a_conversation_cannot_be_changed_or_deleted_during_its_turn(
 async def test_a_session_locked_by_another_replica_is_refused_until_its_lease_expires(client: httpx2.Client) -> None:
     now = [1000.0]
     database = Database(load_settings().ledger_url)
-    one, other = (SessionLocks(database, clock=lambda: now[0]) for _ in range(2))
+    one, other = (Locks(database, clock=lambda: now[0]) for _ in range(2))
     async with one.hold("desk/ada/s1"):
-        with pytest.raises(SessionLocked):
+        with pytest.raises(Locked):
             async with other.hold("desk/ada/s1"):
                 pass
         async with other.hold("desk/ada/s2"):
@@ -157,7 +157,7 @@ async def test_a_turn_that_lost_its_lease_is_cancelled(client: httpx2.Client) ->
         await woken.wait()
 
     async def hold() -> None:
-        async with SessionLocks(database, sleep=sleep).hold("desk/ada/s1"):
+        async with Locks(database, sleep=sleep).hold("desk/ada/s1"):
             async with database.write() as connection:
                 await connection.execute(text("UPDATE desk_turns SET owner = 'another'"))
             woken.set()
@@ -173,7 +173,7 @@ async def test_a_turn_that_lost_its_lease_is_cancelled(client: httpx2.Client) ->
 
 async def test_a_turn_cut_off_by_a_shutdown_leaves_its_conversation_unlocked(client: httpx2.Client) -> None:
     database, begun = Database(load_settings().ledger_url), asyncio.Event()
-    turns = SessionLocks(database)
+    turns = Locks(database)
 
     async def hold() -> None:
         async with turns.hold("desk/ada/s1"):
@@ -195,11 +195,11 @@ AWAY = OperationalError("", {}, Exception())
 def test_a_failed_session_write_gets_retry_after_and_the_retry_succeeds(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
-    async def fail(*arguments: object, **values: object) -> None:
+    def fail(*arguments: object, **values: object) -> None:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("google.adk.sessions.DatabaseSessionService.append_event", fail)
+        patch.setattr("tools.adk.turn_sessions._write_events", fail)
         answer = turn(client, "Hello", key="m1")
         assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (status, True)
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
@@ -284,7 +284,7 @@ def test_the_rate_limiter_forgets_users_after_a_minute() -> None:
     rates = RateLimiter(at_once=1, per_minute=2, clock=lambda: now[0])
     for number in range(1000):
         now[0] += 1
-        with rates.admit(f"user {number}"), rates.admit("ada") if number % 30 == 0 else nullcontext():
+        with rates.limit(f"user {number}"), rates.limit("ada") if number % 30 == 0 else nullcontext():
             pass
     assert len(rates._begun) == 61
 

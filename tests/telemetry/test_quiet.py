@@ -16,6 +16,7 @@ from tests.scripts import said
 from tests.talk import Talk
 from tools.adk.quiet_telemetry_plugin import SHORT_TELEMETRY
 from tools.app import build_app
+from tools.telemetry.export import NoTracing
 
 OWN = TelemetryConfig(genai_semconv_stability_opt_in="experimental")
 
@@ -34,9 +35,10 @@ class Witness(BasePlugin):
     [
         (trace.ProxyTracerProvider(), None, SHORT_TELEMETRY),
         (trace.ProxyTracerProvider(), OWN, OWN),
+        (NoTracing(), None, SHORT_TELEMETRY),
         (TracerProvider(), None, None),
     ],
-    ids=["nobody", "nobody, but asked for", "somebody"],
+    ids=["nobody", "nobody, but asked for", "nobody in desk serve", "somebody"],
 )
 async def test_detailed_telemetry_is_recorded_only_with_a_tracer_provider_or_on_request(
     provider: trace.TracerProvider,

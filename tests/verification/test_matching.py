@@ -130,7 +130,7 @@ def test_a_page_without_text_is_never_called_not_found(page: str) -> None:
 
 
 def test_what_may_be_in_the_unread_part_of_a_page_is_never_called_not_found() -> None:
-    assert Page(PAGE, cut=True).check("Nuclear reactors supply electricity").verdict is Verdict.UNKNOWN
+    assert Page(PAGE, truncated=True).check("Nuclear reactors supply electricity").verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(

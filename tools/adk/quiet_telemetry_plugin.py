@@ -12,6 +12,10 @@ SHORT_TELEMETRY = TelemetryConfig(genai_semconv_stability_opt_in="stable")
 """ADK's short telemetry writes a line for each message, not all tools, instructions and messages for each answer."""
 
 
+_NOBODY = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)
+"""Tracer providers that export nothing."""
+
+
 class QuietTelemetryPlugin(BasePlugin):
     """Selects the short telemetry if no tracing is set up.
 
@@ -25,6 +29,6 @@ class QuietTelemetryPlugin(BasePlugin):
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> Content | None:
         """Sets the turn's telemetry, unless the caller has set it."""
         config = invocation_context.run_config
-        if config and config.telemetry is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        if config and config.telemetry is None and isinstance(trace.get_tracer_provider(), _NOBODY):
             invocation_context.run_config = config.model_copy(update={"telemetry": SHORT_TELEMETRY})
         return None

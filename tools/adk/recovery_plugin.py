@@ -1,4 +1,4 @@
-"""An ADK plugin that resumes orphaned research jobs and sends notices in the background."""
+"""An ADK plugin that resumes orphaned research jobs, starts due ones and sends notices in the background."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from google.adk.agents import InvocationContext
 from google.adk.plugins import BasePlugin
 
 from tools.research.factory import close
-from tools.research.notices.delivery import deliver_last
+from tools.research.notices.delivery import deliver_remaining
 from tools.research.recovery import run_background
 
 
 class RecoveryPlugin(BasePlugin):
-    """Resumes research jobs whose process died, and sends notices. Its loops start with the first message.
+    """Does the work of `tools.research.recovery` in the background, from the first message on.
 
-    It sends a create request only for a job whose process died before it sent the request.
+    It sends a create request only for a job whose process died before it sent the request, and for a schedule's run.
     """
 
     def __init__(self) -> None:
@@ -37,5 +37,5 @@ class RecoveryPlugin(BasePlugin):
             return
         if self._recovering:
             self._recovering.cancel()
-        await deliver_last()
+        await deliver_remaining()
         await close()

@@ -13,6 +13,7 @@ from google.adk.runners import Runner
 from google.genai import types
 
 from tools.adk.windowed_sessions import WindowedSqliteSessions
+from tools.private_folder import create_private_folder
 from tools.settings import Settings
 
 
@@ -24,7 +25,7 @@ def new_runner(app: App, settings: Settings) -> Runner:
 
 def local_services(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactService]:
     """Opens the sessions and artifacts in the data folder."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    create_private_folder(settings.data_dir)
     sessions = WindowedSqliteSessions(str(settings.data_dir / "sessions.db"))
     return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
 

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+from tools.board.errors import Outdated
 from tools.board.forms import NewResearch
 from tools.board.pages import label, phase, seen
-from tools.errors import DeskError
 from tools.research.config import ResearchSettings
 from tools.research.errors import UnknownJob
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
 from tools.research.questions import Action, Question, Yes
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.repeated_questions import ask_once
-from tools.research.screening import Screen, admit
+from tools.research.screening import TextScreener, screen_text
 from tools.research.service import Research
 
 ANSWER_WAIT_S = 25.0
 """Seconds for which a request waits for the answer to a question. The answer is saved in any case."""
-
-
-class Outdated(DeskError):
-    """The job is in another state than the form's page has shown."""
 
 
 async def own_job(service: Research, user: str, job_id: str) -> Job:
@@ -40,7 +36,7 @@ async def own_job(service: Research, user: str, job_id: str) -> Job:
 
 
 async def order(
-    service: Research, settings: ResearchSettings, user: str, wanted: NewResearch, screen: Screen | None
+    service: Research, settings: ResearchSettings, user: str, wanted: NewResearch, screen: TextScreener | None
 ) -> tuple[Job, bool]:
     """Writes an order down, which then waits for a yes to its price. Starts nothing.
 
@@ -48,7 +44,7 @@ async def order(
         The job, and whether it is new: the same order, also of a conversation, has one job.
     """
     settings.need_storage()
-    await admit(screen, "user_messages", f"{wanted.title}\n{wanted.brief}")
+    await screen_text(screen, "user_messages", f"{wanted.title}\n{wanted.brief}")
     placed = settings.order(
         wanted.brief,
         title=wanted.title,
@@ -68,25 +64,27 @@ async def approve(service: Research, settings: ResearchSettings, job: Job, shown
         return
     _check(job, shown)
     settings.need_storage()
-    await service.approve(job.id, limits=settings.limits, yes=await _yes(service, job))
-    await look(service, job)
+    approved = await service.approve(job.id, limits=settings.limits, yes=await _yes(service, job))
+    if phase(approved) == "waiting":  # it was changed at the same moment
+        _check(approved, shown)
+    await resume(service, job)
 
 
 async def revise(
-    service: Research, settings: ResearchSettings, job: Job, shown: str, changes: str, screen: Screen | None
+    service: Research, settings: ResearchSettings, job: Job, shown: str, changes: str, screen: TextScreener | None
 ) -> None:
     """Starts another plan."""
     _check(job, shown)
     settings.need_storage()
-    await admit(screen, "user_messages", changes)
+    await screen_text(screen, "user_messages", changes)
     await service.revise(job.id, changes, limits=settings.limits, yes=await _yes(service, job))
-    await look(service, job)
+    await resume(service, job)
 
 
-async def rewrite(service: Research, job: Job, shown: str, brief: str, title: str, screen: Screen | None) -> None:
+async def rewrite(service: Research, job: Job, shown: str, brief: str, title: str, screen: TextScreener | None) -> None:
     """Replaces the brief of a job whose price waits for a yes."""
     _check(job, shown)
-    await admit(screen, "user_messages", f"{title}\n{brief}")
+    await screen_text(screen, "user_messages", f"{title}\n{brief}")
     await service.rewrite(job.id, brief, title)
 
 
@@ -108,7 +106,7 @@ async def again(service: Research, settings: ResearchSettings, job: Job) -> Job:
     return await service.start_again(job, limits=settings.limits, confirm=True, notify=[*settings.notify])
 
 
-async def look(service: Research, job: Job) -> None:
+async def resume(service: Research, job: Job) -> None:
     """Continues to work on a job in the background, and reads again whether the server has its result."""
     async with aclosing(service.watch(job.id, 0)) as lines:
         async for _ in lines:
@@ -120,11 +118,11 @@ async def ask(
     settings: ResearchSettings,
     job: Job,
     question: str,
-    screen: Screen | None,
+    screen: TextScreener | None,
 ) -> bool:
     """Asks a model about a job's report. Returns whether the answer is there; if not, it comes later."""
     settings.need_storage()
-    await admit(screen, "user_messages", question)
+    await screen_text(screen, "user_messages", question)
     return await ask_once(service, settings, job, question, ANSWER_WAIT_S) is not None
 
 

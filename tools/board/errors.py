@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 
-from tools.board.actions import Outdated
 from tools.board.forms import BadForm
 from tools.board.security import ForeignForm
 from tools.board.share_links import BadLink
+from tools.errors import DeskError
 from tools.interactions.client import ApiError
 from tools.redaction import redact
 from tools.research.config import StorageForbidden
@@ -17,15 +17,23 @@ from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.questions import NotConfirmed
 from tools.research.quotas import LimitReached
+from tools.research.schedules.schedule import BadSchedule, UnknownSchedule
+from tools.research.schedules.timing import BadTiming
 from tools.research.screening import Withheld
+
+
+class Outdated(DeskError):
+    """What a form's page has shown is in another state now."""
+
 
 FAILED = "The server failed at this request. Its log says why. Try it again."
 _STATUSES: Mapping[type[BaseException], int] = {
-    BadForm: 400,
+    **dict.fromkeys((BadForm, BadSchedule, BadTiming), 400),
     ForeignForm: 403,
     StorageForbidden: 403,
     Withheld: 403,
     UnknownJob: 404,
+    UnknownSchedule: 404,
     **dict.fromkeys((Outdated, NotFinished, NotConfirmed, NotDeleted, WrongBackend), 409),
     LimitReached: 429,
     ApiError: 502,

@@ -6,7 +6,6 @@ plan was approved. A client that names the last id that it got receives the line
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import re
@@ -18,8 +17,6 @@ from tools.board.pages import label, phase
 from tools.research.job import Job
 from tools.research.ledger import Ledger
 
-POLL_INTERVAL_S = 1.0
-"""Seconds between two reads of the ledger."""
 HEARTBEAT_INTERVAL_S = 15.0
 """Seconds without an event after which a comment is sent, since proxies close silent connections."""
 MAX_STREAM_S = 240.0
@@ -51,16 +48,17 @@ def parse_cursor(text: str) -> Cursor | None:
 
 async def progress(
     ledger: Ledger,
+    wait: Callable[[Job, float], Awaitable[None]],
     job_id: str,
     after: Cursor | None,
     *,
     with_lines: bool = True,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncGenerator[str, None]:
     """Yields events: `reset` (other lines follow), `line`, `state`, and `end` when the page has to be loaded again.
 
     Args:
+        wait: waits until a job changes, for at most so many seconds; see `JobChanges.wait`.
         after: the last line that the client has.
         with_lines: whether lines of progress are sent.
     """
@@ -89,7 +87,7 @@ async def progress(
         if clock() - sent >= HEARTBEAT_INTERVAL_S:
             yield ": ping\n\n"
             sent = clock()
-        await sleep(POLL_INTERVAL_S)
+        await wait(job, HEARTBEAT_INTERVAL_S - (clock() - sent))
 
 
 def _event(kind: str, text: str, event_id: str = "") -> str:

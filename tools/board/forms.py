@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
 from tools.sanitize import sanitize
 
@@ -15,8 +16,6 @@ MAX_TEXT_CHARS = 20_000
 """Maximum characters of a brief, a question or a wish."""
 MAX_TITLE_CHARS = 120
 _MAX_FIELDS = 20
-SHARE_DAYS = (1, 7, 30)
-"""Days for which a share link may be valid."""
 
 
 class BadForm(DeskError):
@@ -31,6 +30,17 @@ class NewResearch:
     title: str
     use_max: bool
     plan_first: bool
+
+
+@dataclass(frozen=True)
+class NewSchedule(NewResearch):
+    """What a person wants to research again and again."""
+
+    every: str
+    cron: str
+    at: str
+    zone: str
+    max_usd: float
 
 
 def read_form(content_type: str, body: bytes) -> dict[str, str]:
@@ -67,6 +77,28 @@ def new_research(form: Mapping[str, str], has_max: bool) -> NewResearch:
     return NewResearch(text(form, "brief", "brief"), title(form), depth == "max", form.get("plan") == "yes")
 
 
+def new_schedule(form: Mapping[str, str], has_max: bool) -> NewSchedule:
+    """Reads the form that makes a schedule. The times are checked by `new_timing`.
+
+    Args:
+        has_max: whether there is a more thorough agent to choose.
+
+    Raises:
+        BadForm: a field has a value that cannot be used.
+    """
+    wanted, cron = new_research(form, has_max), form.get("cron", "").strip()
+    try:
+        max_usd = float(form.get("max_usd", "").strip().removeprefix("$"))
+    except ValueError:
+        raise BadForm("The ceiling is not a number: write US dollars, such as 15.") from None
+    every, at = ("", "") if cron else (form.get("every", ""), form.get("at", ""))
+    if not form.get("zone", "").strip():
+        raise BadForm("The time zone is empty: write a name such as Europe/Berlin.")
+    return NewSchedule(
+        wanted.brief, wanted.title, wanted.use_max, False, every, cron, at, form["zone"].strip(), max_usd
+    )
+
+
 def text(form: Mapping[str, str], field: str, name: str) -> str:
     """Returns a text that a person wrote.
 
@@ -77,7 +109,7 @@ def text(form: Mapping[str, str], field: str, name: str) -> str:
         BadForm: it is empty or too long.
     """
     value = form.get(field, "").strip()
-    if not value:
+    if not _is_visible(value):
         raise BadForm(f"The {name} is empty: write what you want.")
     if len(value) > MAX_TEXT_CHARS:
         raise BadForm(f"The {name} has {len(value):,} characters; at most {MAX_TEXT_CHARS:,} are taken: shorten it.")
@@ -91,9 +123,16 @@ def title(form: Mapping[str, str]) -> str:
         BadForm: it is too long.
     """
     value = " ".join(form.get("title", "").split())
+    if not _is_visible(value):
+        return ""
     if len(value) > MAX_TITLE_CHARS:
         raise BadForm(f"The title has {len(value):,} characters; at most {MAX_TITLE_CHARS} are taken: shorten it.")
     return value
+
+
+def _is_visible(text: str) -> bool:
+    """Whether a text has more than white space and characters that nobody sees, like U+200B."""
+    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def share_days(form: Mapping[str, str]) -> int:

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.board.routes import NOBODY, PUBLIC_PATH, Board
 from tools.interactions import backend
+from tools.private_folder import create_private_folder
 from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER
 from tools.research.recovery import background_work
@@ -38,14 +39,16 @@ SHUTDOWN_GRACE_S = 1
 class LocalAccess:
     """ASGI middleware that lets in only a browser that has the secret of the start address.
 
-    The address of another local server has the same host name, so a browser sends that server this cookie too. Its
-    value is therefore of no use after this process has ended.
+    Other local servers have the same host name, whoever runs them, and a browser sends a cookie to every port of a
+    host. So the page is below a path that no other server knows, and the cookie is for this path only.
     """
 
     app: ASGIApp
     port: int
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _cookie: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    path: str = field(default_factory=lambda: f"/{secrets.token_urlsafe(16)}")
+    """The path below which the page is."""
 
     @property
     def start_address(self) -> str:
@@ -53,12 +56,15 @@ class LocalAccess:
         return f"http://{HOST}:{self.port}/?token={self.token}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
             return
-        known = _same(Request(scope).cookies.get(self._cookie_name, ""), self._cookie)
+        own = scope["path"].startswith(f"{self.path}/")
+        known = own and _same(Request(scope).cookies.get(self._cookie_name, ""), self._cookie)
         answer = self._answer(scope, known)
         if answer is None:
-            await self.app({**scope, "user": SimpleUser(LOCAL_USER if known else NOBODY)}, receive, send)
+            where = {"user": SimpleUser(LOCAL_USER if known else NOBODY), "root_path": self.path if own else ""}
+            await self.app({**scope, **where}, receive, send)
         else:
             await answer(scope, receive, send)
 
@@ -70,15 +76,16 @@ class LocalAccess:
         """Returns the answer to a request that may not pass, or that brings the secret; None if it may pass.
 
         Args:
-            known: whether the browser has the cookie.
+            known: whether the path is that of the page, and the browser has the cookie.
         """
         if Headers(scope=scope).getlist("host") not in ([f"{HOST}:{self.port}"], [f"localhost:{self.port}"]):
             return _plain(f"This page is at http://{HOST}:{self.port}/ and nowhere else.")
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and _same(given, self.token):
-            answer = RedirectResponse("/", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+            headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+            answer = RedirectResponse(f"{self.path}/", 303, headers)
             # Lax: with Strict, a browser that comes from the file of `opening_file` would not send it to the list.
-            answer.set_cookie(self._cookie_name, self._cookie, httponly=True, samesite="lax")
+            answer.set_cookie(self._cookie_name, self._cookie, path=self.path, httponly=True, samesite="lax")
             return answer
         if known or PUBLIC_PATH.fullmatch(scope["path"]):
             return None
@@ -128,7 +135,7 @@ def opening_file(folder: Path, address: str) -> Iterator[Path]:
     A browser that was started with the address itself would show the secret to every user of the machine, in the list
     of processes. Only this user can read the file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    create_private_folder(folder)
     path = folder / f"board-{os.getpid()}.html"
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:

@@ -89,13 +89,15 @@ class JobPage:
     plans_first: bool
     """Whether the next yes starts a plan, and not the run."""
     builds_on: str
+    schedule: str
+    """Id of the schedule that ordered it; empty if a person did."""
     files: str
     age: str
     created: str
     spent: str
     reason: str
     """Why there is no report, or why it may be incomplete."""
-    lost: bool
+    may_have_result: bool
     """Whether the server may have the result after all, so that it helps to look again."""
     may_cost_again: bool
     """Whether to repeat the run costs once more."""
@@ -182,12 +184,13 @@ def job_page(job: Job, spent: float, now: float, base: Job | None = None) -> Job
         has_plan=job.plan is not None,
         plans_first=job.plan is None and job.request.plans,
         builds_on=title(base) if base else "",
+        schedule=job.order.schedule,
         files=f"{len(job.order.inputs)} ({', '.join(kinds)})" if kinds else "",
         age=row.age,
         created=row.created,
         spent=row.spent,
         reason=_reason(job),
-        lost=job.state in (State.EXPIRED, State.STALLED),
+        may_have_result=job.state in (State.EXPIRED, State.STALLED),
         may_cost_again=not job.ended_before_start,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 import re
@@ -18,8 +17,8 @@ from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -28,8 +27,11 @@ from tools.board.actions import own_job
 from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
+from tools.board.paths import go, root
+from tools.board.renderers import Renderers
+from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
-from tools.board.share_links import DAY_S, BadLink, share_token, shared_job
+from tools.board.share_links import DAY_S, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
@@ -39,7 +41,8 @@ from tools.research.job import Job
 from tools.research.pricing import price_range
 from tools.research.report.html_worker import render_fragments
 from tools.research.report.reading import Report
-from tools.research.screening import Screen, Withheld, admit
+from tools.research.schedules.changes import counts
+from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.texts import moment, state, title
 
@@ -56,29 +59,9 @@ _MAX_READ_BYTES = 10_000_000
 """Maximum bytes of a form that is too long which are read: browsers show an answer only after they have sent all."""
 _MAX_STREAMS = 8
 """Maximum number of live pages of one user, per replica."""
-_MAX_RENDERERS = 2
-"""Maximum number of processes that render reports at a time."""
 _FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The policy of a report's file, should a browser show it: the web page has its style in it."""
-Page = Callable[["Board", Request], Awaitable[Response]]
-
-
-def _handled(page: Page) -> Callable[[Board, Request], Awaitable[Response]]:
-    """Shows errors as a page with one sentence and a way back. A text that the person wrote is shown with it."""
-
-    @functools.wraps(page)
-    async def handled(self: Board, request: Request) -> Response:
-        try:
-            return await page(self, request)
-        except ClientDisconnect:
-            raise
-        except (HTTPException, DeskError, *DATABASE_ERRORS) as error:
-            return self.error_page(request, *described(error))
-        except Exception:
-            log.exception("a page failed")
-            return self.error_page(request, 500, FAILED)
-
-    return handled
+Page = Callable[[Request], Awaitable[Response]]
 
 
 class Board:
@@ -92,11 +75,11 @@ class Board:
     """
 
     def __init__(
-        self, screen: Screen | None = None, public_url: str = "", clock: Callable[[], float] = time.time
+        self, screen: TextScreener | None = None, public_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
-        self._screen, self._public_url, self._clock = screen, public_url.rstrip("/"), clock
+        self.screen, self._public_url, self.now = screen, public_url.rstrip("/"), clock
         self._streams: dict[str, int] = {}
-        self._renderers = asyncio.Semaphore(_MAX_RENDERERS)
+        self._renderers = Renderers()
         self._signer: Signer | None = None
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
@@ -109,56 +92,56 @@ class Board:
     def app(self) -> ASGIApp:
         """Returns the page as an ASGI application."""
         acts = "approve|revise|rewrite|cancel|again|look|ask|share"
+        static = StaticFiles(directory=_FOLDER / "static")
         routes = [
-            Route("/", self.list_page),
-            Route("/research/new", self.new_page),
-            Route("/research/new", self.order, methods=["POST"]),
-            Route("/research/shared/{token}", self.shared_page),
-            Route("/research/{job_id}", self.job_page),
-            Route("/research/{job_id}/events", self.events),
-            Route("/research/{job_id}/delete", self.delete_page),
-            Route("/research/{job_id}/delete", self.delete, methods=["POST"]),
-            Route("/research/{job_id}/report.{ending}", self.download),
-            *(Route(f"/research/{{job_id}}/{name}", self.act, methods=["POST"], name=name) for name in acts.split("|")),
+            Mount(STATIC_PATH, static),  # first, since `PUBLIC_PATH` lets in everybody who asks for what is below it
+            Route("/", self.handled(self.list_page)),
+            Route("/research/new", self.handled(self.new_page)),
+            Route("/research/new", self.handled(self.order), methods=["POST"]),
+            Route("/research/shared/{token}", self.handled(self.shared_page)),
+            *SchedulePages(self).routes(),
+            Route("/research/{job_id}", self.handled(self.job_page)),
+            Route("/research/{job_id}/events", self.handled(self.events)),
+            Route("/research/{job_id}/delete", self.handled(self.delete_page)),
+            Route("/research/{job_id}/delete", self.handled(self.delete), methods=["POST"]),
+            Route("/research/{job_id}/report.{ending}", self.handled(self.download)),
+            *(
+                Route(f"/research/{{job_id}}/{name}", self.handled(self.act), methods=["POST"], name=name)
+                for name in acts.split("|")
+            ),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: self._http_error})
         app.router.redirect_slashes = False  # a redirect would trust the header Host
-        app.mount(STATIC_PATH, StaticFiles(directory=_FOLDER / "static"))
         return SecurityHeaders(app)
 
-    @_handled
     async def list_page(self, request: Request) -> Response:
         service, user = research(), request.user.username
         jobs, entries = await service.jobs(user), await service.ledger.spending(user=user)
         wanted = request.query_params.get("page", "1")
         number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 1
-        found = pages.list_page(jobs, entries, self._clock(), research_settings().limits.usd_per_day, number)
-        return self._show(request, "list.html", list=found)
+        found = pages.list_page(jobs, entries, self.now(), research_settings().limits.usd_per_day, number)
+        return self.show(request, "list.html", list=found)
 
-    @_handled
     async def new_page(self, request: Request) -> Response:
         return await self._new_page(request, {})
 
-    @_handled
     async def order(self, request: Request) -> Response:
-        form = await self._form(request)
+        form = await self.read_form(request)
         settings = research_settings()
         try:
             wanted = forms.new_research(form, bool(settings.max_agent))
-            job, new = await actions.order(research(), settings, request.user.username, wanted, self._screen)
+            job, new = await actions.order(research(), settings, request.user.username, wanted, self.screen)
         except DeskError as error:
             status, text = described(error)
             return await self._new_page(request, form, text, status)
-        return _go(f"/research/{job.id}{'' if new else '?known'}")
+        return go(request, f"/research/{job.id}{'' if new else '?known'}")
 
-    @_handled
     async def job_page(self, request: Request) -> Response:
         service, job = await self._job(request)
         return await self._job_page(request, service, job)
 
-    @_handled
     async def act(self, request: Request) -> Response:
-        form = await self._form(request)
+        form = await self.read_form(request)
         service, job = await self._job(request)
         settings, shown = research_settings(), form.get("seen", "")
         place = f"/research/{job.id}"
@@ -167,46 +150,45 @@ class Board:
                 await actions.approve(service, settings, job, shown)
             case "revise":
                 changes = forms.text(form, "changes", "change")
-                await actions.revise(service, settings, job, shown, changes, self._screen)
+                await actions.revise(service, settings, job, shown, changes, self.screen)
             case "rewrite":
                 brief = forms.text(form, "brief", "brief")
-                await actions.rewrite(service, job, shown, brief, forms.title(form), self._screen)
+                await actions.rewrite(service, job, shown, brief, forms.title(form), self.screen)
             case "cancel":
                 await actions.cancel(service, job, shown)
             case "again":
                 job = await actions.again(service, settings, job)
                 place = f"/research/{job.id}"
             case "look":
-                await actions.look(service, job)
+                await actions.resume(service, job)
             case "ask":
                 question = forms.text(form, "question", "question")
-                there = await actions.ask(service, settings, job, question, self._screen)
+                there = await actions.ask(service, settings, job, question, self.screen)
                 place += "#answers" if there else "?asked#answers"
             case "share":
                 return await self._shared(request, service, job, forms.share_days(form))
-        return _go(place)
+        return go(request, place)
 
-    @_handled
     async def delete_page(self, request: Request) -> Response:
         _, job = await self._job(request)
-        token = form_token(await self._sign(), request.user.username, self._clock())
-        return self._show(request, "delete.html", token=token, job=pages.job_page(job, 0, self._clock()))
+        token = await self.token(request)
+        return self.show(request, "delete.html", token=token, job=pages.job_page(job, 0, self.now()))
 
-    @_handled
     async def delete(self, request: Request) -> Response:
-        form = await self._form(request)
+        form = await self.read_form(request)
         service, job = await self._job(request)
         lines = await actions.delete(service, job, form.get("seen", ""))
-        return self._show(request, "deleted.html", lines=lines, title=title(job))
+        return self.show(request, "deleted.html", lines=lines, title=title(job))
 
-    @_handled
     async def events(self, request: Request) -> Response:
         service, job = await self._job(request)
         after = request.headers.get("last-event-id") or request.query_params.get("after", "")
         user = request.user.username
         if self._streams.get(user, 0) >= _MAX_STREAMS:
             raise HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
-        found = progress(service.ledger, job.id, parse_cursor(after), with_lines=self._screen is None)
+        found = progress(
+            service.ledger, service.changes.wait, job.id, parse_cursor(after), with_lines=self.screen is None
+        )
 
         async def counted() -> Any:
             with self._stream(user):
@@ -215,7 +197,6 @@ class Board:
 
         return StreamingResponse(counted(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
-    @_handled
     async def download(self, request: Request) -> Response:
         service, job = await self._job(request)
         ending = request.path_params["ending"]
@@ -223,7 +204,7 @@ class Board:
         if kind is None:
             raise HTTPException(404, "The report does not come in that form.")
         report = await self._report(service, job)
-        async with self._renderers:
+        async with self._renderers.hold(request.user.username):
             data = await render(report, ending)
         headers = {
             "Content-Disposition": f'attachment; filename="{job.id}.{ending}"',
@@ -231,23 +212,40 @@ class Board:
         }
         return Response(data, media_type=kind, headers=headers)
 
-    @_handled
     async def shared_page(self, request: Request) -> Response:
-        job_id = shared_job(await self._sign(), request.path_params["token"], self._clock())
+        job_id = shared_job(await self._sign(), request.path_params["token"], self.now())
         service = research()
         report = await service.report(job_id)
         if report is None:
             raise BadLink("The report of this link was deleted.")
-        await admit(self._screen, "reports", report.text)
-        response = self._show(request, "shared.html", title=report.title, report=(await self._render([report]))[0])
+        await screen_text(self.screen, "reports", report.text)
+        [shown] = await self._render(request, [report])
+        response = self.show(request, "shared.html", title=report.title, report=shown)
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
+
+    def handled(self, page: Page) -> Page:
+        """Shows errors as a page with one sentence and a way back. A text that the person wrote is shown with it."""
+
+        @functools.wraps(page)
+        async def handled(request: Request) -> Response:
+            try:
+                return await page(request)
+            except ClientDisconnect:
+                raise
+            except (HTTPException, DeskError, *DATABASE_ERRORS) as error:
+                return self.error_page(request, *described(error))
+            except Exception:
+                log.exception("a page failed")
+                return self.error_page(request, 500, FAILED)
+
+        return handled
 
     def error_page(self, request: Request, status: int, text: str) -> Response:
         """Shows one sentence, a way back, and the text that the person wrote."""
         written = getattr(request.state, "written", "")
-        back = "" if PUBLIC_PATH.fullmatch(request.url.path) else _back(request)
-        response = self._show(request, "message.html", status, text=text, written=written, back=back)
+        back = "" if PUBLIC_PATH.fullmatch(request.scope["path"]) else _back(request)
+        response = self.show(request, "message.html", status, text=text, written=written, back=back)
         if status == 413:  # the unread rest of the body makes the connection unusable
             response.headers["Connection"] = "close"
         return response
@@ -261,11 +259,11 @@ class Board:
         self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200
     ) -> Response:
         settings = research_settings()
-        return self._show(
+        return self.show(
             request,
             "new.html",
             status,
-            token=form_token(await self._sign(), request.user.username, self._clock()),
+            token=await self.token(request),
             form=form,
             error=error,
             price=price_range(settings.agent),
@@ -279,47 +277,51 @@ class Board:
         base = await service.own_job(job.order.user, job.order.base) if job.order.base else None
         entries = await service.ledger.spending(user=job.order.user)
         spent = pages.spent_by_job(entries).get(job.id, 0.0)
-        page = pages.job_page(job, spent, self._clock(), base)
+        page = pages.job_page(job, spent, self.now(), base)
         report = await service.report(job.id) if page.phase in ("report", "ended") else None
         texts = [report] if report else []
         answers = [each for each in job.follow_ups if each.text] if report else []
         texts += [_as_report(each.text) for each in answers]
+        if report and job.changes:
+            texts.append(_as_report(job.changes.words or job.changes.text))
         if page.phase == "waiting" and job.plan:
             texts.append(_as_report(job.plan.text))
         try:
             for each in texts:
-                await admit(self._screen, "reports", each.text)
+                await screen_text(self.screen, "reports", each.text)
         except Withheld as error:
             if page.phase == "waiting":
                 raise
             page, report, texts, answers = replace(page, reason=str(error)), None, [], []  # it can still be deleted
-        shown = await self._render(texts)
-        lines = await service.ledger.lines(job) if page.phase in ("running", "stalled") and not self._screen else []
-        return self._show(
+        shown = await self._render(request, texts)
+        lines = await service.ledger.lines(job) if page.phase in ("running", "stalled") and not self.screen else []
+        return self.show(
             request,
             "job.html",
-            token=form_token(await self._sign(), request.user.username, self._clock()),
+            token=await self.token(request),
             job=page,
             known="known" in request.query_params,
             asked="asked" in request.query_params,
             report=shown[0] if report else "",
             plan=shown[0] if shown and not report else "",
+            changes=shown[len(answers) + 1] if report and job.changes else "",
+            counted=counts(job.changes) if report and job.changes else "",
             answers=[pages.Answer(each.question, html) for each, html in zip(answers, shown[1:], strict=False)],
             lines=lines,
             cursor=Cursor(run_of(job), len(lines)),
             formats=formats(),
             names=NAMES,
-            share_days=forms.SHARE_DAYS,
+            share_days=SHARE_DAYS,
             max_chars=forms.MAX_TEXT_CHARS,
             max_title_chars=forms.MAX_TITLE_CHARS,
         )
 
     async def _shared(self, request: Request, service: Research, job: Job, days: int) -> Response:
         await self._report(service, job)
-        expires = self._clock() + days * DAY_S
+        expires = self.now() + days * DAY_S
         path = f"/research/shared/{share_token(await self._sign(), job.id, expires)}"
         link = f"{self._public_url or own_origin(request.scope)}{path}"
-        return self._show(request, "share.html", job_id=job.id, link=link, until=moment(expires))
+        return self.show(request, "share.html", job_id=job.id, link=link, until=moment(expires))
 
     async def _job(self, request: Request) -> tuple[Research, Job]:
         service = research()
@@ -329,14 +331,16 @@ class Board:
         report = await service.report(job.id)
         if report is None:
             raise NotFinished(f"This research has no report: it is {state(job)}.")
-        await admit(self._screen, "reports", report.text)
+        await screen_text(self.screen, "reports", report.text)
         return report
 
-    async def _render(self, reports: list[Report]) -> list[Markup]:
-        async with self._renderers:
+    async def _render(self, request: Request, reports: list[Report]) -> list[Markup]:
+        if not reports:
+            return []
+        async with self._renderers.hold(request.user.username):
             return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
 
-    async def _form(self, request: Request) -> dict[str, str]:
+    async def read_form(self, request: Request) -> dict[str, str]:
         """Reads a form, and checks that a page of this server has sent it."""
         body, size = bytearray(), 0
         async for chunk in request.stream():
@@ -349,9 +353,13 @@ class Board:
         form = forms.read_form(request.headers.get("content-type", ""), bytes(body))
         written = (form.get(name, "") for name in ("brief", "changes", "question"))
         request.state.written = next(filter(None, written), "")
-        user, token, now = request.user.username, form.get("token", ""), self._clock()
+        user, token, now = request.user.username, form.get("token", ""), self.now()
         check_form(await self._sign(), user, now, token, request.headers, own_origin(request.scope))
         return form
+
+    async def token(self, request: Request) -> str:
+        """Returns what a form sends back to prove that a page of this server has shown it."""
+        return form_token(await self._sign(), request.user.username, self.now())
 
     async def _sign(self) -> Signer:
         if self._signer is None:
@@ -368,8 +376,10 @@ class Board:
             if not self._streams[user]:
                 del self._streams[user]
 
-    def _show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        return HTMLResponse(self._templates.get_template(template).render(**values), status)
+    def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """Renders a template."""
+        text = self._templates.get_template(template).render(root=root(request), **values)
+        return HTMLResponse(text, status)
 
 
 def _as_report(text: str) -> Report:
@@ -379,11 +389,8 @@ def _as_report(text: str) -> Report:
 
 def _back(request: Request) -> str:
     """Returns the page to go back to: that of the research run whose page or form it was, else the list."""
-    found = re.fullmatch(r"(/research/job_\w+)(?:/.*)?", request.url.path)
-    if found and request.url.path != found[1]:
+    path = request.scope["path"].removeprefix(root(request))
+    found = re.fullmatch(r"(/research/(?:job_|schedules/sched_)\w+)(?:/.*)?", path)
+    if found and path != found[1]:
         return found[1]
-    return "/research/new" if request.method == "POST" and request.url.path == "/research/new" else "/"
-
-
-def _go(path: str) -> Response:
-    return RedirectResponse(path, 303)
+    return "/research/new" if request.method == "POST" and path == "/research/new" else "/"

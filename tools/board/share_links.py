@@ -13,6 +13,8 @@ from tools.errors import DeskError
 from tools.research.job import JOB_ID
 
 DAY_S = 86_400.0
+SHARE_DAYS = (1, 7, 30)
+"""Days for which a share link may be valid."""
 _TOKEN = re.compile(rf"({JOB_ID.pattern})\.(\d{{1,12}})\.([\w-]{{43}})", re.ASCII)
 
 

@@ -16,8 +16,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli import research, sessions
-from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
+from tools.cli import research, schedules, sessions
+from tools.cli.arguments import DEFAULT_FOLDER, Folder, Text
+from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.board import board
 from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
 from tools.cli.diff import diff
@@ -108,6 +109,7 @@ for command in (
     report,
     verify,
     diff,
+    *schedules.COMMANDS,
     spending,
     interaction,
     *sessions.COMMANDS,

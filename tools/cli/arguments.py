@@ -1,18 +1,14 @@
-"""Arguments that several commands have: texts, attached files, and folders to write to."""
+"""Arguments that several commands have: texts, ids of runs, and folders to write to."""
 
 from __future__ import annotations
 
-import mimetypes
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-MAX_ATTACHED_BYTES = 45 * 2**20
-"""Maximum bytes of all attached files together. Base64 adds a third, and the emulator accepts requests of 64 MB."""
 DEFAULT_FOLDER = Path("reports")
 
 
@@ -35,31 +31,6 @@ def read_text(value: str | None) -> str | None:
 
 
 Text = Annotated[str, typer.Argument(callback=read_text, metavar="TEXT", help="A text; - reads standard input.")]
-
-
-def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
-    """Reads attached files.
-
-    Returns:
-        The MIME type (`application/octet-stream` if unknown) and the contents of each file.
-
-    Raises:
-        typer.BadParameter: a file cannot be read or is empty, or all files together are too large.
-    """
-    found, size = list[tuple[str, bytes]](), 0
-    for file in files:
-        try:
-            size += file.stat().st_size
-            if size > MAX_ATTACHED_BYTES:
-                limit = MAX_ATTACHED_BYTES // 2**20
-                raise typer.BadParameter(f"{file}: all files may have at most {limit} MB together; attach less")
-            data = file.read_bytes()
-        except OSError as error:
-            raise typer.BadParameter(f"{file}: {error.strerror}") from None
-        if not data:
-            raise typer.BadParameter(f"{file}: the file is empty")
-        found.append((mimetypes.guess_type(file.name)[0] or "application/octet-stream", data))
-    return found
 
 
 def writable_folder(folder: Path | None) -> Path | None:
@@ -87,8 +58,5 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run,
 Folder = Annotated[
     Path | None,
     typer.Option("--out", callback=writable_folder, show_default="reports", help="Folder for the files."),
-]
-Attachments = Annotated[
-    list[Path] | None, typer.Option("--attach", help="A picture, PDF, sound or text; may be repeated.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")]

@@ -15,13 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from tools.cli.env_file import env_warnings
+from tools.cli.env_file import env_warnings, with_places
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
+from tools.interactions.connection_check import check_connection
 from tools.interactions.local_emulator import model_problem, options_mismatch
-from tools.interactions.probe import probe
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.redaction import redact, without_credentials
@@ -54,7 +54,7 @@ async def findings() -> list[Finding]:
     try:
         settings, _ = load_settings(), load_server_settings().origins
     except SettingsError as error:
-        return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
+        return [*found, *(Finding("settings", line, good=False) for line in with_places(str(error)).splitlines())]
     found += [_documents(), *_config(settings)]
     found += [Finding("warning", text) for text in _warnings()]
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
@@ -72,7 +72,7 @@ async def findings() -> list[Finding]:
         if chosen.embedded and (problem := await asyncio.to_thread(model_problem)):
             found.append(Finding("model", problem, good=False))
         found.append(_webhook(settings, chosen))
-        good, words = await probe(chosen)
+        good, words = await check_connection(chosen)
         found += [Finding("server", words, good), await _weather()]
     return [*found, *await _ledger(settings)]
 

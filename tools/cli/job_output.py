@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,7 @@ def _kept_until(job: Job) -> float | None:
 
 
 def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
+    from tools.research.schedules.changes import counts
     from tools.research.texts import next_command  # imports what renders reports
 
     kept_until = _kept_until(job)
@@ -97,6 +99,9 @@ def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
         "spent": f"at most ${spent:.2f}" if spent else "nothing yet",
         "tokens": str(job.usage.get("total_tokens", "")),
         "builds on": job.order.base,
+        "schedule": job.order.schedule,
+        "changes": counts(job.changes) if job.changes else "",
+        "in words": job.changes.words if job.changes else "",
         "answers": ", ".join(answer.interaction_id for answer in job.follow_ups),
         "error": job.error,
         "interaction": job.interaction_id or "",
@@ -123,11 +128,13 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
         "agent": job.order.agent,
         "server": job.order.server,
         "interaction_id": job.interaction_id,
-        "kept_until": None if kept_until is None else _iso(kept_until),
+        "kept_until": None if kept_until is None else iso(kept_until),
         "builds_on": job.order.base,
         "notify": list(job.order.notify),
+        "schedule": job.order.schedule,
+        "changes": asdict(job.changes) if job.changes else None,
         "follow_ups": [answer.interaction_id for answer in job.follow_ups],
-        "created": _iso(job.created),
+        "created": iso(job.created),
         "seconds": None if job.seconds is None else round(job.seconds, 1),
         "usage": dict(job.usage),
         "cost_usd_at_most": job.cost,
@@ -151,7 +158,8 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _iso(seconds: float) -> str:
+def iso(seconds: float) -> str:
+    """Formats a time, given in seconds since the epoch, for JSON: 2026-11-29T15:04:05Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -129,10 +129,11 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
 
 def _lock_of(target: Path) -> Path:
     """Returns the lock file, in the ledger's folder, of all runs that write this output."""
+    from tools.private_folder import create_private_folder
     from tools.settings import load_settings
 
     folder = load_settings().data_dir
-    folder.mkdir(parents=True, exist_ok=True)
+    create_private_folder(folder)
     return folder / f"moderate-{hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]}.lock"
 
 

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.arguments import (
-    DEFAULT_FOLDER,
-    AsJson,
-    Attachments,
-    Folder,
-    JobId,
-    Text,
-    read_attachments,
-    read_text,
-)
+from tools.cli.arguments import DEFAULT_FOLDER, AsJson, Folder, JobId, Text, read_text
+from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.console import RESEARCH_STOPPED, USER, confirm, run, show_markdown
 from tools.cli.job_output import show_job, show_jobs
 from tools.cli.price import confirm_price
@@ -139,7 +131,7 @@ async def _research(
     from tools.research.job import OUTSIDE_CONVERSATIONS, TERMINAL, State
     from tools.research.pricing import price_range
 
-    settings, service = _settings(), new_service()
+    settings, service = checked_settings(), new_service()
     if use_max and not settings.max_agent:
         raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
     for name in notify:
@@ -190,7 +182,7 @@ def _contents(files: list[Path]) -> list[dict[str, Any]]:
 
 
 async def _watch() -> None:
-    from tools.cli.jobs_board import watch
+    from tools.cli.jobs_watch import watch
     from tools.research.ledger import Ledger
     from tools.settings import load_settings
 
@@ -224,8 +216,8 @@ async def _attach(job_id: str, output: ReportOutput) -> None:
 
     service = new_service()
     job = await service.job(job_id)
-    if job.state is State.INTENDED:  # watching sends an unsent job, and the server has to store its run
-        _settings()
+    if job.state is State.INTENDED:  # `show` sends an unsent job, and its run has to be stored by the server
+        checked_settings()
     await output.show(service, job.id)
 
 
@@ -233,7 +225,7 @@ async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> No
     from tools.research.job import TERMINAL
     from tools.research.texts import state
 
-    limits, service = _settings().limits, new_service()
+    limits, service = checked_settings().limits, new_service()
     job = await service.job(job_id)
     if job.state in TERMINAL:
         raise NotWaiting(f"{job_id} is {state(job)} and needs no yes: `desk status {job_id}` shows what is next")
@@ -257,7 +249,7 @@ async def _cancel(job_id: str) -> None:
 async def _follow_up(job_id: str, question: str) -> None:
     from tools.research.report.rendering import to_chat
 
-    settings = _settings()
+    settings = checked_settings()
     answer = await new_service().follow_up(job_id, question, settings.follow_up_model, limits=settings.limits)
     show_markdown(to_chat(answer))
 
@@ -277,7 +269,7 @@ async def _forget(job_id: str, yes: bool, force: bool) -> None:
         out.print(f"{copies}: left alone, these are your copies", soft_wrap=True, markup=False)
 
 
-def _settings() -> ResearchSettings:
+def checked_settings() -> ResearchSettings:
     """The researcher's settings, for commands that store something at the server.
 
     Raises:

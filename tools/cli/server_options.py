@@ -19,9 +19,10 @@ LogContents = Annotated[bool, typer.Option("--log-contents", help="Log messages 
 
 
 def listen_address(host: str, port: int, default_port: int) -> tuple[str, int]:
-    """Returns the host and port to listen on, with `PORT` of the environment for what is empty or 0.
+    """Returns the host and port to listen on.
 
-    Where a platform sets `PORT`, it also reaches the process from outside, so the host is then every address.
+    If `port` is 0, it is `PORT` of the environment, or `default_port`. If `host` is empty, it is every address where
+    `PORT` is set, because the platform that sets it calls the process from outside; else it is this machine only.
 
     Raises:
         SettingsError: `PORT` is not a port.

@@ -171,7 +171,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     reported = set[Location]()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations, and the SDK's warnings about values that are reported below
+            warnings.simplefilter("ignore")  # deprecated fields; wrong values are reported below
             schema.model_validate(data)
     except AttributeError:  # the SDK's enums cannot take `off`, which YAML reads as false: `validate` reports it
         pass

@@ -22,7 +22,9 @@ import httpx2
 import platformdirs
 from filelock import FileLock
 
+from tools.extras import install_command
 from tools.interactions.backend_error import BackendError
+from tools.private_folder import create_private_folder
 from tools.redaction import without_credentials
 from tools.settings import ROOT, Settings
 
@@ -75,7 +77,7 @@ def model_problem() -> str:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    """The options of the emulator. Variables may contain keys, so that only a hash of them is kept."""
+    """The options of the emulator. They have only a hash of its variables, because these may contain keys."""
     variables = sorted(item for item in os.environ.items() if item[0].startswith("EMULATOR_"))
     return {
         "corpus": str(settings.corpus.resolve()) if settings.corpus else "",
@@ -87,7 +89,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 def _start(settings: Settings) -> str:
     folder = settings.data_dir / "emulator"
-    folder.mkdir(parents=True, exist_ok=True)
+    create_private_folder(folder)
     address, options = folder / "address.json", folder / "options.json"
     with FileLock(folder / "start.lock"):
         wanted = _options(settings)
@@ -130,7 +132,7 @@ def _check_installed() -> None:
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise BackendError(
-            f"the emulator needs {', '.join(missing)}: pip install 'research-desk[emulator]', or use Gemini with"
+            f"the emulator needs {', '.join(missing)}: {install_command('emulator')}, or use Gemini with"
             " GEMINI_API_KEY and DESK_BACKEND=gemini"
         )
 

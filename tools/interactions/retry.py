@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -27,8 +28,21 @@ def retry_delay(error: BaseException, retries: int) -> float | None:
     if status is None or (status not in (408, 409, 429) and status < 500) or retries >= MAX_RETRIES:
         return None
     asked = retry_after(error)
-    wait = FIRST_WAIT_S * 2**retries if asked is None else asked
-    return wait if wait <= MAX_WAIT_S else None
+    if asked is not None and asked > MAX_WAIT_S:
+        return None
+    return spread_wait(FIRST_WAIT_S * 2**retries if asked is None else 0.0, asked or 0.0, random.random())
+
+
+def spread_wait(seconds: float, at_least: float, draw: float) -> float:
+    """Returns a wait that differs between clients, so that those that a failure hit together do not return together.
+
+    Args:
+        seconds: the average wait; the result is between half of it and one and a half.
+        at_least: the wait that the server asked for, in seconds; the result is at most a quarter longer, if `seconds`
+            is not.
+        draw: a random number from 0 to 1.
+    """
+    return max(at_least * (1 + draw / 4), seconds * (0.5 + draw))
 
 
 async def call_with_retries(call: Callable[[], Awaitable[T]]) -> T:

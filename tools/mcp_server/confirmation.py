@@ -60,13 +60,13 @@ class Dialog:
     timeout_s: float = ELICITATION_TIMEOUT_S
 
     @property
-    def possible(self) -> bool:
+    def can_ask(self) -> bool:
         """Whether the client can show a form to its person, and this connection can carry the question."""
         capabilities = self.context.session.client_capabilities
         offered = capabilities.elicitation if capabilities else None
         if offered is None or (offered.form is None and offered.url is not None):
             return False
-        return self._by_retry or self.context.session.can_send_request
+        return self._client_repeats_call or self.context.session.can_send_request
 
     async def ask(self, question: Question, message: str) -> Answer:
         """Asks the person. Only an accepted form with a yes in it is a yes.
@@ -75,7 +75,7 @@ class Dialog:
             AnswerNeeded: the client has to ask, and to repeat the call with the answer.
         """
         form = ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=_FORM))
-        if not self._by_retry:
+        if not self._client_repeats_call:
             return await self._ask_now(form)
         state = hashlib.sha256(f"{question.invocation} {message}".encode()).hexdigest()
         given = (self.params.input_responses or {}).get(_KEY)
@@ -93,7 +93,8 @@ class Dialog:
             return "none"
 
     @property
-    def _by_retry(self) -> bool:
+    def _client_repeats_call(self) -> bool:
+        """Whether the client asks the person itself and repeats the call with the answer (MCP 2026-07-28)."""
         return self.context.protocol_version in MODERN_PROTOCOL_VERSIONS
 
 

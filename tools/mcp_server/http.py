@@ -19,10 +19,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from tools.mcp_server.server import Admit, Context, build_server
+from tools.mcp_server.server import CallLimit, Context, build_server
 
 if TYPE_CHECKING:
-    from tools.research.screening import Screen
+    from tools.research.screening import TextScreener
 
 MCP_PATH = "/mcp"
 
@@ -30,13 +30,13 @@ MCP_PATH = "/mcp"
 class McpHttp:
     """The route of MCP. Enter `manager.run()` while the application runs."""
 
-    def __init__(self, screen: Screen | None, admit: Admit, max_body: int) -> None:
+    def __init__(self, screen: TextScreener | None, limit: CallLimit, max_body: int) -> None:
         """Args:
-        screen, admit: see `build_server`.
+        screen, limit: see `build_server`.
         max_body: maximum bytes of a request body.
         """
         self.manager = StreamableHTTPSessionManager(
-            build_server(_user, screen, admit),
+            build_server(_user, screen, limit),
             stateless=True,
             security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the server checks
             max_request_body_size=max_body,

@@ -39,7 +39,7 @@ from tools.redaction import redact
 
 if TYPE_CHECKING:
     from tools.mcp_server.tools import ResearchTools
-    from tools.research.screening import Screen
+    from tools.research.screening import TextScreener
 
 T = TypeVar("T")
 Context = ServerRequestContext[Any, Any]
@@ -124,14 +124,14 @@ _LISTED = ListToolsResult(
         for name, spec in TOOLS.items()
     ]
 )
-Admit = Callable[[str], AbstractContextManager[None]]
+CallLimit = Callable[[str], AbstractContextManager[None]]
 """Counts a user's call while it runs, or raises a `DeskError` if the user has too many."""
 
 
 def build_server(
     user_of: Callable[[Context], str],
-    screen: Screen | None = None,
-    admit: Admit = lambda _: nullcontext(),
+    screen: TextScreener | None = None,
+    limit: CallLimit = lambda _: nullcontext(),
     elicitation_timeout_s: float = ELICITATION_TIMEOUT_S,
 ) -> Server[Any]:
     """Builds the server. The research service is loaded by the first call.
@@ -158,7 +158,7 @@ def build_server(
                 raise BadArgument(f"there is no tool {params.name[:80]!r}; the tools are {known}")
             given = parse(TOOLS[name].arguments, params.arguments or {})
             user = user_of(context)
-            with admit(user):
+            with limit(user):
                 call = Call(user, Dialog(context, params, elicitation_timeout_s), _progress(context))
                 return _result(await getattr(research_tools(), name)(call, given))
 
@@ -180,7 +180,7 @@ def build_server(
     async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         async def act() -> ReadResourceResult:
             job_id, file = resources.parse_uri(params.uri)
-            with admit(user := user_of(context)):
+            with limit(user := user_of(context)):
                 _, report = await research_tools().own_report(user, job_id)
                 return await resources.contents(params.uri, report, file)
 

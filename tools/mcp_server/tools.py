@@ -23,7 +23,7 @@ from tools.research.questions import Question
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.repeated_questions import ask_once
 from tools.research.report.reading import Report
-from tools.research.screening import Screen, Screened, admit
+from tools.research.screening import Screened, TextScreener, screen_text
 from tools.research.service import Research
 from tools.research.texts import state
 
@@ -48,13 +48,13 @@ class Call:
 class ResearchTools:
     """The tools, over the research service of the running event loop."""
 
-    def __init__(self, screen: Screen | None = None) -> None:
+    def __init__(self, screen: TextScreener | None = None) -> None:
         self._screen = screen
 
     async def start(self, call: Call, given: arguments.Start) -> Result:
         service, settings = research(), research_settings()
         settings.need_storage()
-        await self._admit("user_messages", f"{given.title}\n{given.brief}")
+        await self._screen_text("user_messages", f"{given.title}\n{given.brief}")
         if given.depth == "max" and not settings.max_agent:
             raise BadArgument("`depth`: there is no Deep Research Max here; leave it out for a standard run")
         order = settings.order(
@@ -75,7 +75,7 @@ class ResearchTools:
                 job = await service.start_again(job, limits=settings.limits, confirm=True, notify=order.notify)
         if job.state is not State.AWAITING_APPROVAL:
             return self._data(job)
-        if not call.dialog.possible:
+        if not call.dialog.can_ask:
             return await self._question(service, job)
         return await self._ask(call, service, settings, job)
 
@@ -97,11 +97,11 @@ class ResearchTools:
         service, settings = research(), research_settings()
         job = await own_job(service, call.user, given.job)
         settings.need_storage()
-        await self._admit("user_messages", given.question)
+        await self._screen_text("user_messages", given.question)
         text = await ask_once(service, settings, job, given.question, arguments.MAX_WAIT_S)
         if text is None:
             return self._data(job) | {"next": "The answer is not there yet: ask the same question again for it."}
-        await self._admit("reports", text)
+        await self._screen_text("reports", text)
         return answer_text(job, text, given.page)
 
     async def approve(self, call: Call, given: arguments.Approve) -> Result:
@@ -116,7 +116,7 @@ class ResearchTools:
         job = await own_job(service, call.user, given.job)
         if job.state is not State.AWAITING_APPROVAL or job.plan is None:
             raise NotFinished(f"{job.id} has no plan that could be changed: it is {state(job)}")
-        await self._admit("user_messages", given.changes)
+        await self._screen_text("user_messages", given.changes)
         return await self._continue(call, service, settings, job, given.max_usd, given.changes)
 
     async def cancel(self, call: Call, given: arguments.Cancel) -> Result:
@@ -149,7 +149,7 @@ class ResearchTools:
         report = await service.report(job.id)
         if report is None:
             raise NotFinished(f"{job.id} has no report: it is {state(job)}. {messages.next_step(job)}")
-        await self._admit("reports", report.text)
+        await self._screen_text("reports", report.text)
         return job, report
 
     async def _continue(
@@ -164,7 +164,7 @@ class ResearchTools:
         """Starts what a waiting job waits for, or another plan, if the amount is right and the person agrees."""
         settings.need_storage()
         check_amount(job, max_usd, messages.revision_price(job) if changes else messages.price(job))
-        if call.dialog.possible:
+        if call.dialog.can_ask:
             return await self._ask(call, service, settings, job, changes)
         return await self._begin(service, settings, job, await shown_question(service.ledger, job), changes)
 
@@ -173,7 +173,7 @@ class ResearchTools:
     ) -> Result:
         """Asks the person through the client, and starts what an accepted answer allows."""
         if job.plan:
-            await self._admit("reports", job.plan.text)
+            await self._screen_text("reports", job.plan.text)
         question = await open_question(service.ledger, job)
         text = messages.revision_question(job, changes) if changes else messages.question(job)
         answer = await call.dialog.ask(question, text)
@@ -198,15 +198,15 @@ class ResearchTools:
     async def _question(self, service: Research, job: Job) -> Result:
         """Returns a waiting job with its question, which the client shows to the person."""
         if job.plan:
-            await self._admit("reports", job.plan.text)
+            await self._screen_text("reports", job.plan.text)
         await open_question(service.ledger, job)
         return self._data(job) | messages.ask_first(job)
 
     def _data(self, job: Job) -> dict[str, Any]:
         return messages.as_data(job, time.time(), with_line=self._screen is None)
 
-    async def _admit(self, what: Screened, text: str) -> None:
-        await admit(self._screen, what, text)
+    async def _screen_text(self, what: Screened, text: str) -> None:
+        await screen_text(self._screen, what, text)
 
 
 async def own_job(service: Research, user: str, job_id: str) -> Job:

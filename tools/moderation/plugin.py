@@ -128,7 +128,7 @@ class ModerationGate(BasePlugin):
     async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._unrecorded.pop(invocation_context.invocation_id, None)
 
-    async def admit_report(self, context: InvocationContext, text: str) -> None:
+    async def screen_report(self, context: InvocationContext, text: str) -> None:
         """Judges a text before a researcher shows it. The event that shows the text will record the verdict.
 
         Raises:
@@ -141,7 +141,7 @@ class ModerationGate(BasePlugin):
         if decision.action == "block":
             raise ReportBlocked(decision.message)
 
-    async def admit_progress(self, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async def screen_progress(self, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """Yields the progress lines that may be shown. Lines that arrive during a judgement are judged together."""
         waiting, more = list[str](), asyncio.Event()
 
@@ -157,20 +157,20 @@ class ModerationGate(BasePlugin):
                 await more.wait()
                 more.clear()
                 batch, waiting[:] = waiting[:], []
-                for line in await self._admit_lines(batch):
+                for line in await self._screen_lines(batch):
                     yield line
             await reading  # raises the error of reading, if there was one
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def _admit_lines(self, lines: list[str]) -> list[str]:
+    async def _screen_lines(self, lines: list[str]) -> list[str]:
         decision = await self.decide("reports", "\n".join(lines))
         if decision is None or decision.action != "block":
             return lines
         if decision.verdict is None or len(lines) == 1:
             return []
-        return [line for each in lines for line in await self._admit_lines([each])]
+        return [line for each in lines for line in await self._screen_lines([each])]
 
     async def _decide_restored(self, events: Sequence[Event]) -> Decision | None:
         """Judges the restored events, with which a client has created the conversation; returns a decision to block.
@@ -234,20 +234,20 @@ def build_plugins(root: Path) -> list[BasePlugin]:
     return [ModerationGate(policy, load_judge(root, policy))] if policy.enabled else []
 
 
-async def admit_report(context: InvocationContext, text: str) -> None:
+async def screen_report(context: InvocationContext, text: str) -> None:
     """Judges a text of a research run before the text is saved or shown. Does nothing if the application has no gate.
 
     Raises:
         ReportBlocked: the text must not be shown.
     """
     if gate := _gate_of(context):
-        await gate.admit_report(context, text)
+        await gate.screen_report(context, text)
 
 
-async def admit_progress(context: InvocationContext, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+async def screen_progress(context: InvocationContext, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
     """Yields the progress lines of a research run without those that the application's gate, if any, blocks."""
     gate = _gate_of(context)
-    async with aclosing(lines), aclosing(gate.admit_progress(lines) if gate else lines) as shown:
+    async with aclosing(lines), aclosing(gate.screen_progress(lines) if gate else lines) as shown:
         async for line in shown:
             yield line
 

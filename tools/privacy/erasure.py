@@ -115,6 +115,7 @@ async def forget(services: Services, key: SessionKey, *, force: bool = False, ke
     if session is None:
         raise UnknownSession(f"there is no conversation {key.session}")
     receipt = Receipt(services.server)
+    await _end_schedules(services, key, receipt)
     jobs = await _end_jobs(services, key, receipt)
     await _delete_interactions(services, session, jobs, receipt, force)
     if not receipt.complete and not force:
@@ -141,6 +142,15 @@ async def forget(services: Services, key: SessionKey, *, force: bool = False, ke
             await services.sessions.append_event(empty, Event(author=key.app, actions=actions))
     receipt.done = True
     return receipt
+
+
+async def _end_schedules(services: Services, key: SessionKey, receipt: Receipt) -> None:
+    """Deletes the conversation's schedules first, so that no further run is started."""
+    store = services.research.ledger.schedules
+    for schedule in await store.of_user(key.user):
+        if schedule.order.session == key.session:
+            await store.delete(schedule.id)
+            receipt.lines.append(f"schedule {schedule.id}: deleted")
 
 
 def interactions_of(session: Session) -> list[str]:
@@ -205,7 +215,7 @@ async def _delete_interactions(
 
 
 async def _unrecorded(client: InteractionsClient, said: Iterable[str], known: set[str], receipt: Receipt) -> list[str]:
-    """Finds predecessors that are recorded only at the server, such as the answer to a request that was sent twice."""
+    """Finds earlier interactions that only the server knows, such as the first answer to a repeated request."""
     known, found = {*known, *said}, list[str]()
     while said:
         previous = await _each(said, lambda id_: _previous(client, id_), receipt)

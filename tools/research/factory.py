@@ -13,6 +13,7 @@ from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
 from tools.interactions.run_webhook import run_webhook
 from tools.research.config import research_settings
+from tools.research.quotas import Quotas
 from tools.settings import load_settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def research() -> Research:
             may_start=lambda: research_settings().store,
             verifier=new_verifier(),
             verifies_runs=lambda: research_settings().verify,
+            words=_words,
             follows=settings.follow,
         )
     return _services[loop]
@@ -70,6 +72,12 @@ def _webhook_url() -> str:
 def _tools() -> list[dict[str, Any]]:
     """Returns a run's tools other than the web. Secrets come from the environment, because the ledger stores none."""
     return [tool.wire(os.environ) for tool in research_settings().research_tools]
+
+
+def _words() -> tuple[str, Quotas]:
+    """Returns the model that says what has changed, and the limits. The emulator's rules find no words."""
+    settings = research_settings()
+    return "" if _emulator_url() else settings.follow_up_model, settings.limits
 
 
 def _emulator_url() -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
+from tools.interactions.retry import spread_wait
 from tools.research.job import STATE_OF_STATUS
 from tools.research.timings import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimings
 
@@ -200,6 +201,6 @@ class Follower:
         return resource
 
     async def _pause(self, seconds: float, at_least: float = 0) -> None:
-        seconds = max(min(at_least, self._timings.max_wait_s), seconds * (0.75 + 0.5 * self._jitter()))
+        seconds = spread_wait(seconds, min(at_least, self._timings.max_wait_s), self._jitter())
         self._quiet += seconds
         await self._sleep(seconds)

@@ -60,8 +60,9 @@ OUTSIDE_CONVERSATIONS = "command-line"
 """The session of runs that are ordered outside conversations, so that the same brief is the same job everywhere."""
 LOCAL_USER = "user"
 """The user of runs that are ordered on the person's own machine, without authentication."""
-_ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
-JOB_ID = re.compile(rf"(?<!\w)job_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
+ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
+"""The characters of ids that are easy to type."""
+JOB_ID = re.compile(rf"(?<!\w)job_[{ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
 """Matches the id of a job in a message."""
 
 
@@ -98,10 +99,16 @@ class Order:
     """A short name of the run, for people; if it is empty, they see the beginning of the brief."""
     notify: Sequence[str] = ()
     """Names of the targets that get notices about the run (`notify:` in the researcher's YAML)."""
+    schedule: str = ""
+    """Id of the schedule that ordered the run; empty if a person did."""
+    due: float | None = None
+    """When the run of a schedule was due, in seconds since the epoch."""
 
     @property
     def key(self) -> str:
         """Hash of user, conversation, brief, agent, files, base, server and attempt; the same for equal orders.
+
+        The runs of a schedule are different orders: their schedule and due time count, too.
 
         White space and case of the brief do not count, nor do the title, `notify`, `options` (how the report is
         presented) and `previous` (which changes with questions about the base).
@@ -109,6 +116,7 @@ class Order:
         brief = " ".join(self.brief.split()).casefold()
         files = [dict(content) for content in self.inputs]
         parts = [self.user, self.session, brief, self.agent, files, self.base, self.server, self.attempt]
+        parts += [self.schedule, self.due] if self.schedule else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -135,6 +143,26 @@ class FollowUpAnswer:
     """Ids of the interactions with the answer's earlier parts, if it came in parts."""
     session: str = ""
     """Id of the conversation in which the question was asked."""
+
+
+@dataclass(frozen=True)
+class ReportChanges:
+    """What the report of a scheduled run says that the report before did not, and the reverse."""
+
+    earlier: str
+    """Id of the job that it is compared with."""
+    changed: int
+    """Number of statements, as `new` and `gone`; see `tools.research.comparison`."""
+    new: int
+    gone: int
+    new_sources: int
+    gone_sources: int
+    text: str = ""
+    """The statements and sources as Markdown, shortened."""
+    words: str = ""
+    """A model's words for them; empty if it was not asked."""
+    interactions: Sequence[str] = ()
+    """Ids of the interactions with these words."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +195,8 @@ class Job:
     """The `traceparent` (W3C) of the order: all work on the job continues that trace. Empty if tracing is off."""
     may_run: bool = False
     """Whether the run may continue at the server although the job was cancelled, or the server does not show it."""
+    changes: ReportChanges | None = None
+    """What has changed since the run before, for a finished run of a schedule."""
 
     @property
     def request(self) -> CreateRequest:
@@ -224,7 +254,8 @@ class Job:
         """Ids of all interactions that the job has at the server."""
         plans = (self.plan.interaction_id, *self.plan.earlier) if self.plan else ()
         answers = (id_ for answer in self.follow_ups for id_ in (answer.interaction_id, *answer.earlier))
-        return tuple(dict.fromkeys(id_ for id_ in (self.interaction_id, *plans, *answers) if id_))
+        words = self.changes.interactions if self.changes else ()
+        return tuple(dict.fromkeys(id_ for id_ in (self.interaction_id, *plans, *answers, *words) if id_))
 
     def kept_until(self, retention_s: float) -> float | None:
         """Returns when the server deletes the report or plan, in epoch seconds; None if the job has neither.
@@ -242,7 +273,23 @@ class Job:
         return None if self.finished is None else self.finished - self.created
 
 
+@dataclass(frozen=True)
+class JobVersion:
+    """What tells whether a job has changed. Two versions are equal if the job is unchanged, whoever has its lease."""
+
+    state: str
+    updated: float
+    events: int
+    lease_until: float = field(default=0.0, compare=False)
+    """When the lease expires, in epoch seconds; 0 if there is none."""
+
+    @classmethod
+    def of(cls, job: Job) -> JobVersion:
+        """Returns the version of a job that was read."""
+        return cls(job.state, job.updated, job.events)
+
+
 def new_job(order: Order, now: float, state: State = State.INTENDED) -> Job:
     """Builds a job that was not sent yet, with an id that is easy to type (`JOB_ID`)."""
-    name = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(8))
+    name = "".join(secrets.choice(ID_CHARACTERS) for _ in range(8))
     return Job(id=f"job_{name}", order=order, state=state, created=now, updated=now, cost=cost_of(order.agent)[1])

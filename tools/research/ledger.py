@@ -26,8 +26,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
-from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, Order, State
+from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, JobVersion, Order, State
+from tools.research.locks import Locks
 from tools.research.notices.outbox import Outbox, delete_notices, record_notices
+from tools.research.notifications import NotificationListener, notification
 from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
 from tools.research.questions import Question, Yes
 from tools.research.quota_usage import used_by
@@ -35,12 +37,14 @@ from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
 from tools.research.rows import (
     UnreadableJob,
     answers_text,
+    changes_text,
     job_of,
     options_text,
     plan_text,
     row_of,
     spending_of_row,
 )
+from tools.research.schedules.store import ScheduleStore
 from tools.research.spending import Spending, spending_of
 from tools.research.spending_queries import lock_user, newest_create, record_spending
 from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
@@ -63,6 +67,10 @@ class Ledger:
         self._database = Database(url)
         self.notices = Outbox(self._database)
         """The notices to people about changes of state."""
+        self.locks = Locks(self._database)
+        """The locks that all processes on this database share."""
+        self.schedules = ScheduleStore(self._database)
+        """The schedules that order runs."""
         self._named: set[str] = set()
 
     @property
@@ -163,7 +171,7 @@ class Ledger:
         Args:
             refused: whether the server proved that the newest create request started nothing and so costs nothing.
             values: columns to set: `state`, `interaction_id`, `started`, `cursor`, `events`, `finished`, `usage`,
-                `error`, `plan`, `report`, `may_run`.
+                `error`, `plan`, `report`, `may_run`, `changes`.
 
         Returns:
             The job after the change; None if it was in another state, because another writer was first.
@@ -375,6 +383,20 @@ class Ledger:
             return [*(await connection.execute(query.order_by(LINES.c.number))).scalars()]
 
     @shielded
+    async def versions(self, job_ids: Collection[str]) -> dict[str, JobVersion]:
+        """Returns the versions of jobs by their ids, without those that do not exist."""
+        lease_until = case((JOBS.c.owner.is_(None), 0.0), else_=func.coalesce(JOBS.c.lease_until, 0.0))
+        query = select(JOBS.c.id, JOBS.c.state, JOBS.c.updated, JOBS.c.events, lease_until)
+        async with self._database.begin() as connection:
+            rows = await connection.execute(query.where(JOBS.c.id.in_(job_ids)))
+            return {job_id: JobVersion(*values) for job_id, *values in rows}
+
+    def listener(self, heard: Callable[[str | None], None]) -> NotificationListener | None:
+        """Returns a listener for changes of jobs by any process; None if the database sends no notifications."""
+        sends = self.url.get_backend_name() == "postgresql"
+        return NotificationListener(self._database, heard) if sends else None
+
+    @shielded
     async def report(self, job_id: str) -> str | None:
         """Returns the finished report as JSON (`tools.research.report.reading.to_json`); None if there is none."""
         async with self._database.begin() as connection:
@@ -396,7 +418,8 @@ class Ledger:
             await connection.execute(newest_create(job_id).values(may_run_until=until))
             await connection.execute(delete(LINES).where(LINES.c.job == job_id))
             await connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == job_id))
-            await connection.execute(delete(JOBS).where(JOBS.c.id == job_id))
+            gone = delete(JOBS).where(JOBS.c.id == job_id)
+            await connection.execute(gone.returning(JOBS.c.id, *notification(connection)))
             await delete_notices(connection, job_id)
 
     @shielded
@@ -422,7 +445,7 @@ class Ledger:
         query = update(JOBS).where(free).values(owner=owner, lease_until=now + seconds)
         async with self._database.begin() as connection:
             if (await connection.execute(select(JOBS.c.id).where(free))).first() is None:
-                return False  # waiting processes ask every second: avoid a write
+                return False  # waiting processes ask at each change: avoid a write
         async with self._database.write() as connection:
             return bool((await connection.execute(query)).rowcount == 1)
 
@@ -439,7 +462,8 @@ class Ledger:
         """Releases an owner's lease on a job."""
         query = update(JOBS).where(JOBS.c.id == job_id, JOBS.c.owner == owner)
         async with self._database.write() as connection:
-            await connection.execute(query.values(owner=None, lease_until=None))
+            query = query.values(owner=None, lease_until=None).returning(JOBS.c.id, *notification(connection))
+            await connection.execute(query)
 
     @shielded
     async def find_orphaned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
@@ -468,6 +492,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Waits for running statements, then closes all connections."""
+        await self.locks.close()
         await finish_shielded()
         await self._database.close()
 
@@ -494,7 +519,7 @@ def _unleased(now: float) -> ColumnElement[bool]:
 async def _change(
     connection: AsyncConnection, job_id: str, condition: ColumnElement[bool], now: float, values: dict[str, Any]
 ) -> dict[Any, Any] | None:
-    """Changes a job, and records the notices about its new state; returns its new row.
+    """Changes a job, announces the change, and records the notices about its new state; returns its new row.
 
     Parse the row after the transaction: an error must not undo the change.
     """
@@ -502,9 +527,11 @@ async def _change(
         values["usage"] = json.dumps(values["usage"])
     if "plan" in values:
         values["plan"] = plan_text(values["plan"])
+    if "changes" in values:
+        values["changes"] = changes_text(values["changes"])
     query = update(JOBS).where(JOBS.c.id == job_id, condition).values(updated=now, **values)
-    found = (await connection.execute(query.returning(*JOB_COLUMNS))).first()
-    row = dict(found._mapping) if found else None
+    found = (await connection.execute(query.returning(*JOB_COLUMNS, *notification(connection)))).first()
+    row = {column.name: found._mapping[column] for column in JOB_COLUMNS} if found else None
     if row and "state" in values:
         await record_notices(connection, row, now)
     return row

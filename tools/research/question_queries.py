@@ -22,7 +22,7 @@ async def write_question(connection: AsyncConnection, question: Question) -> Non
 async def read_questions(
     connection: AsyncConnection, user: str, session: str | None = None, subject: str | None = None
 ) -> list[Question]:
-    """Returns a user's unanswered questions. Questions that only a newer program asks are left out."""
+    """Returns a user's unanswered questions. Leaves out those with actions that only a newer desk knows."""
     rows = (await connection.execute(select(QUESTIONS).where(_of(user, session, subject)))).mappings().all()
     names = ("user", "session", "subject", "version", "invocation")
     known = [row for row in rows if row["action"] in set(Action)]

@@ -20,6 +20,8 @@ class Action(StrEnum):
     """Sends a job's next create request: for a plan, for a run, or for the run of an approved plan."""
     DELETE = "delete"
     """Deletes a job with its report."""
+    SCHEDULE = "schedule"
+    """Lets a schedule start runs, up to its ceiling."""
     FORGET = "forget"
     """Deletes the conversation."""
     FORGET_ANYWAY = "forget anyway"
@@ -33,7 +35,7 @@ class Question:
     user: str
     session: str
     subject: str
-    """Id of a job, or of the conversation."""
+    """Id of a job, of a schedule, or of the conversation."""
     action: Action
     version: str
     """Version of the plan or brief, see `Job.version`: a yes is valid for this version only."""

@@ -1,4 +1,4 @@
-"""Work in the background: resumes orphaned jobs, which need work and have no valid lease, and sends notices.
+"""Work in the background: resumes orphaned jobs, starts the runs of schedules that are due, and sends notices.
 
 A process with `DESK_FOLLOW=0` does none of it, and `desk work` does nothing else.
 """
@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
+from tools.research.config import research_settings
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_loop
 from tools.settings import load_settings
@@ -17,15 +18,15 @@ from tools.settings import load_settings
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 20.0
-"""Seconds between two searches of the ledger for orphaned jobs."""
+"""Seconds between two searches of the ledger for orphaned jobs, and for schedules that are due."""
 ORDERS_INTERVAL_S = 1.0
 """Seconds between two searches of `desk work` for new orders of processes that follow no runs."""
 
 
 async def run_background() -> None:
-    """Resumes orphaned jobs and sends notices, until the task is cancelled. Neither waits for the other."""
+    """Resumes jobs, starts what is due and sends notices, until the task is cancelled. No part waits for another."""
     if load_settings().follow:
-        await asyncio.gather(recover_loop(), deliver_loop())
+        await asyncio.gather(recover_loop(), schedule_loop(), deliver_loop())
 
 
 async def run_worker() -> None:
@@ -46,13 +47,27 @@ async def background_work(work: Callable[[], Coroutine[None, None, None]] | None
 
 
 async def recover_loop() -> None:
-    """Resumes orphaned jobs every `INTERVAL_S` seconds, until the task is cancelled."""
+    """Resumes orphaned jobs every `INTERVAL_S` seconds, until the task is cancelled.
+
+    An orphaned job needs work and has no valid lease.
+    """
     while True:
         try:
             for job in await research().resume():
                 log.info("%s was orphaned and is resumed", job.id)
         except Exception as error:  # the ledger may be readable later
             log.warning("orphaned research runs could not be resumed: %s", error)
+        await asyncio.sleep(INTERVAL_S)
+
+
+async def schedule_loop() -> None:
+    """Starts the runs of schedules that are due every `INTERVAL_S` seconds, until the task is cancelled."""
+    while True:
+        try:
+            for job_id in await research().schedules.start_due(research_settings().limits):
+                log.info("%s was started by its schedule", job_id)
+        except Exception as error:  # the ledger or the configuration may be readable later
+            log.warning("schedules could not be read: %s", error)
         await asyncio.sleep(INTERVAL_S)
 
 

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from tools.errors import DeskError
 from tools.interactions.server_name import normalized_server
-from tools.research.job import FollowUpAnswer, Job, Kind, Order, Plan, State
+from tools.research.job import FollowUpAnswer, Job, Kind, Order, Plan, ReportChanges, State
 from tools.research.spending import Spending
 from tools.sanitize import sanitize
 
-P = TypeVar("P", Plan, FollowUpAnswer)
+P = TypeVar("P", Plan, FollowUpAnswer, ReportChanges)
 
 
 class UnreadableJob(DeskError):
@@ -63,6 +63,9 @@ def row_of(job: Job) -> dict[str, Any]:
         "trace": job.trace,
         "may_run": int(job.may_run),
         "notify": json.dumps(list(order.notify)),
+        "schedule": order.schedule,
+        "due": order.due,
+        "changes": changes_text(job.changes),
     }
 
 
@@ -74,6 +77,11 @@ def options_text(options: Mapping[str, Any]) -> str:
 def plan_text(plan: Plan | None) -> str | None:
     """Formats a plan as JSON for its column."""
     return json.dumps(asdict(plan)) if plan else None
+
+
+def changes_text(changes: ReportChanges | None) -> str | None:
+    """Formats what has changed as JSON for its column."""
+    return json.dumps(asdict(changes)) if changes else None
 
 
 def answers_text(answers: Sequence[FollowUpAnswer]) -> str:
@@ -91,7 +99,7 @@ def spending_of_row(values: Mapping[Any, Any]) -> Spending:
     for name, number, maximum in (("time", time, MAX_TIME_S), ("estimate", estimate, MAX_COST_USD)):
         if not isinstance(number, float | int) or not 0 <= number <= maximum:
             raise ValueError(f"`{name}` is not a valid number")
-    texts = {name: str(values[name]) for name in ("user", "job", "agent", "server")}
+    texts = {name: str(values[name]) for name in ("user", "job", "agent", "server", "schedule")}
     usage = _data(values, "usage", dict)
     return Spending(time=time, estimate=estimate, kind=Kind(values["kind"]), usage=usage, **texts)
 
@@ -130,6 +138,8 @@ def _job(values: Mapping[Any, Any]) -> Job:
         previous=values["previous"],
         title=values["title"],
         notify=tuple(map(str, _data(values, "notify", list))),
+        schedule=values["schedule"],
+        due=values["due"],
     )
     return Job(
         id=values["id"],
@@ -150,6 +160,7 @@ def _job(values: Mapping[Any, Any]) -> Job:
         follow_ups=tuple(_part(FollowUpAnswer, "follow_ups", answer) for answer in _records(values, "follow_ups")),
         trace=values["trace"],
         may_run=bool(values["may_run"]),
+        changes=_part(ReportChanges, "changes", _data(values, "changes", dict)) if values["changes"] else None,
     )
 
 
@@ -161,20 +172,27 @@ _COUNT, _NUMBER, _NUMBER_OR_NONE = (
 )
 _KINDS: Mapping[str, tuple[Any, str]] = {
     **dict.fromkeys(("id", "user", "session", "brief", "agent", "options", "state", "usage", "error", "line"), _TEXT),
-    **dict.fromkeys(("inputs", "server", "follow_ups", "base", "previous", "title", "trace", "notify"), _TEXT),
-    **dict.fromkeys(("interaction_id", "cursor", "plan"), _TEXT_OR_NONE),
+    **dict.fromkeys(
+        ("inputs", "server", "follow_ups", "base", "previous", "title", "trace", "notify", "schedule"), _TEXT
+    ),
+    **dict.fromkeys(("interaction_id", "cursor", "plan", "changes"), _TEXT_OR_NONE),
     **dict.fromkeys(("attempt", "events", "may_run"), _COUNT),
     **dict.fromkeys(("created", "updated", "cost"), _NUMBER),
-    **dict.fromkeys(("finished", "started"), _NUMBER_OR_NONE),
+    **dict.fromkeys(("finished", "started", "due"), _NUMBER_OR_NONE),
 }
 """Maps each column to its type, and to the type's name in errors. SQLite itself stores values of any type."""
 _STATES = frozenset(map(str, State))
 MAX_TIME_S, MAX_COST_USD = 1e11, 1e6
 """Highest valid time (seconds since the epoch, the year 5138) and highest valid price (USD)."""
-_MAX_VALUES = {**dict.fromkeys(("created", "updated", "finished", "started"), MAX_TIME_S), "cost": MAX_COST_USD}
+_MAX_VALUES = {**dict.fromkeys(("created", "updated", "finished", "started", "due"), MAX_TIME_S), "cost": MAX_COST_USD}
 _FIELDS: Mapping[type, Mapping[str, type]] = {
     Plan: {"text": str, "interaction_id": str, "reply": str, "approved": bool, "earlier": list},
     FollowUpAnswer: {"question": str, "text": str, "interaction_id": str, "earlier": list, "session": str},
+    ReportChanges: {
+        **dict.fromkeys(("earlier", "text", "words"), str),
+        **dict.fromkeys(("changed", "new", "gone", "new_sources", "gone_sources"), int),
+        "interactions": list,
+    },
 }
 
 
@@ -199,6 +217,8 @@ def _part(kind: type[P], name: str, values: dict[str, Any]) -> P:
     fields = _FIELDS[kind]
     if wrong := [key for key, value in values.items() if not isinstance(value, fields.get(key, ()))]:
         raise ValueError(f"`{name}` has an unknown or wrong `{wrong[0]:.40}`")
-    if not all(isinstance(id_, str) for id_ in values.get("earlier", ())):
-        raise ValueError(f"`{name}` has an `earlier` that is no list of texts")
-    return kind(**{**values, "earlier": tuple(values.get("earlier", ()))})
+    lists = {key: tuple(values.get(key, ())) for key, kind_ in fields.items() if kind_ is list}
+    for key, ids in lists.items():
+        if not all(isinstance(id_, str) for id_ in ids):
+            raise ValueError(f"`{name}` has an `{key}` that is no list of texts")
+    return kind(**{**values, **lists})

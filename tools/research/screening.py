@@ -9,7 +9,7 @@ from tools.errors import DeskError
 Screened = Literal["user_messages", "reports"]
 
 
-class Screen(Protocol):
+class TextScreener(Protocol):
     """A check of texts."""
 
     async def __call__(self, what: Screened, text: str) -> str:
@@ -20,7 +20,7 @@ class Withheld(DeskError):
     """A text must not be used or shown. The message is the policy's."""
 
 
-async def admit(screen: Screen | None, what: Screened, text: str) -> None:
+async def screen_text(screen: TextScreener | None, what: Screened, text: str) -> None:
     """Checks a text, if there is a check.
 
     Raises:

@@ -21,6 +21,7 @@ from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import ask_about_report
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.job_changes import JobChanges
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
@@ -28,6 +29,7 @@ from tools.research.quotas import Quotas, budget_check, quota_check
 from tools.research.report.reading import Report, from_json
 from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report_sources import resolve_links, verify_sources
+from tools.research.schedules.service import Schedules
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment, state
@@ -60,6 +62,7 @@ class Research:
         may_start: Callable[[], bool] = lambda: True,
         verifier: Verifier | None = None,
         verifies_runs: Callable[[], bool] = lambda: False,
+        words: Callable[[], tuple[str, Quotas]] = lambda: ("", Quotas()),
         follows: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -70,17 +73,20 @@ class Research:
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         verifier: checks the sources of reports.
         verifies_runs: returns whether the sources of a report are checked after its run.
+        words: returns the model that says what has changed between two runs of a schedule (empty: none is asked), and
+            the limits of users.
         follows: whether this process works on jobs; if not, it leaves them to other processes, and only watches.
         """
-        self.ledger = ledger
+        self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
-        self._worker = Worker(ledger, client, self._timings, clock, sleep, follows)
-        self._follows = follows
+        self._worker = Worker(ledger, self.changes, client, self._timings, clock, sleep, follows)
+        self._follows, self._words = follows, words
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
         wait_s = self._timings.webhook_wait_s
         self.webhooks = WebhookMessages(ledger, self._worker, self._ensure, lambda: self._data.server, clock, wait_s)
+        self.schedules = Schedules(ledger, client, clock, lambda: self._data.server, may_start, self._ensure)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
@@ -138,7 +144,8 @@ class Research:
             LimitReached: see `start`.
         """
         newest = await self.latest_attempt(job.order) or job
-        order = replace(newest.order, session=session or job.order.session, server=self._data.server)
+        order = replace(newest.order, schedule="", due=None)  # a person orders this one
+        order = replace(order, session=session or job.order.session, server=self._data.server)
         order = order if notify is None else replace(order, notify=tuple(notify))
         last = await self.latest_attempt(order)
         for known in (newest, last):
@@ -264,12 +271,17 @@ class Research:
         return await verify_sources(self.ledger, job_id, report, self._verifier, self._clock, say)
 
     async def _work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Works on a job until its end. Then checks the sources of its report, which is saved before, if that is set.
+        """Works on a job until its end. Then says what has changed, and checks the sources of its report, if set.
 
-        If the process dies during the checks, `verify` makes them at any time.
+        The report is saved before. If the process dies during the checks, `verify` makes them at any time.
         """
         if not await self._worker.work(job, say):
             return
+        try:
+            if job.order.schedule and (ended := await self.ledger.get(job.id)):
+                await self.schedules.describe_changes(ended, *self._words())
+        except Exception:  # the notices go without the words
+            log.warning("what has changed with %s was not put into words", job.id, exc_info=True)
         try:
             if self._verifies_runs() and await self.report(job.id):
                 await self.verify(job.id, say)
@@ -446,6 +458,7 @@ class Research:
         if self._asking:
             await asyncio.wait(self._asking, timeout=self._timings.create_timeout_s)
         await self._tasks.stop_all()
+        await self.changes.close()
         await self.ledger.close()
 
     async def _ensure(self, job_id: str, *, watched: bool = False) -> JobTask:

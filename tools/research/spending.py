@@ -30,6 +30,8 @@ class Spending:
     """The server's final `usage` (tokens, tool calls); empty if it is not known (yet)."""
     server: str = ""
     """Name of the server, as in `Order.server`; empty in entries of older programs."""
+    schedule: str = ""
+    """Id of the schedule whose ceiling the entry counts towards; empty if a person asked for it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ def spending_of(job: Job, now: float) -> Spending:
     """
     low, high = cost_of(job.order.agent)
     estimate = high if job.kind is Kind.RUN else low
-    return Spending(now, job.order.user, job.id, job.kind, job.order.agent, estimate, server=job.order.server)
+    order = job.order
+    return Spending(
+        now, order.user, job.id, job.kind, order.agent, estimate, server=order.server, schedule=order.schedule
+    )
 
 
 def spending_of_question(job: Job, model: str, now: float) -> Spending:

@@ -57,6 +57,9 @@ JOBS = Table(
     Column("title", SafeText),
     Column("may_run", Integer),
     Column("notify", SafeText),
+    Column("schedule", SafeText),
+    Column("due", Float),
+    Column("changes", SafeText),
 )
 LINES = Table(
     "research_lines",
@@ -80,6 +83,7 @@ SPENDING = Table(
     Column("may_run_until", Float),
     Column("usage", SafeText),
     Column("server", SafeText),
+    Column("schedule", SafeText),
 )
 QUESTIONS = Table(
     "desk_questions",
@@ -104,6 +108,28 @@ NOTICES = Table(
     Column("attempts", Integer),
     Column("ended", Float),
     Column("error", SafeText),
+)
+SCHEDULES = Table(
+    "desk_schedules",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("key", SafeText),
+    Column("user", SafeText),
+    Column("session", SafeText),
+    Column("brief", SafeText),
+    Column("title", SafeText),
+    Column("agent", SafeText),
+    Column("options", SafeText),
+    Column("notify", SafeText),
+    Column("server", SafeText),
+    Column("cron", SafeText),
+    Column("zone", SafeText),
+    Column("max_usd", Float),
+    Column("status", SafeText),
+    Column("created", Float),
+    Column("due", Float),
+    Column("last_job", SafeText),
+    Column("held", SafeText),
 )
 ANSWERS = Table("desk_answers", metadata, Column("id", SafeText, primary_key=True))
 JOB_COLUMNS = [column for column in JOBS.columns if column.name != "report"]

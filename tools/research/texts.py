@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tools.interactions.resources import Resource
-from tools.research.job import FollowUpAnswer, Job, State
+from tools.research.job import FollowUpAnswer, Job, Order, State
 from tools.research.report.reading import Report
 from tools.research.report.rendering import to_markdown
 
@@ -71,5 +71,10 @@ def next_command(job: Job) -> str:
 
 def title(job: Job) -> str:
     """Returns the job's title, or its brief if it has no title, on one line of at most 80 characters."""
-    brief = " ".join((job.order.title or job.order.brief).split())
+    return order_title(job.order)
+
+
+def order_title(order: Order) -> str:
+    """Returns an order's title, or its brief if it has no title, on one line of at most 80 characters."""
+    brief = " ".join((order.title or order.brief).split())
     return brief if len(brief) <= 80 else f"{brief[:79]}…"

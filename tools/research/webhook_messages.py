@@ -79,11 +79,11 @@ class WebhookMessages:
             return _done(f"{job.id} belongs to {job.order.server}, so nothing was done")
         if job.interaction_id != interaction_id:
             return await self._name(job, interaction_id)
-        uncancelled = job.state is State.CANCELLED and job.may_run
-        if job.state not in HAS_INTERACTION | {State.EXPIRED} and not uncancelled:
+        may_run_after_cancel = job.state is State.CANCELLED and job.may_run
+        if job.state not in HAS_INTERACTION | {State.EXPIRED} and not may_run_after_cancel:
             return _done(f"{job.id} is over, so nothing was done")
         ended = _has_ended(await self._worker.read(interaction_id))
-        if uncancelled and not ended:
+        if may_run_after_cancel and not ended:
             return _done(f"{job.id} was cancelled, and its run goes on")
         return f"{job.id} is worked on", await self._resume(job, {job.state}) or job, ended
 

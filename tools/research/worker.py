@@ -22,11 +22,13 @@ from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
-from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, State
+from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, ReportChanges, State
+from tools.research.job_changes import JobChanges
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
-from tools.research.report.reading import from_json, read_report, to_json
+from tools.research.report.reading import Report, from_json, read_report, to_json
+from tools.research.schedules.changes import changes_between
 from tools.research.texts import MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
 from tools.research.timings import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimings
 
@@ -44,6 +46,7 @@ class Worker:
     def __init__(
         self,
         ledger: Ledger,
+        changes: JobChanges,
         client: InteractionsClient,
         timings: ResearchTimings,
         clock: Callable[[], float],
@@ -56,6 +59,7 @@ class Worker:
         self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
         self._follows = follows
         self.leases = Leases(ledger, clock, timings.lease_s)
+        self._job_changes = changes
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> bool:
@@ -86,11 +90,12 @@ class Worker:
                     await self._work_until(leased, job.id, tell)
             mine = leased is not None
             if not leased:
-                if self._follows or job.state is not State.INTENDED:
+                unsent = not self._follows and job.state is State.INTENDED
+                if not unsent:
                     tell("another process holds the lease")
                 elif self._clock() - job.updated >= UNSENT_WARNING_S:
                     tell(NOT_FOLLOWED)
-                await self._sleep(1)
+                await self._job_changes.wait(job, UNSENT_WARNING_S if unsent else None, until_free=self._follows)
             known = await self._ledger.get(job.id)
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
                 return False
@@ -315,9 +320,21 @@ class Worker:
             return
         values: dict[str, Any] = {"usage": resource.get("usage", {})}
         if state in (State.COMPLETED, State.INCOMPLETE):
-            values["report"] = await asyncio.to_thread(_report, resource)
+            report = await asyncio.to_thread(read_report, resource)
+            values["report"] = await asyncio.to_thread(to_json, report)
+        if state is State.COMPLETED and job.order.schedule:
+            values["changes"] = await self._changes(job, report)
         ended = "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
         await self.end(job, state, _reasons(resource) or ended, **values)
+
+    async def _changes(self, job: Job, report: Report) -> ReportChanges | None:
+        """Compares a report with the one of the schedule's run before; None if there is none that can be read."""
+        try:
+            if before := await self._ledger.schedules.earlier_report(job):
+                return await asyncio.to_thread(changes_between, *before, report)
+        except Exception:  # the report is saved all the same
+            log.warning("%s was not compared with the run before", job.id, exc_info=True)
+        return None
 
     async def end(self, job: Job, state: State, error: str, *, refused: bool = False, **values: Any) -> None:
         """Moves a job to a terminal state, unless it is in one already."""
@@ -359,10 +376,6 @@ def _lines(read: Callable[[Event | Resource], Iterable[str | None]], source: Eve
     except (AttributeError, KeyError, TypeError, ValueError):
         log.warning("progress of an unknown shape", exc_info=True)
         return []
-
-
-def _report(resource: Resource) -> str:
-    return to_json(read_report(resource))
 
 
 def _reasons(resource: Resource) -> str:

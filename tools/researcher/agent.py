@@ -21,7 +21,7 @@ from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.questions import Action
 from tools.research.texts import state, title
-from tools.researcher import confirmation
+from tools.researcher import confirmation, schedules
 from tools.settings import load_settings
 
 MAX_LISTED_RUNS = 20
@@ -95,11 +95,13 @@ class _Runs(BaseTool):
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
             subjects = {question.subject for question in asked}  # may include runs of other conversations
+            repeated = await service.schedules.of_user(turn.user)
             jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in subjects]
         except DATABASE_ERRORS as error:
             text = f"The research runs of this conversation are not known: {describe_database_error(error)}."
         else:
-            text = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
+            runs = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
+            text = "\n\n".join(filter(None, (runs, schedules.table(repeated))))
         llm_request.append_instructions([text])
 
 

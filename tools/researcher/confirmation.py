@@ -21,6 +21,7 @@ from tools.adk.chain_plugin import without_rewound
 from tools.research.job import JOB_ID
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.schedules.schedule import SCHEDULE_ID
 
 AWAITS_INPUT_KEY = "awaits_input"
 """Metadata key of an event that asks for a yes. Its value lists the marks of the questions."""
@@ -90,7 +91,8 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
         question = next((q for q in elsewhere if (q.action, q.version) == (action, version)), None)
     if question is None or question.action is not action:
         raise NotConfirmed(f"no question about {subject} waits for a yes: it has to be shown first")
-    if not named and (JOB_ID.search(turn.message) or any(map(turn.names, asked))):
+    names_other = JOB_ID.search(turn.message) or SCHEDULE_ID.search(turn.message) or any(map(turn.names, asked))
+    if not named and names_other:
         raise NotConfirmed(f"the last message names another run, and not {subject}")
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)

@@ -18,7 +18,7 @@ from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
 
-from tools.moderation.plugin import ReportBlocked, admit_progress, admit_report
+from tools.moderation.plugin import ReportBlocked, screen_progress, screen_report
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State
@@ -27,10 +27,11 @@ from tools.research.report.documents import DOCUMENT_TYPES, documents_installed,
 from tools.research.report.html_worker import RENDER_TIMEOUT_S, render_html
 from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_chat, to_markdown_file
+from tools.research.schedules.schedule import Status
 from tools.research.service import Research
 from tools.research.texts import title
-from tools.researcher import confirmation
-from tools.researcher.messages import closing, outcome, quote, reminder, started, unseen_notice
+from tools.researcher import confirmation, schedules
+from tools.researcher.messages import changed, closing, outcome, quote, reminder, started, unseen_notice
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Presentation:
     is_new: bool = False
     """Whether the run has just been ordered or approved."""
     asks_about: str = ""
-    """Id of the run about which the texts ask a question; empty if they ask none."""
+    """Id of the run or schedule about which the texts ask a question; empty if they ask none."""
 
 
 def present(context: ToolContext, presentation: Presentation) -> None:
@@ -112,7 +113,8 @@ class TurnPresenter:
                 if len(refusals) >= MAX_REFUSALS:
                     yield self._say(f"I could not do that: {refusals[-1]}.", error_code="REFUSED")
                     return
-        if presentations and any(refused):  # a parallel call ended the model's loop, so the model cannot explain
+        # Another call of the same step ended the model's turn, so the model cannot explain the refusal.
+        if presentations and any(refused):
             yield self._say(f"Not everything could be done: {'; '.join(filter(None, refused))}.")
         for presentation in presentations:
             async for event in self._show(presentation):
@@ -125,15 +127,11 @@ class TurnPresenter:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 turn = confirmation.turn_of(self.context)
                 found = await waiting_questions(self.service, turn, self.shown)
-                waiting = [w for w in found if w.job.id not in self.withheld]
+                waiting = [w for w in found if w.question.subject not in self.withheld]
                 if self.shown:  # one thing at a time: others are asked about again in a later turn
-                    waiting = [w for w in waiting if w.job.id in self.shown]
-                lines = [
-                    reminder(w.job, w.question.action is Action.DELETE) if w.asked else unseen_notice(w.job)
-                    for w in waiting
-                    if w.job.id not in self.shown
-                ]
-                seen = [w.question for w in waiting if w.asked or w.job.id in self.shown]
+                    waiting = [w for w in waiting if w.question.subject in self.shown]
+                lines = [w.line for w in waiting if w.question.subject not in self.shown]
+                seen = [w.question for w in waiting if w.asked or w.question.subject in self.shown]
                 marks = await confirmation.record_shown(self.service.ledger, turn, seen, self.shown)
         except (TimeoutError, *DATABASE_ERRORS) as error:  # still show the answer; the next turn can approve nothing
             log.warning("the questions that wait cannot be read: %s", error)
@@ -153,7 +151,7 @@ class TurnPresenter:
         """Shows what one tool passed on; an error becomes an event."""
         try:
             for text in presentation.texts:
-                await admit_report(self.context, text)
+                await screen_report(self.context, text)
                 yield self._say(text)
             if presentation.asks_about:
                 self.shown.add(presentation.asks_about)
@@ -185,7 +183,7 @@ class TurnPresenter:
         try:
             if first:
                 yield self._say(first)
-            async with aclosing(admit_progress(self.context, self.service.watch(job.id, self.seconds))) as lines:
+            async with aclosing(screen_progress(self.context, self.service.watch(job.id, self.seconds))) as lines:
                 async for line in lines:
                     yield self._progress(line)
         finally:
@@ -199,7 +197,7 @@ class TurnPresenter:
     async def _outcome(self, job: Job, report: Report | None, base: Job | None) -> AsyncGenerator[Event, None]:
         if report is None:
             waits = job.state is State.AWAITING_APPROVAL
-            await admit_report(self.context, job.plan.text if waits and job.plan else job.error)
+            await screen_report(self.context, job.plan.text if waits and job.plan else job.error)
             if waits:
                 self.shown.add(job.id)
             cancelled = job.state is State.CANCELLED and not job.error
@@ -208,7 +206,8 @@ class TurnPresenter:
             text = quote(job, base) if waits and not job.plan else outcome(job)
             yield self._say(text, error_code=code, error_message=job.error if failed else None)
             return
-        await admit_report(self.context, f"{to_chat(report)}\n\n{job.error}".rstrip())  # before any file is saved
+        shown = "\n\n".join(filter(None, (changed(job), to_chat(report).rstrip())))
+        await screen_report(self.context, f"{shown}\n\n{job.error}".rstrip())  # before any file is saved
         saved: list[str] = []
         if self.context.artifact_service:
             try:
@@ -228,7 +227,7 @@ class TurnPresenter:
                     yield self._event(actions=EventActions(artifact_delta=delta))
             except Exception:  # the report was paid for: show it even without its files
                 log.exception("%s: its files could not be saved", job.id)
-        yield self._say("\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
+        yield self._say("\n\n".join([shown, closing(job, saved)]))
 
     async def _known(self, store: BaseArtifactService) -> set[str]:
         """Returns the names of the files that the conversation has."""
@@ -251,21 +250,22 @@ class TurnPresenter:
 
 
 class WaitingQuestion(NamedTuple):
-    """A run that waits for a yes."""
+    """A question about a run or a schedule that waits for a yes."""
 
     question: Question
-    job: Job
     asked: bool
     """Whether the user was asked before: false, for example, for a plan that has just arrived."""
+    line: str
+    """What repeats the question, or says that there is one."""
 
 
 async def waiting_questions(
     service: Research, turn: confirmation.TurnContext, shown: Collection[str]
 ) -> list[WaitingQuestion]:
-    """Lists the runs of a conversation that wait for a yes, each with its question.
+    """Lists the questions about the runs and schedules of a conversation that wait for a yes.
 
     Args:
-        shown: ids of the runs that this turn has shown; they may belong to another conversation.
+        shown: ids of the runs and schedules that this turn has shown; they may belong to another conversation.
     """
     asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
     known = await service.jobs(turn.user)
@@ -274,10 +274,17 @@ async def waiting_questions(
     for job in jobs:
         before = asked.get(job.id)
         if before and before.action is Action.DELETE:
-            found.append(WaitingQuestion(before, job, True))
+            found.append(WaitingQuestion(before, True, reminder(job, True)))
         elif job.state is State.AWAITING_APPROVAL:
             question = turn.question(job.id, Action.START, job.version)
-            found.append(WaitingQuestion(question, job, bool(before and before.version == question.version)))
+            known_to_user = bool(before and before.version == question.version)
+            line = reminder(job, False) if known_to_user else unseen_notice(job)
+            found.append(WaitingQuestion(question, known_to_user, line))
+    for schedule in await service.schedules.of_user(turn.user):
+        here = schedule.order.session == turn.session or schedule.id in asked or schedule.id in shown
+        if schedule.status is Status.PROPOSED and here:
+            question = turn.question(schedule.id, Action.SCHEDULE, schedule.version)
+            found.append(WaitingQuestion(question, True, schedules.reminder(schedule)))
     return found
 
 

@@ -24,9 +24,10 @@ from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert, to_chat
+from tools.research.schedules.schedule import Status
 from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
-from tools.researcher import confirmation
+from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.messages import deletion, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
@@ -43,7 +44,7 @@ class BadArgument(DeskError):
     """A tool got an argument that it cannot use. The message names the argument."""
 
 
-def _tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
+def refusing_tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
     """Turns a tool's errors into results that the model can explain, and limits how long the tool may run."""
 
     @functools.wraps(act)
@@ -64,7 +65,7 @@ def _tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Resu
     return tool
 
 
-@_tool
+@refusing_tool
 async def start_research(
     title: str,
     brief: str,
@@ -89,12 +90,9 @@ async def start_research(
         builds_on: Id of a completed run that this one continues or goes deeper into; else empty.
         with_files: True if files of the user's message belong to the task.
     """
-    service, settings = research(), _settings(tool_context)
+    service, settings = research(), settings_of(tool_context)
     settings.need_storage()
-    title, brief = title.strip(), brief.strip()
-    if not brief:
-        raise BadArgument("`brief` is empty: ask the user what is to be researched")
-    _check_length(brief)
+    title, brief = checked_texts(title, brief)
     if depth not in ("standard", "max"):
         raise BadArgument(f"`depth` is {depth!r}: it is standard or max")
     for name, value in (("plan_first", plan_first), ("with_files", with_files)):
@@ -106,7 +104,7 @@ async def start_research(
     content, left = inputs_of(newest_files(session.events, tool_context.user_content)) if with_files else ([], [])
     order = settings.order(
         brief,
-        title=title[:MAX_TITLE_CHARS],
+        title=title,
         user=session.user_id,
         session=session.id,
         inputs=content,
@@ -125,16 +123,21 @@ async def start_research(
     return _ordered(tool_context, job, new, notes, next_step)
 
 
-@_tool
+@refusing_tool
 async def approve(job_id: str, tool_context: ToolContext) -> Result:
-    """Applies the user's yes to a price, a plan or a deletion that waits for it.
+    """Applies the user's yes to a price, a plan, a schedule or a deletion that waits for it.
 
     Call it only if the user's last message says yes to it. It is refused in the turn that asked the question.
 
     Args:
-        job_id: Id of the run that waits for a yes.
+        job_id: Id of the run or schedule that waits for a yes.
     """
-    service, settings = research(), _settings(tool_context)
+    service, settings = research(), settings_of(tool_context)
+    if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
+        settings.need_storage()
+        text = await schedules.approve(service, _turn(tool_context), schedule)
+        present(tool_context, Presentation(texts=(text,)))
+        return {"schedule": schedule.id, "next": "the user was told"}
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
         await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
@@ -158,7 +161,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
     return _result(job)
 
 
-@_tool
+@refusing_tool
 async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str = "", title: str = "") -> Result:
     """Changes a run that waits for a yes: asks for another plan, or rewrites the brief if there is no plan yet.
 
@@ -170,7 +173,7 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
         brief: If it has no plan yet: the whole brief with the changes in it. Else empty.
         title: If the topic has changed with the brief: a few words by which the user knows it again. Else empty.
     """
-    service, settings = research(), _settings(tool_context)
+    service, settings = research(), settings_of(tool_context)
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if job.state is not State.AWAITING_APPROVAL:
         raise NotFinished(f"{job.id} is {state(job)}: only what waits for a yes can be changed")
@@ -191,14 +194,19 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
     return _result(job, next="a new plan is made and shown")
 
 
-@_tool
+@refusing_tool
 async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
     """Shows how a run stands, watches it, and shows its plan or report. It costs nothing.
 
     Args:
-        job_id: Id of the run; empty: the newest of this conversation.
+        job_id: Id of the run or the schedule; empty: the newest run of this conversation.
     """
     service = research()
+    if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
+        waits = schedule.status is Status.PROPOSED
+        text = schedules.question(schedule) if waits else schedules.listing([schedule])
+        present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else ""))
+        return {"schedule": schedule.id, "status": schedule.status.value, "next": "it was shown"}
     if job_id:
         job = await _job(service, tool_context, job_id)
     else:
@@ -210,13 +218,13 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
     return _result(job)
 
 
-@_tool
+@refusing_tool
 async def list_research(tool_context: ToolContext) -> Result:
-    """Lists all research runs of the user, also those of other conversations."""
+    """Lists all research runs and schedules of the user, also those of other conversations."""
     return await _list(research(), tool_context)
 
 
-@_tool
+@refusing_tool
 async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> Result:
     """Answers a question about a finished report, or makes something of it: a summary, slides, a table, a translation.
 
@@ -226,7 +234,7 @@ async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> R
         job_id: Id of the run whose report is meant.
         question: What the user wants to know or to have, complete in itself, in the user's language.
     """
-    service, settings = research(), _settings(tool_context)
+    service, settings = research(), settings_of(tool_context)
     job = await _job(service, tool_context, job_id)
     if not question.strip():
         raise BadArgument("`question` is empty: say what the user wants to know")
@@ -240,14 +248,17 @@ async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> R
     return _result(job, next="the answer was shown to the user")
 
 
-@_tool
+@refusing_tool
 async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
-    """Ends a run, at the server too; or applies the user's no to a price, a plan or a deletion that waits for a yes.
+    """Ends a run, at the server too, or a schedule; or applies the user's no to what waits for a yes.
 
     Args:
-        job_id: Id of the run.
+        job_id: Id of the run or the schedule.
     """
     service = research()
+    if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
+        present(tool_context, Presentation(texts=(await schedules.end(service, schedule),)))
+        return {"schedule": schedule.id, "status": "ended"}
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
         await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
@@ -259,14 +270,14 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
     return _result(job)
 
 
-@_tool
+@refusing_tool
 async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
     """Orders an old run once more, at a new price; the user's yes comes later. Not for showing a report again.
 
     Args:
         job_id: Id of the run to repeat.
     """
-    service, settings = research(), _settings(tool_context)
+    service, settings = research(), settings_of(tool_context)
     settings.need_storage()
     old = await _job(service, tool_context, job_id)
     job = await service.start_again(
@@ -280,9 +291,11 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
     return _ordered(tool_context, job, new, [], "wait until the user says yes or no")
 
 
-@_tool
+@refusing_tool
 async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     """Asks the user whether a run and its report are to be deleted everywhere; the user's yes comes later.
+
+    To end a schedule, call cancel_research.
 
     Args:
         job_id: Id of the run.
@@ -296,8 +309,21 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
 
 def _show(context: ToolContext, job: Job) -> None:
     if job.state is State.INTENDED:  # watching starts an approved run that was never sent
-        _settings(context).need_storage()
+        settings_of(context).need_storage()
     present(context, Presentation(job=job.id))
+
+
+def checked_texts(title: str, brief: str) -> tuple[str, str]:
+    """Returns the title and the brief of an order, without white space around them.
+
+    Raises:
+        BadArgument: the brief is empty or too long.
+    """
+    title, brief = title.strip(), brief.strip()
+    if not brief:
+        raise BadArgument("`brief` is empty: ask the user what is to be researched")
+    _check_length(brief)
+    return title[:MAX_TITLE_CHARS], brief
 
 
 def _check_length(brief: str) -> None:
@@ -313,7 +339,8 @@ def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_s
 
 async def _list(service: Research, context: ToolContext) -> Result:
     jobs = await service.jobs(context.session.user_id)
-    present(context, Presentation(texts=(listing(jobs),)))
+    repeated = schedules.listing(await service.schedules.of_user(context.session.user_id))
+    present(context, Presentation(texts=tuple(filter(None, (listing(jobs), repeated)))))
     return {"runs": [_result(job) for job in jobs[:20]], "next": "the list was shown to the user"}
 
 
@@ -358,7 +385,7 @@ def _turn(context: ToolContext) -> confirmation.TurnContext:
     return confirmation.turn_of(context.get_invocation_context())
 
 
-def _settings(context: ToolContext) -> ResearchSettings:
+def settings_of(context: ToolContext) -> ResearchSettings:
     agent = context.get_invocation_context().agent
     if not isinstance(agent, ResearchSettings):
         raise BadArgument("this tool works for an agent of the class tools.researcher.agent.Researcher only")

@@ -15,10 +15,10 @@ from google.adk.errors.input_validation_error import InputValidationError
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 
 from tools.research.database import DATABASE_ERRORS, refuses_value
+from tools.research.locks import Locked
 from tools.server.error_handlers import KeyReused, error_text
 from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import MAX_NAME_CHARS
-from tools.server.middleware.session_lock import SessionLocked
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +67,7 @@ def a2a_error_text(error: Exception) -> str:
     """The error text for the client. An unforeseen error is logged and gets a general text."""
     if isinstance(error, InputValidationError):
         return str(error)
-    if refuses_value(error) or isinstance(
-        error, (RateLimited, SessionLocked, KeyReused, StaleSessionError, *DATABASE_ERRORS)
-    ):
+    if refuses_value(error) or isinstance(error, (RateLimited, Locked, KeyReused, StaleSessionError, *DATABASE_ERRORS)):
         return error_text(error)
     log.exception("a message of another agent failed", exc_info=error)
     return A2A_INTERNAL_ERROR

@@ -13,7 +13,8 @@ from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotific
 from a2a.utils.errors import InvalidParamsError
 
 from tools.research.database import Database
-from tools.server.middleware.session_lock import LEASE_S, SessionLocks, lock_name
+from tools.research.locks import LEASE_S, Locks
+from tools.server.middleware.session_lock import lock_name
 from tools.shielded import shielded
 
 MAX_RECEIVERS = 8
@@ -28,7 +29,7 @@ _BROKE_OFF = "The server ended in the middle. Send the message again, with its m
 class Tasks(DatabaseTaskStore):
     """The tasks of all replicas; each user sees their own. A task whose replica died is shown as failed."""
 
-    def __init__(self, database: Database, locks: SessionLocks) -> None:
+    def __init__(self, database: Database, locks: Locks) -> None:
         super().__init__(database.engine, create_table=False, owner_resolver=user_of)
         self.task_model = _TASKS
         self._database, self._locks = database, locks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,17 @@ from starlette.types import ASGIApp
 from tools.app import APP_NAME, build_app
 from tools.board.routes import Board
 from tools.database_url import redacted_url
+from tools.extras import install_command
 from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
+from tools.private_folder import create_private_folder
 from tools.research.database import Database
 from tools.research.factory import close
+from tools.research.locks import Locks
 from tools.research.recovery import background_work
-from tools.research.screening import Screen
+from tools.research.screening import TextScreener
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
@@ -38,11 +41,10 @@ from tools.server.middleware.gateway import GatewayMiddleware
 from tools.server.middleware.hosts import HostCheck
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
-from tools.server.middleware.session_lock import SessionLocks
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.server.webhooks import WebhookReceiver, handle_here
+from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -87,14 +89,15 @@ def build_server(
     authenticate = build_authenticator(server, host)
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
-    locks = SessionLocks(database)
+    locks = Locks(database)
     health = Health(_write_checks(database, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
     artifacts = new_artifacts(artifacts_url)
     idempotency = IdempotencyStore(Runner(app=app, session_service=sessions, artifact_service=artifacts))
     rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
-    a2a = _a2a(a2a_url, server.oidc_issuer, database, locks, idempotency, rate_limiter) if a2a_url else None
+    turns = (locks, idempotency, rate_limiter, sessions.turn)
+    a2a = _a2a(a2a_url, server.oidc_issuer, database, *turns) if a2a_url else None
     mcp_http = _mcp(app, rate_limiter, server.max_body) if mcp else None
 
     @asynccontextmanager
@@ -135,16 +138,14 @@ def build_server(
     webhook = run_webhook(settings, backend.current())
     if server.secrets or webhook:
         signatures = WebhookSignatures(server.secrets, JwksCache(webhook.jwks_url) if webhook else None)
-        webhooks = WebhookReceiver(signatures, database, handle_here)
+        webhooks = WebhookReceiver(signatures, database, handle_and_notify)
         routes.add_route(WEBHOOK_PATH, webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
     board = Board(_screen(app), settings.public_url).app()
-    gateway = GatewayMiddleware(
-        routes, board, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
-    )
+    gateway = GatewayMiddleware(routes, board, authenticate, *turns, server.max_body, server.request_seconds)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(SseKeepalive(gateway)), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
@@ -173,26 +174,27 @@ def _a2a(
     url: str,
     issuer: str,
     database: Database,
-    locks: SessionLocks,
+    locks: Locks,
     idempotency: IdempotencyStore,
     rate_limiter: RateLimiter,
+    turn: Callable[[], AbstractAsyncContextManager[None]],
 ) -> A2AServer:
     try:
         from tools.server.a2a import A2AServer, read_card
     except ImportError:
-        raise SettingsError("--a2a needs more packages: pip install 'research-desk[a2a]'") from None
-    return A2AServer(read_card(url, issuer), database, locks, idempotency, rate_limiter)
+        raise SettingsError(f"--a2a needs more packages: {install_command('a2a')}") from None
+    return A2AServer(read_card(url, issuer), database, locks, idempotency, rate_limiter, turn)
 
 
 def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
     try:
         from tools.mcp_server.http import McpHttp
     except ImportError:
-        raise SettingsError("--mcp needs one more package: pip install 'research-desk[mcp]'") from None
-    return McpHttp(_screen(app), rate_limiter.admit, max_body)
+        raise SettingsError(f"--mcp needs one more package: {install_command('mcp')}") from None
+    return McpHttp(_screen(app), rate_limiter.limit, max_body)
 
 
-def _screen(app: App) -> Screen | None:
+def _screen(app: App) -> TextScreener | None:
     """Returns the moderation gate's check of single texts, if the gate is on."""
     gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
     return gate.refusal if gate else None
@@ -223,7 +225,7 @@ def build_authenticator(server: ServerSettings, host: str) -> Authenticator | No
     return None
 
 
-def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionService:
+def new_sessions(server: ServerSettings, settings: Settings) -> CheckedSessions:
     """Returns the service that stores conversations.
 
     Raises:
@@ -235,7 +237,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     url, arguments = found
     sqlite = url.get_backend_name() == "sqlite"
     pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    create_private_folder(settings.data_dir)
     address = url.render_as_string(hide_password=False)
     try:
         # without hide_parameters, the text of an error would quote messages
@@ -243,12 +245,12 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(
             f"conversations cannot be kept in {redacted_url(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
-            " package: pip install 'research-desk[postgres]'"
+            f" package: {install_command('postgres')}"
         ) from None
     return _limited(sessions, server)
 
 
-def _limited(sessions: CheckedSessions, server: ServerSettings) -> BaseSessionService:
+def _limited(sessions: CheckedSessions, server: ServerSettings) -> CheckedSessions:
     sessions.max_sessions = server.sessions_per_user
     return sessions
 
@@ -271,5 +273,5 @@ def new_artifacts(url: str) -> BaseArtifactService:
 
 
 def _folder(place: Path) -> str:
-    place.mkdir(parents=True, exist_ok=True)
+    create_private_folder(place)
     return place.resolve().as_uri()

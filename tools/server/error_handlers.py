@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, refuses_value
+from tools.research.locks import Locked
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.middleware.session_lock import SessionLocked
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def error_response(error: BaseException) -> JSONResponse:
         return json_error(
             429, error_text(error), {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
         )
-    if isinstance(error, SessionLocked | StaleSessionError):
+    if isinstance(error, Locked | StaleSessionError):
         return json_error(409, error_text(error), {"Retry-After": "1"})
     if isinstance(error, KeyReused):
         return json_error(422, error_text(error))
@@ -58,7 +58,7 @@ def error_text(error: BaseException) -> str:
     """The text of a foreseen error, for the client."""
     if isinstance(error, RateLimited):
         return str(error)
-    if isinstance(error, SessionLocked | StaleSessionError):
+    if isinstance(error, Locked | StaleSessionError):
         return "another turn of this conversation is under way"
     if isinstance(error, KeyReused):
         return "this Idempotency-Key belongs to another message of the conversation: send the message with a new key"

@@ -45,7 +45,7 @@ class PushAddresses:
         except NotPublic as error:
             raise InvalidParamsError(f"The host {url.host} of the push notification {error}.") from None
 
-    async def admits(self, url: str) -> bool:
+    async def validate(self, url: str) -> bool:
         """The SDK's `push_url_validator`: returns True if notifications may be sent to the address.
 
         Raises:

@@ -18,7 +18,7 @@ from tools.interactions.resources import MAX_ID_CHARS
 from tools.redaction import without_credentials
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.research.factory import research
-from tools.research.notices.delivery import deliver_last
+from tools.research.notices.delivery import deliver_remaining
 from tools.sanitize import sanitize_json
 from tools.server.error_handlers import error_response, json_error
 from tools.server.middleware.authentication import JwksUnavailable
@@ -38,14 +38,14 @@ MIN_DELIVERY_S = 2.0
 _LATER = {"Retry-After": "5"}
 
 
-async def handle_here(interaction_id: str, job_id: str) -> str:
+async def handle_and_notify(interaction_id: str, job_id: str) -> str:
     """Handles a message with this process's service, then sends the notices that are due.
 
     The process may get no time after the answer, so a background task may send none. See `WebhookMessages.handle`.
     """
     end = asyncio.get_running_loop().time() + ANSWER_S
     words = await research().webhooks.handle(interaction_id, job_id)
-    await deliver_last(max(MIN_DELIVERY_S, end - asyncio.get_running_loop().time()))
+    await deliver_remaining(max(MIN_DELIVERY_S, end - asyncio.get_running_loop().time()))
     return words
 
 
@@ -55,7 +55,7 @@ class WebhookReceiver:
 
     Args:
         handle: called with the ids of the interaction and the job that a message names (the job's is empty if the
-            message names none); returns what was done, in words. See `handle_here` and `WebhookMessages.handle`.
+            message names none); returns what was done, in words. See `handle_and_notify` and `WebhookMessages.handle`.
     """
 
     signatures: WebhookSignatures

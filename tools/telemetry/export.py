@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import metrics, trace
 
 from tools.errors import DeskError
+from tools.extras import install_command
 from tools.interactions.backend import DEPLOYED_VARIABLES
 from tools.redaction import without_credentials
 from tools.research.telemetry import SCOPE_NAME
@@ -23,7 +24,17 @@ ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRA
 CAPTURE_VARIABLE = "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS"
 """Unless this is "false", ADK 2.13 puts whole prompts and answers on its spans (`telemetry/context.py:138`)."""
 CLOUD_TRACES = "https://telemetry.googleapis.com/v1/traces"
-INSTALL_COMMAND = "pip install 'research-desk[otel]'"
+
+
+class NoTracing(trace.NoOpTracerProvider):
+    """A tracer provider that records nothing.
+
+    Without a provider, ADK 2.13's server sets one without exporters, and each turn then records spans for nobody
+    (`cli/api_server.py:825`).
+    """
+
+    def add_span_processor(self, processor: object) -> None:
+        """Ignores ADK's processors, of which there are none: ADK logs a warning if this method is missing."""
 
 
 class TelemetryError(DeskError):
@@ -47,13 +58,15 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
     if base and not base.startswith(("http://", "https://")):
         raise TelemetryError(f"{without_credentials(base)!r} is not an address of a collector: write http://HOST:4318")
     traces, meters = _wanted(base, "TRACES_"), _wanted(base, "METRICS_")
+    if not (traces or cloud_trace) and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        trace.set_tracer_provider(NoTracing())
     if not (traces or meters or cloud_trace):
         extend_adk_telemetry()
         return
     try:
         import opentelemetry.exporter.otlp.proto.http  # noqa: F401
     except ModuleNotFoundError as error:
-        raise TelemetryError(f"telemetry needs the package {error.name}: {INSTALL_COMMAND}") from error
+        raise TelemetryError(f"telemetry needs the package {error.name}: {install_command('otel')}") from error
     os.environ.setdefault(CAPTURE_VARIABLE, "false")
     resource = _resource()
     if traces or cloud_trace:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
+from tools.weather.conditions import describe_conditions
 from tools.weather.geocoding import Place, ToolError, choose_place, read_coordinates, split_place
 from tools.weather.open_meteo import CURRENT, DAILY, OpenMeteo, forecast_query, not_weather
 
@@ -18,16 +19,6 @@ UNITS: Mapping[str, dict[str, str]] = {
     "metric": {"temperature": "°C", "precipitation": "mm", "wind_speed": "km/h"},
     "imperial": {"temperature": "°F", "precipitation": "inch", "wind_speed": "mph"},
 }
-# WMO code table 4677, the part that Open-Meteo uses.
-CONDITIONS = {
-    0: "clear sky", 1: "mainly clear", 2: "partly cloudy", 3: "overcast", 45: "fog", 48: "freezing fog",
-    51: "light drizzle", 53: "drizzle", 55: "dense drizzle", 56: "light freezing drizzle",
-    57: "freezing drizzle", 61: "light rain", 63: "rain", 65: "heavy rain", 66: "light freezing rain",
-    67: "freezing rain", 71: "light snow", 73: "snow", 75: "heavy snow", 77: "snow grains",
-    80: "light rain showers", 81: "rain showers", 82: "violent rain showers", 85: "snow showers",
-    86: "heavy snow showers", 95: "thunderstorm", 96: "thunderstorm with light hail",
-    99: "thunderstorm with heavy hail",
-}  # fmt: skip
 
 
 async def get_weather(place: str, days: int = 1, units: Literal["metric", "imperial"] = "metric") -> dict[str, Any]:
@@ -101,7 +92,7 @@ def to_result(place: Place, answer: Mapping[str, Any], units: Units, retrieved: 
         days = [
             {
                 "date": date,
-                "conditions": _conditions(_at(daily, "weather_code", i)),
+                "conditions": describe_conditions(_at(daily, "weather_code", i)),
                 **{ours: _at(daily, theirs, i) for ours, theirs in DAILY.items()},
             }
             for i, date in enumerate(daily["time"])
@@ -111,7 +102,7 @@ def to_result(place: Place, answer: Mapping[str, Any], units: Units, retrieved: 
             "current": {
                 "time": current["time"],
                 **{ours: current.get(theirs) for ours, theirs in CURRENT.items()},
-                "conditions": _conditions(current.get("weather_code")),
+                "conditions": describe_conditions(current.get("weather_code")),
             },
             "days": days,
             "units": {**UNITS[units], "humidity": "%", "precipitation_chance": "%"},
@@ -124,10 +115,6 @@ def to_result(place: Place, answer: Mapping[str, Any], units: Units, retrieved: 
     if answer.get("synthetic") is True:
         result |= {"source": "interactions-emulator (synthetic values, not real weather)", "synthetic": True}
     return result
-
-
-def _conditions(code: Any) -> str | None:
-    return None if code is None else CONDITIONS.get(code, f"WMO code {code}")
 
 
 def _at(daily: Mapping[str, Any], name: str, index: int) -> Any:

@@ -146,6 +146,9 @@ def test_an_approval_goes_to_the_agent_that_asked_for_it(ask: Ask) -> None:
         ),
         ("Wie ist das Wetter in München?", {"place": "München"}),
         ("¿Va a llover mañana en Valencia?", {"place": "Valencia", "days": 2}),
+        ("whats the weather in springfield", {"place": "springfield"}),
+        ("Wie wird das Wetter morgen in München?", {"place": "München", "days": 2}),
+        ("wie ist das wetter übermorgen in münchen?", {"place": "münchen", "days": 3}),
         ("Will I need an umbrella in Prague tomorrow?", {"place": "Prague", "days": 2}),
         ("Give me a 3-day forecast for Tokyo", {"place": "Tokyo", "days": 3}),
     ],
@@ -170,6 +173,8 @@ def test_a_follow_up_keeps_the_arguments_that_it_does_not_change(ask: Ask) -> No
     }
     for message in ("what about Oslo?", "Sorry, I meant Oslo."):
         assert ask(message, before=before, tools=[WEATHER])[0]["arguments"]["place"] == "Oslo"
+    weekend = ask("and at the weekend? in fahrenheit pls", before=before, tools=[WEATHER])[0]["arguments"]
+    assert weekend == {"place": "Rome", "days": 7, "units": "imperial"}
     week = ask("and the whole week?", before=before, tools=[WEATHER])[0]["arguments"]
     assert (week["place"], week["days"]) == ("Rome", 7)
 

@@ -11,6 +11,7 @@ from brain.conftest import Ask, call, document, result, said, text_of
 from brain.test_talk import HOSTILE
 
 CATS, DOGS, PUMPS = "job_ab23cd45", "job_ef67gh89", "job_jk23mn45"
+TIDES = "sched_mn67pq89"
 CATS_LINE, DOGS_LINE = f"- {CATS} | completed | Cats and their sleep", f"- {DOGS} | completed | Dogs in cities"
 PRICE_LINE = f"- {PUMPS} | waits for a yes: price | Heat pumps"
 TABLES = {
@@ -27,6 +28,8 @@ TABLES = {
     "two questions": f"{PRICE_LINE}\n- {CATS} | waits for a yes: deletion | Cats and their sleep",
     "two on cats": f"- {DOGS} | completed | Cats in cities\n{CATS_LINE}",
     "deletion": f"- {CATS} | waits for a yes: deletion | Cats and their sleep",
+    "schedule": f"{CATS_LINE}\n\nSchedules:\n- {TIDES} | waits for a yes: schedule | At 08:00 on Monday | Tides",
+    "scheduled": f"{CATS_LINE}\n\nSchedules:\n- {TIDES} | next Mon 08:00 | At 08:00 on Monday | Tides",
 }
 PARAMETERS: dict[str, str] = {
     "start_research": "title brief depth plan_first builds_on with_files",
@@ -38,6 +41,7 @@ PARAMETERS: dict[str, str] = {
     "cancel_research": "job_id",
     "repeat_research": "job_id",
     "delete_research": "job_id",
+    "schedule_research": "title brief every max_usd_per_month",
 }
 TOOLS: list[dict[str, Any]] = [
     {
@@ -108,6 +112,8 @@ CASES: list[tuple[str, str, str, str]] = [
     ("plan", "don't start it", "cancel_research", PUMPS),
     ("plan", "How long will it take?", "says", "5 to 20 minutes"),
     ("plan", "looks good but also cover the GIL", "revise", PUMPS),
+    ("plan", "looks good but skip the history part", "revise", PUMPS),
+    ("quote", "looks good but skip the history part", "revise", PUMPS),
     # the same wishes in other words and languages
     ("quote", "yes please", "approve", PUMPS),
     ("quote", "ok, do it", "approve", PUMPS),
@@ -124,6 +130,12 @@ CASES: list[tuple[str, str, str, str]] = [
     ("plan", "leave out step 2", "revise", PUMPS),
     ("plan", "Ergänze einen Abschnitt über Kosten", "revise", PUMPS),
     ("deletion", "ja", "approve", CATS),
+    ("schedule", "yes", "approve", TIDES),
+    ("schedule", "no thanks", "cancel_research", TIDES),
+    ("schedule", "what will it cost?", "says", "$1 to $3"),
+    ("scheduled", f"cancel {TIDES}", "cancel_research", TIDES),
+    ("scheduled", "What does the report say?", "ask_report", CATS),
+    ("none", "Research tides every Monday", "says", "in a calendar month at most"),
     ("deletion", "keep it", "cancel_research", CATS),
     ("deletion", "What does the report say?", "ask_report", CATS),
     ("running", "où en est la recherche ?", "show_research", CATS),
@@ -189,6 +201,23 @@ CASES: list[tuple[str, str, str, str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("message", "every", "usd"),
+    [
+        ("Research new papers on tides every Monday at 9:00 for at most 15 dollars a month", "monday 9:00", 15),
+        ("Please research new papers on tides each month, up to $7.50 a month", "month", 7.5),
+        ("Write a report on new papers on tides every friday with a ceiling of 30 USD per month", "friday", 30),
+    ],
+)
+def test_an_order_that_is_repeated_names_its_times_and_its_ceiling(
+    ask: Ask, message: str, every: str, usd: float
+) -> None:
+    name, arguments = decided(ask, message)
+    assert (name, arguments["every"], arguments["max_usd_per_month"]) == ("schedule_research", every, usd)
+    assert "new papers on tides" in arguments["brief"]
+    assert not any(word in arguments["brief"] for word in ("every", "each", "month", "dollars", "$", "USD", "most"))
+
+
 @pytest.mark.parametrize(("context", "message", "name", "about"), CASES)
 def test_common_phrases_produce_the_expected_tool_call_or_answer(
     ask: Ask, context: str, message: str, name: str, about: str
@@ -220,6 +249,7 @@ def test_common_phrases_produce_the_expected_tool_call_or_answer(
             {"brief": "Do a deep dive on web frameworks in Europe since 2020, for beginners, in at most 500 words"},
         ),
         ("Can you research the history of tea for me please?", {"brief": "Research the history of tea"}),
+        ("reserch the history of tea plz", {"title": "History of tea", "brief": "Research the history of tea"}),
         ("new research: bees in winter", {"title": "Bees in winter", "brief": "Bees in winter"}),
         (
             "Research the history of tea with Deep Research Max",
@@ -326,6 +356,22 @@ def test_a_change_to_an_open_quote_rewrites_the_whole_brief(ask: Ask) -> None:
     changed = [*ORDERED, SHOWN, said("ok, but leave out the costs"), call("revise", **arguments)]
     again = [result("revise", {"job": PUMPS, "state": "awaiting_approval"}), said("add a table")]
     assert decided(ask, again, "quote", before=changed)[1]["brief"].endswith("Leave out the costs. Add a table")
+
+
+def test_a_second_wish_is_named_as_open_and_is_no_part_of_the_brief(ask: Ask) -> None:
+    message = "Research how seals sleep, and then draw me a picture of a lighthouse"
+    told, order = ask(message, tools=TOOLS, system="Manage.\nNo research run yet.")
+    assert "Still open: “draw me a picture of a lighthouse”. Ask for it next." in text_of([told])
+    assert order["arguments"]["brief"] == "Research how seals sleep"
+    drawing = "Write a report about seals and draw a diagram of their sleep"
+    assert decided(ask, drawing)[1]["brief"] == drawing
+
+
+@pytest.mark.parametrize("message", ["Can I see a plan first", "hmm, show me the plan first please"])
+def test_a_plan_that_is_wanted_after_the_price_repeats_the_order_with_a_plan(ask: Ask, message: str) -> None:
+    order = {"title": "Heat pumps", "brief": "Research heat pumps", "depth": "max"}
+    before = [said("Research heat pumps"), call("start_research", **order), result("start_research", {"job": PUMPS})]
+    assert decided(ask, message, "quote", before=before) == ("start_research", order | {"plan_first": True})
 
 
 def test_a_change_to_a_plan_is_sent_as_wishes_without_a_new_brief(ask: Ask) -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from brain.conftest import WEATHER, Ask
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.synthetic.pictures import Chart, draw_chart, draw_scene
+from interactions_emulator.synthetic.charts import Chart, draw_chart
+from interactions_emulator.synthetic.pictures import draw_scene
 
 
 def picture(step: Step) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -58,9 +59,52 @@ def test_a_result_is_told_without_the_name_and_the_arguments_of_the_function(ask
         "current": {"time": "2026-11-29T12:00", "temperature": 1, "conditions": "rain"},
     }
     text = text_of(ask(result("get_weather", value), before=before))
-    assert text.startswith("- Oslo, Norway\n- current: temperature 1, conditions rain")
+    assert text.startswith("**Oslo, Norway**\n\nCurrent: temperature 1, conditions rain.")
     missing = text_of(ask(result("get_weather", {"error": {"message": "No place called X was found."}}), before=before))
     assert missing.startswith("No place called X was found.")
+
+
+@pytest.mark.parametrize(
+    ("message", "rest"),
+    [
+        ("What's the weather in Oslo? And draw a boat", "draw a boat"),
+        ("tell me the weather in Oslo and please write a report about tides", "write a report about tides"),
+    ],
+)
+def test_a_second_wish_for_another_agent_is_named_as_open(ask: Ask, message: str, rest: str) -> None:
+    before = [said(message), call("get_weather", place="Oslo")]
+    assert ask(message, tools=[SEARCH, WEATHER])[0]["arguments"]["place"] == "Oslo"
+    text = text_of(ask(result("get_weather", {"high": 3}), before=before, tools=[WEATHER]))
+    assert f"Still open: “{rest}”. Ask for it next.\n\n— emulator" in text
+
+
+@pytest.mark.parametrize(
+    ("message", "dates", "now", "columns"),
+    [
+        ("weather in Oslo", ["11-30", "12-01", "12-02", "12-03", "12-04", "12-05", "12-06"], True, "date | high"),
+        ("weather in Oslo tomorrow", ["12-01"], False, "date | high"),
+        ("weather in Oslo the day after tomorrow, and the sunset?", ["12-02"], False, "date | high | sunset"),
+        ("will it rain in Oslo on friday?", ["12-04"], False, "date | high"),
+        ("weather in Oslo at the weekend", ["12-05", "12-06"], False, "date | high"),
+    ],
+)
+def test_a_forecast_has_the_days_and_columns_that_were_asked_for(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, message: str, dates: list[str], now: bool, columns: str
+) -> None:
+    monkeypatch.setattr("interactions_emulator.brain.rules.results.MAX_COLUMNS", 2)
+    days = ["2026-11-30", *(f"2026-12-0{day}" for day in range(1, 7))]
+    value = {
+        "current": {"temperature": 1},
+        "days": [{"date": day, "high": 3, "sunset": f"{day}T16:00"} for day in days],
+        "source": "an emulator",
+        "synthetic": True,
+    }
+    text = text_of(
+        ask(result("get_weather", value), before=[said(message), call("get_weather", place="Oslo")], tools=[WEATHER])
+    )
+    assert re.findall(r"^\| 2026-(\S+)", text, re.MULTILINE) == dates
+    assert ("Current: temperature 1." in text, f"| {columns} |" in text) == (now, True)
+    assert "These values are synthetic, not measured (source: an emulator)." in text
 
 
 def test_new_text_beside_a_function_result_decides_the_answer(ask: Ask) -> None:
@@ -164,6 +208,17 @@ def test_answers_about_a_short_report_quote_its_own_sentences(ask: Ask) -> None:
         assert "cannot translate" in text_of(ask(message, before=before))
     assert "Dogs bark at strangers" in text_of(ask("What do dogs bark at?", before=before))
     assert "says nothing about that" in text_of(ask("Which of the sources is the newest?", before=before))
+
+
+def test_the_sources_of_a_report_are_listed_and_a_topic_that_it_lacks_is_not_answered(ask: Ask) -> None:
+    cited = {"type": "url_citation", "url": "https://a.example/seals", "title": "Seals"}
+    text = "# Seals\n\nSeals sleep in the water for half of each day."
+    report = {"type": "model_output", "content": [{"type": "text", "text": text, "annotations": [cited]}]}
+    before = [said("Research seals"), report]
+    for message in ("give me the sources as a list", "What are its sources?", "sources"):
+        assert text_of(ask(message, before=before)).startswith("1. [Seals](https://a.example/seals)")
+    assert "says nothing about that" in text_of(ask("what about ETags?", before=before))
+    assert "Seals sleep in the water" in text_of(ask("and what about sleep in the water?", before=before))
 
 
 HOSTILE = [

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +25,7 @@ import httpx2
 import typer
 
 from tests.bench.speed import starts
+from tests.bench.speed.served import Served, serving
 from tests.bench.speed.table import Row, chart
 from tests.conftest import ROOT
 from tests.ledger.server import NoServer, postgresql
@@ -35,6 +36,9 @@ LONG = 1_000
 """Turns of the long conversation."""
 MANY = 1_000
 """Researches at once."""
+STREAMS = 500
+"""Streams that are open at once."""
+SIDES = ("desk", "plain")
 
 
 class Process:
@@ -67,6 +71,13 @@ class Bench:
     def side(self, kind: str, url: str) -> Process:
         return Process(self._stack.enter_context(spawned("tests.bench.speed.side", kind, env=self.env(url))))
 
+    def served(self, name: str, url: str, sessions_url: str) -> AbstractContextManager[Served]:
+        """Returns a server of one side as a context; the ledger of `desk serve` is in the same PostgreSQL database."""
+        env = self.env(url)
+        if sessions_url.startswith("postgresql"):
+            env["DESK_DATABASE_URL"] = sessions_url
+        return serving(name, env, sessions_url, Path(tempfile.mkdtemp(dir=self.folder)))
+
     def env(self, url: str) -> dict[str, str]:
         """The environment of a client of a server, with its own data folder."""
         clean = {name: value for name, value in os.environ.items() if not re.match("DESK_|GOOGLE_|GEMINI_|ADK_", name)}
@@ -75,8 +86,23 @@ class Bench:
         data["DESK_ASK_ABOVE_USD"] = "100"  # an order starts at once, and its turn ends with the report
         return {**clean, **ours, **data, "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(ROOT)}
 
-    def add(self, what: str, goal: float, desk: str, plain: str, value: float, *, at_least: bool = False) -> None:
-        row = Row(what, goal, desk, plain, value, at_least)
+    def add(self, what: str, goal: float, desk: str, plain: str, value: float, rounds: Sequence[float] = ()) -> None:
+        self._add(Row(what, goal, desk, plain, value, rounds=rounds))
+
+    def compare(
+        self,
+        what: str,
+        goal: float,
+        pairs: Sequence[tuple[float, float]],
+        shown: Callable[[float], str],
+        at_least: bool = False,
+    ) -> None:
+        """Adds the ratio of both sides, from pairs (desk, plain) of values that were measured one after the other."""
+        ours, theirs = (shown(statistics.median(each)) for each in zip(*pairs, strict=True))
+        ratios = [a / b for a, b in pairs]
+        self._add(Row(what, goal, ours, theirs, statistics.median(ratios), at_least, ratios))
+
+    def _add(self, row: Row) -> None:
         self.rows.append(row)
         print(row.line(), flush=True)
 
@@ -107,25 +133,60 @@ def turn(bench: Bench) -> None:
     url = bench.server()
     plain, desk = bench.side("plain", url), bench.side("desk", url)
     for stream in (True, False):
-        took: list[tuple[float, float]] = []
+        pairs = []
         for number in range(-1, ROUNDS):  # the first round warms up
-            pair = [
-                statistics.median(side.ask("turns", stream=stream, count=40, name=f"{stream}{number}"))
-                for side in (desk, plain)
-            ]
-            took += [(pair[0], pair[1])] if number >= 0 else []
-        ours, theirs = (statistics.median(each) for each in zip(*took, strict=True))
-        ratio = statistics.median(a / b for a, b in took)
-        bench.add(f"a turn, {'' if stream else 'not '}streamed", 0.3, ms(ours), ms(theirs), ratio)
+            values = {"stream": stream, "count": 40, "name": f"{stream}{number}"}
+            pairs += [(statistics.median(desk.ask("turns", **values)), statistics.median(plain.ask("turns", **values)))]
+        bench.compare(f"a turn, {streamed(stream)}", 0.3, pairs[1:], ms)
     for stream in (True, False):
-        speeds = []
-        for _ in range(3):
-            values = {"stream": stream, "conversations": 32, "count": 10}
-            speeds.append((desk.ask("load", **values), plain.ask("load", **values)))
-        ours, theirs = (statistics.median(each) for each in zip(*speeds, strict=True))
-        ratio = statistics.median(a / b for a, b in speeds)
-        name = f"turns/s of 32 conversations, {'' if stream else 'not '}streamed"
-        bench.add(name, 4, f"{ours:.0f}", f"{theirs:.0f}", ratio, at_least=True)
+        values = {"stream": stream, "conversations": 32, "count": 10}
+        pairs = [(desk.ask("load", **values), plain.ask("load", **values)) for _ in range(ROUNDS)]
+        bench.compare(f"turns/s of 32 conversations, {streamed(stream)}", 4, pairs, "{:.0f}".format, at_least=True)
+
+
+def streamed(stream: bool) -> str:
+    return "streamed" if stream else "not streamed"
+
+
+def served(bench: Bench) -> None:
+    """Turns over HTTP: `desk serve` beside `adk api_server`, each with a database of its own on the same engine."""
+    with ExitStack() as stack:
+        bases: dict[str, Callable[[str], str]] = {
+            "sqlite": lambda name: f"sqlite+aiosqlite:///{bench.folder}/{name}.db"
+        }
+        try:
+            database = stack.enter_context(postgresql())
+            bases["postgresql"] = lambda _: database.create_database()
+        except NoServer as error:
+            print(f"without PostgreSQL: {error}", file=sys.stderr)
+        url = bench.server()
+        for kind, new_url in bases.items():
+            with ExitStack() as servers:
+                desk, plain = (servers.enter_context(bench.served(name, url, new_url(name))) for name in SIDES)
+                _served(bench, kind, desk, plain)
+
+
+def _served(bench: Bench, kind: str, desk: Served, plain: Served) -> None:
+    for stream in (True, False):
+        pairs, cpu = [], []
+        for _ in range(-1, ROUNDS):  # the first round warms up
+            before = desk.cpu()
+            ours = statistics.median(desk.turns(stream, 40))
+            cpu += [(desk.cpu() - before) / 40]
+            pairs += [(ours, statistics.median(plain.turns(stream, 40)))]
+        bench.compare(f"served turn, {streamed(stream)}, {kind}", 0.3, pairs[1:], ms)
+        rounds = [pair[0] * 1000 for pair in pairs[1:]]
+        used = f"{ms(statistics.median(cpu[1:]))} of CPU"
+        bench.add(f"served turn, {streamed(stream)}, {kind}, ms", 10, used, "", statistics.median(rounds), rounds)
+    for stream in (True, False):
+        pairs = [(desk.load(stream, 32, 5), plain.load(stream, 32, 5)) for _ in range(ROUNDS)]
+        name = f"served turns/s of 32 conversations, {streamed(stream)}, {kind}"
+        bench.compare(name, 4, pairs, "{:.0f}".format, at_least=True)
+    if desk.failed or plain.failed:
+        print(f"turns that failed under load: desk {desk.failed}, adk api_server {plain.failed}", file=sys.stderr)
+    each = [side.open_streams(STREAMS) / 1e6 for side in (desk, plain)]
+    name = f"{STREAMS} users on open streams, {kind}: MB each"
+    bench.add(name, 0.2, f"{each[0]:.2f} MB", f"{each[1]:.2f} MB", each[0])
 
 
 def connection(bench: Bench) -> None:
@@ -150,22 +211,27 @@ def length(bench: Bench) -> None:
         for kind in kinds:
             url, name = bench.server(), kind.partition("+")[0]
             place = {"kind": kind, "folder": tempfile.mkdtemp(dir=bench.folder)}
-            found = bench.side("desk", url).ask("long", count=LONG, **place)
-            early, late = (of_places(found["took"], range(*span)) for span in ((10, 60), (LONG - 50, LONG)))
+            side = bench.side("desk", url)
+            found = side.ask("long", count=LONG, **place)
+            pairs = [side.ask("cycles", number=number) for number in range(ROUNDS)]
+            late, early = (statistics.median(each) for each in zip(*pairs, strict=True))
             plain = bench.side("plain", bench.server())
             theirs = plain.ask(
                 "grown", lengths=[10, LONG], **(place if name != "postgresql" else {**place, "kind": other})
             )
             before, after = map(statistics.median, theirs)
-            ours = f"{ms(late / 10)} ÷ {ms(early / 10)}"
+            ours = f"{ms(late)} ÷ {ms(early)}"
             shown = f"{ms(after)} ÷ {ms(before)} = {after / before:.1f}"
-            bench.add(f"turn {LONG:,} ÷ turn 10, all specialists, {name}", 1.25, ours, shown, late / early)
+            ratios = [a / b for a, b in pairs]
+            what = f"turn {LONG:,} ÷ turn 10, all specialists, {name}"
+            bench.add(what, 1.25, ours, shown, statistics.median(ratios), ratios)
             sent, count = [0] * (LONG + 1), [0] * (LONG + 1)
             for request in log(url):
                 if request["kind"] in CREATES:
                     at = bisect(found["began"], request["time"]) - 1
                     sent[at] += request["bytes"]
                     count[at] += 1
+        _development(bench)
         bench.add(
             f"bytes sent, turn {LONG:,} ÷ turn 2",
             1.05,
@@ -178,18 +244,31 @@ def length(bench: Bench) -> None:
         bench.add("calls of a model: routed, with a tool", 3, str(count[2]), "", count[2])
 
 
-def of_places(took: Sequence[float], numbers: range) -> float:
-    """Seconds of one cycle of the conversation: the medians of what is said at each place of it."""
-    return sum(statistics.median(took[n] for n in numbers if n % 10 == place) for place in range(10))
+def _development(bench: Bench) -> None:
+    """The length of a conversation in `adk web`, with the desk's sessions and with ADK's own."""
+    url, pairs, theirs = bench.server(), [], []
+    desk, plain = (bench.side(kind, url) for kind in SIDES)
+    for number in range(ROUNDS):
+        folder = tempfile.mkdtemp(dir=bench.folder)
+        ask = {"folder": folder, "lengths": [10, LONG], "name": f"{number}"}
+        early, late = map(statistics.median, desk.ask("grown", kind="adk web", **ask))
+        pairs.append((late, early))
+        theirs.append([*map(statistics.median, plain.ask("grown", kind="sqlite", **ask))])
+    ours = " ÷ ".join(ms(statistics.median(each)) for each in zip(*pairs, strict=True))
+    early, late = (statistics.median(each) for each in zip(*theirs, strict=True))
+    rounds = [pair[0] / pair[1] for pair in pairs]
+    shown = f"{ms(late)} ÷ {ms(early)} = {late / early:.1f}"
+    bench.add(f"turn {LONG:,} ÷ turn 10, `adk web`", 1.25, ours, shown, statistics.median(rounds), rounds)
 
 
 def picture(bench: Bench) -> None:
     """A large picture in a stream."""
-    waits = []
-    for kind in ("desk", "plain"):
-        side = bench.side(kind, bench.server())
-        waits.append(statistics.median(side.ask("picture") for _ in range(ROUNDS)))
-    bench.add("a picture of 4 MB blocks the loop, ms", 60, ms(waits[0]), ms(waits[1]), waits[0] * 1000)
+    url = bench.server()
+    sides = [bench.side(kind, url) for kind in SIDES]
+    pairs = [(sides[0].ask("picture"), sides[1].ask("picture")) for _ in range(ROUNDS)]
+    ours, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
+    rounds = [pair[0] * 1000 for pair in pairs]
+    bench.add("a picture of 4 MB blocks the loop, ms", 60, ms(ours), ms(theirs), ours * 1000, rounds)
 
 
 def follow(bench: Bench) -> None:
@@ -197,13 +276,10 @@ def follow(bench: Bench) -> None:
     url = bench.server()
     body = {"agent": "deep-research-preview-04-2026", "background": True, "store": True, "input": "many events"}
     made = httpx2.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "any"}, trust_env=False)
-    found = []
-    for kind in ("desk", "plain"):
-        side = bench.side(kind, url)
-        asked = {"interaction_id": made.json()["id"], "times": 10}
-        found.append(statistics.median(side.ask("follow", **asked) for _ in range(3)))
-    ours, theirs = (f"{each * 1e6:.0f} µs" for each in found)
-    bench.add("following a run: CPU of an event", 0.1, ours, f"{theirs} (SDK)", found[0] / found[1])
+    sides = [bench.side(kind, url) for kind in SIDES]
+    asked = {"interaction_id": made.json()["id"], "times": 10}
+    pairs = [(sides[0].ask("follow", **asked), sides[1].ask("follow", **asked)) for _ in range(ROUNDS)]
+    bench.compare("following a run: CPU of an event, beside the SDK", 0.1, pairs, lambda each: f"{each * 1e6:.0f} µs")
 
 
 def many(bench: Bench) -> None:
@@ -218,7 +294,8 @@ def reconnect(bench: Bench) -> None:
     """From a cut to the next event."""
     gaps = bench.side("desk", bench.server()).ask("reconnect", times=15)
     median = statistics.median(gaps)
-    bench.add("reconnect after a cut: to the next event, ms", 250, ms(median), "never", median * 1000)
+    rounds = [gap * 1000 for gap in gaps]
+    bench.add("reconnect after a cut: to the next event, ms", 250, ms(median), "never", median * 1000, rounds)
 
 
 def start(bench: Bench) -> None:
@@ -235,7 +312,7 @@ def start(bench: Bench) -> None:
 
 
 MEASURES: dict[str, Callable[[Bench], None]] = {
-    each.__name__: each for each in (turn, connection, length, picture, follow, many, reconnect, start)
+    each.__name__: each for each in (turn, served, connection, length, picture, follow, many, reconnect, start)
 }
 
 

@@ -38,6 +38,8 @@ def beats(turn: Turn) -> Iterator[TimedStep]:
         yield TimedStep(math.inf if "unfinished" in asked else 0, said("# Tides\n\nThe moon moves the sea."))
     elif "hello" in asked:
         yield TimedStep(0, said(SMALL_TALK))
+        if "unfinished" in asked:
+            yield TimedStep(math.inf, said("More."))
     elif "a large picture" in asked:
         yield TimedStep(0, {"type": "model_output", "content": [PICTURE]})
     else:

@@ -62,6 +62,7 @@ class Desk:
         gc.freeze()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
+        from tools.adk.local_sessions import LocalSessions
         from tools.adk.windowed_sessions import (
             WindowedDatabaseSessions,
             WindowedInMemorySessions,
@@ -70,6 +71,8 @@ class Desk:
 
         if kind == "memory":
             return WindowedInMemorySessions()
+        if kind == "adk web":
+            return LocalSessions(str(folder / "desk.db"))
         return WindowedSqliteSessions(str(folder / "desk.db")) if kind == "sqlite" else WindowedDatabaseSessions(kind)
 
     async def follow(self, interaction_id: str) -> int:
@@ -110,9 +113,10 @@ async def load(side: Side, *, stream: bool, conversations: int, count: int) -> f
     return conversations * count / (time.perf_counter() - began)
 
 
-async def grown(side: Side, *, kind: str, folder: str, lengths: list[int]) -> list[list[float]]:
+async def grown(side: Side, *, kind: str, folder: str, lengths: list[int], name: str = "s1") -> list[list[float]]:
     """Seconds of seven turns of small talk each, in a conversation of each length (in turns)."""
-    talk, found = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[list[float]]()
+    talk = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE, name)
+    found = list[list[float]]()
     await talk.ask("hello")
     for length in lengths:
         session = await talk.session()
@@ -132,8 +136,6 @@ async def grown(side: Side, *, kind: str, folder: str, lengths: list[int]) -> li
 
 async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, list[float]]:
     """Seconds of each turn of one conversation over all specialists, and when each began. It may forget no message."""
-    from tools.research import factory
-
     talk, began = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[float]()
     took = list[float]()
     for number in range(count):
@@ -147,8 +149,34 @@ async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, l
     known = words((await talk.say(f"RECALL N{count}"))[-1])
     missing = [number for number in range(count) if f"N{number:03}" not in known]
     assert not missing, missing
-    await factory.close()
+    _grown["talk"] = talk
     return {"took": took, "began": began}
+
+
+_grown = dict[str, Talk]()
+"""The conversation that `long` has left behind."""
+
+
+async def cycles(side: Side, *, number: int) -> tuple[float, float]:
+    """Seconds of a turn in the conversation of `long`, and in a new one: each the mean of 20 turns, without orders.
+
+    Args:
+        number: how often this was measured before.
+    """
+    from tools.research import factory
+
+    late = _grown["talk"]
+    early = Talk(side.app, late.sessions, StreamingMode.SSE, f"short-{number}")
+    for at in range(10, 20):
+        await early.say(said_in(at)[0])
+    spent = [0.0, 0.0]
+    for at in range(20, 40):
+        for place, talk in enumerate((late, early)):
+            began = time.perf_counter()
+            await talk.say(said_in(at)[0])
+            spent[place] += time.perf_counter() - began
+    await factory.close()
+    return spent[0] / 20, spent[1] / 20
 
 
 def said_in(number: int) -> tuple[str, str]:
@@ -255,7 +283,7 @@ async def reconnect(side: Side, *, times: int) -> list[float]:
 
 
 MEASURES: dict[str, Callable[..., Awaitable[Any]]] = {
-    each.__name__: each for each in (turns, load, grown, long, picture, follow, many, reconnect)
+    each.__name__: each for each in (turns, load, grown, long, cycles, picture, follow, many, reconnect)
 }
 
 

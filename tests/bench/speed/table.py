@@ -17,6 +17,8 @@ class Row:
     plain: str
     value: float
     at_least: bool = False
+    rounds: Sequence[float] = ()
+    """The value in each round; `value` is their median."""
 
     @property
     def met(self) -> bool:
@@ -27,10 +29,17 @@ class Row:
         """Share of the goal that is used up: at 1 the goal is just met, less is better."""
         return self.goal / self.value if self.at_least else self.value / self.goal
 
+    @property
+    def flickers(self) -> bool:
+        """Whether some rounds met the goal and some did not."""
+        return bool(self.rounds) and min(self.rounds) <= self.goal <= max(self.rounds)
+
     def line(self) -> str:
         sign = "≥" if self.at_least else "≤"
-        met = "" if self.met else " ✗"
-        return f"| {self.what} | {sign} {self.goal:g} | {self.desk} | {self.plain} | {self.value:.3g}{met} |"
+        met = f"{'≈' if self.flickers else ''} {'' if self.met else '✗'}".strip()
+        spread = f" ({min(self.rounds):.3g} to {max(self.rounds):.3g})" if self.rounds else ""
+        shown = f"{self.value:.3g}{spread} {met}".rstrip()
+        return f"| {self.what} | {sign} {self.goal:g} | {self.desk} | {self.plain} | {shown} |"
 
 
 def chart(rows: Sequence[Row], file: Path) -> None:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from tools.research.migrations import m001_baseline, m002_spending_server, m003_notices, m004_secrets
+from tools.research.migrations import m001_baseline, m002_spending_server, m003_notices, m004_secrets, m005_schedules
 
-MIGRATIONS = (m001_baseline, m002_spending_server, m003_notices, m004_secrets)
+MIGRATIONS = (m001_baseline, m002_spending_server, m003_notices, m004_secrets, m005_schedules)
 LATEST = len(MIGRATIONS)
 """Version of a database to which all migrations were applied."""
 

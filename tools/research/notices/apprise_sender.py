@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tools.extras import install_command
 from tools.public_address import is_public, is_public_ip
 from tools.research.notices.message import Message
 from tools.research.notices.targets import Event, Target, TargetError
@@ -23,7 +24,7 @@ from tools.research.notices.targets import Event, Target, TargetError
 if TYPE_CHECKING:
     import apprise
 
-_MOODS: Mapping[str, str] = {
+_NOTIFY_TYPES: Mapping[str, str] = {
     Event.COMPLETED: "success",
     Event.FAILED: "failure",
     Event.EXPIRED: "failure",
@@ -79,9 +80,9 @@ def _notify(target: Target, message: Message) -> bool:
     from apprise import Apprise, NotifyFormat, NotifyType
 
     sender = Apprise(_service(target), asset=_asset())
-    mood = NotifyType(_MOODS.get(message.event, "info"))
+    notify_type = NotifyType(_NOTIFY_TYPES.get(message.event, "info"))
     text = f"{message.text}\n\n{message.id}"
-    return bool(sender.notify(title=message.title, body=text, notify_type=mood, body_format=NotifyFormat.TEXT))
+    return bool(sender.notify(title=message.title, body=text, notify_type=notify_type, body_format=NotifyFormat.TEXT))
 
 
 def _service(target: Target) -> apprise.NotifyBase:
@@ -134,9 +135,7 @@ def _install() -> None:
     try:
         from apprise.plugins import N_MGR
     except ImportError:
-        raise TargetError(
-            "url", "notices by Apprise need one more package: pip install 'research-desk[notices]'"
-        ) from None
+        raise TargetError("url", f"notices by Apprise need one more package: {install_command('notices')}") from None
     _ = "json" in N_MGR  # loads all services before the guard: some run a command to find a library
     sys.addaudithook(_audit)
     for name in _LOGGERS:

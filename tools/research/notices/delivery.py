@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
@@ -14,10 +15,10 @@ from tools.research import factory
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
-from tools.research.notices.message import event_of, message
-from tools.research.notices.outbox import Notice
+from tools.research.notices.message import Message, ceiling_message, event_of, message
+from tools.research.notices.outbox import CEILING, MAX_DUE_PER_TARGET, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
-from tools.research.notices.targets import Target
+from tools.research.notices.targets import Event, Target
 from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_markdown
 from tools.settings import load_settings
@@ -31,11 +32,14 @@ LEASE_S = 60.0
 """Seconds for which a process has a notice that it sends; longer than `SEND_TIMEOUT_S`."""
 RETRY_AFTER_S = (10.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 50_400.0)
 """Seconds between two attempts at a notice: eight attempts in about a day."""
-AT_ONCE = 8
-"""Maximum number of notices that a process sends at the same time."""
+MAX_CONCURRENT_SENDS = 8
+"""Maximum number of notices that a process sends at the same time, and half of it for one target.
+
+So a target that does not answer delays the notices for others by seconds, however many notices wait for it.
+"""
 MAX_WRITES = 5
 """Maximum number of attempts to write the result of a sending, one a second."""
-LAST_PASS_S = SEND_TIMEOUT_S + 5.0
+FINAL_DELIVERY_TIMEOUT_S = SEND_TIMEOUT_S + 5.0
 """Maximum seconds that a command waits for its last notices."""
 
 
@@ -51,23 +55,30 @@ async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]
         ConfigError: the targets cannot be read.
     """
     if await ledger.notices.any_due(clock()):
-        await _deliver_all(ledger, targets(), clock)
+        known = targets()
+        while await _deliver_some(ledger, known, clock):
+            pass
     if sending := [*ledger.notices.sending]:
         await asyncio.wait(sending)
 
 
-async def _deliver_all(ledger: Ledger, known: Mapping[str, Target], clock: Callable[[], float]) -> None:
+async def _deliver_some(ledger: Ledger, known: Mapping[str, Target], clock: Callable[[], float]) -> bool:
+    """Sends notices that are due, a limited number for each target. Returns whether more may be due now."""
     due = await ledger.notices.due(clock(), known, clock() - sum(RETRY_AFTER_S))
-    free = asyncio.Semaphore(AT_ONCE)
+    count = Counter(notice.target for notice in due)
+    free = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
+    free_of = {target: asyncio.Semaphore(MAX_CONCURRENT_SENDS // 2) for target in count}
 
-    async def one(notice: Notice) -> None:
-        async with free:
+    async def one(notice: Notice) -> bool:
+        async with free_of[notice.target], free:
             try:
                 await _deliver(ledger, notice, known.get(notice.target), clock)
             except DATABASE_ERRORS as error:
                 log.warning("%s: a notice to %s is left for later: %s", notice.job, notice.target, error)
+                return False
+        return True
 
-    await asyncio.gather(*map(one, due))
+    return all(await asyncio.gather(*map(one, due))) and MAX_DUE_PER_TARGET in count.values()
 
 
 @shielded
@@ -83,21 +94,33 @@ async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock:
         await ledger.notices.end(notice, clock(), error)
         return
     try:
-        job = await ledger.get(notice.job)
-        event = event_of(notice, job) if job else None
-        if job is None or event is None or event not in target.events:
+        sent = await _message(ledger, notice, target)
+        if sent is None:
             await ledger.notices.drop(notice)
             return
-        saved = await ledger.report(job.id) if target.contents else None
-        report = await asyncio.to_thread(lambda: to_markdown(from_json(saved))) if saved else None
-        public_url = os.environ.get("DESK_PUBLIC_URL", "")
-        sent = message(notice, event, job, report, contents=target.contents, public_url=public_url)
         error = await send(target.filled(os.environ), sent)
     except DeskError as problem:
         error = str(problem)
     except ValueError:  # a person or a newer program wrote the report
         error = "the report cannot be read"
     await _write_result(ledger, notice, error, clock)
+
+
+async def _message(ledger: Ledger, notice: Notice, target: Target) -> Message | None:
+    """Builds the message of a notice; None if nobody wants it any more."""
+    public_url = os.environ.get("DESK_PUBLIC_URL", "")
+    if notice.state == CEILING:
+        schedule = await ledger.schedules.get(notice.job)
+        if schedule is None or Event.CEILING not in target.events:
+            return None
+        return ceiling_message(notice, schedule, contents=target.contents, public_url=public_url)
+    job = await ledger.get(notice.job)
+    event = event_of(notice, job) if job else None
+    if job is None or event is None or event not in target.events:
+        return None
+    saved = await ledger.report(job.id) if target.contents else None
+    report = await asyncio.to_thread(lambda: to_markdown(from_json(saved))) if saved else None
+    return message(notice, event, job, report, contents=target.contents, public_url=public_url)
 
 
 async def _write_result(ledger: Ledger, notice: Notice, error: str, clock: Callable[[], float]) -> None:
@@ -129,7 +152,7 @@ async def deliver_loop() -> None:
         await asyncio.sleep(INTERVAL_S)
 
 
-async def deliver_last(seconds: float = LAST_PASS_S) -> None:
+async def deliver_remaining(seconds: float = FINAL_DELIVERY_TIMEOUT_S) -> None:
     """Sends what is due before the process ends or gets no more time. After `seconds`, the rest is left for later."""
     with suppress(Exception):  # a notice never changes the result of a command or a message
         async with asyncio.timeout(seconds):
@@ -145,7 +168,7 @@ async def delivering() -> AsyncIterator[None]:
     finally:
         loop.cancel()
         if command and not command.cancelling():
-            await deliver_last()
+            await deliver_remaining()
 
 
 async def _deliver_from_here() -> None:

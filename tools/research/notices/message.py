@@ -10,7 +10,9 @@ from typing import Any
 from tools.research.job import TERMINAL, Job, State
 from tools.research.notices.outbox import Notice
 from tools.research.notices.targets import Event
-from tools.research.texts import next_command, title
+from tools.research.schedules.changes import counts, numbers
+from tools.research.schedules.schedule import Schedule
+from tools.research.texts import next_command, order_title, title
 
 MAX_TEXT_CHARS = 3_000
 """Maximum characters of a plan or report in the text of a notice. A webhook has all of it."""
@@ -26,6 +28,7 @@ _WORDS = {
     Event.INCOMPLETE: "ended before it was complete",
     Event.EXPIRED: "is no longer kept by the server",
 }
+_CEILING = "Schedule {0} has reached its ceiling for this month, so a run that was due is not started."
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,28 @@ class Message:
 
 def event_of(notice: Notice, job: Job) -> Event | None:
     """Returns what a notice is about; None if that is over: a question, a stall or an unknown start."""
-    if notice.state not in TERMINAL and notice.state is not job.state:
+    if notice.state not in TERMINAL and notice.state != job.state:
         return None
-    if notice.state is not State.AWAITING_APPROVAL:
+    if notice.state != State.AWAITING_APPROVAL:
         return Event(notice.state)
     return Event.PLAN if job.plan and not job.plan.approved else Event.PRICE
+
+
+def ceiling_message(notice: Notice, schedule: Schedule, *, contents: bool, public_url: str) -> Message:
+    """Builds the message about a schedule that has reached its ceiling.
+
+    Args:
+        contents, public_url: as in `message`.
+    """
+    lines, data = [_CEILING.format(schedule.id)], {"schedule": schedule.id, "max_usd": schedule.max_usd}
+    heading = f"Research ceiling: {schedule.id}"
+    if not public_url:
+        data["next"] = f"desk schedules {schedule.id}"
+        lines.append(f"Next: {data['next']}")
+    if contents:
+        data |= {"title": order_title(schedule.order), "brief": schedule.order.brief}
+        heading = f"{heading}, {data['title']}"
+    return Message(notice.id, Event.CEILING, notice.created, heading, "\n\n".join(lines), data)
 
 
 def message(notice: Notice, event: Event, job: Job, report: str | None, *, contents: bool, public_url: str) -> Message:
@@ -66,14 +86,22 @@ def message(notice: Notice, event: Event, job: Job, report: str | None, *, conte
     """
     lines = [f"Research run {job.id} {_WORDS[event]}."]
     data: dict[str, Any] = {"job": job.id, "state": str(notice.state)}
+    if job.order.schedule:
+        data["schedule"] = job.order.schedule
+    if job.changes and event is Event.COMPLETED:
+        lines.append(counts(job.changes))
+        data["changes"] = numbers(job.changes)
     if not public_url:  # a link to the run's page can take this place
-        data["next"] = next_command(replace(job, state=notice.state))
+        data["next"] = next_command(replace(job, state=State(notice.state)))
         lines.append(f"Next: {data['next']}")
     heading = f"Research {str(event).replace('_', ' ')}: {job.id}"
     if contents:
         body = (job.plan.text if job.plan else "") if event is Event.PLAN else report or ""
         shown = {"plan" if event is Event.PLAN else "report": body, "error": job.error}
         data |= {"title": title(job), "brief": job.order.brief} | {name: text for name, text in shown.items() if text}
+        if "changes" in data and job.changes:
+            data["changes"] |= {"text": job.changes.text, "words": job.changes.words}
+            lines.append(job.changes.words or job.changes.text)
         heading = f"{heading}, {title(job)}"
         lines += filter(None, (job.error, body if len(body) <= MAX_TEXT_CHARS else f"{body[:MAX_TEXT_CHARS]}…"))
     return Message(notice.id, event, notice.created, heading, "\n\n".join(lines), data)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database, upsert
@@ -21,10 +21,14 @@ from tools.research.job import TERMINAL, State
 from tools.research.tables import NOTICES
 from tools.shielded import shielded
 
-NOTICED = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
+NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
 """States of a job that people are told about."""
-MAX_DUE = 50
-"""Maximum number of notices that are read at a time."""
+CEILING: Literal["ceiling"] = "ceiling"
+"""The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
+WORDS_WAIT_S = 60.0
+"""Seconds for which the notice about a run of a schedule waits for a model's words about what has changed."""
+MAX_DUE_PER_TARGET = 10
+"""Maximum number of notices for one target that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,9 @@ class Notice:
     target: str
     """Name of the target in `notify:`."""
     job: str
-    state: State
-    """The state that the job had reached."""
+    """Id of the job; with `CEILING`, that of the schedule."""
+    state: State | Literal["ceiling"]
+    """The state that the job had reached, or `CEILING`."""
     created: float
     due: float
     """When it is sent next."""
@@ -56,8 +61,9 @@ async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], no
         row: the job's row after the change.
     """
     targets = _names(row["notify"])
-    if row["state"] in NOTICED and targets:
-        new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": now}
+    if row["state"] in NOTICE_STATES and targets:
+        due = now + WORDS_WAIT_S if row["changes"] else now  # `release_notices` ends the wait
+        new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": due}
         rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
         if row["state"] == State.AWAITING_APPROVAL:  # an earlier question that is not sent yet was answered
             await connection.execute(
@@ -68,14 +74,38 @@ async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], no
         await connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
 
 
+async def record_ceiling(
+    connection: AsyncConnection, schedule_id: str, targets: Collection[str], month: float, now: float
+) -> None:
+    """Writes the notices about a schedule that has reached its ceiling, once a month.
+
+    Args:
+        month: when the month began.
+    """
+    if targets:
+        id_ = _hash([schedule_id, CEILING, month])
+        new = {"id": id_, "job": schedule_id, "state": CEILING, "created": now, "due": now, "attempts": 0, "error": ""}
+        rows = [{**new, "target": target} for target in targets]
+        await connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
+
+
+async def release_notices(connection: AsyncConnection, job_id: str, now: float) -> None:
+    """Makes the notices of a job due that wait for a model's words."""
+    waiting = and_(NOTICES.c.job == job_id, NOTICES.c.attempts == 0, NOTICES.c.due > now)
+    await connection.execute(update(NOTICES).where(waiting).values(due=now))
+
+
 def _id(row: Mapping[Any, Any], now: float) -> str:
     """The id of a notice: the same for the same job, state and plan. So checks of a stalled run make no new one.
 
     Each wait for a yes is a new event, since a yes can become too old.
     """
     wait = now if row["state"] == State.AWAITING_APPROVAL else None
-    parts = json.dumps([row["id"], row["state"], row["plan"], wait])
-    return f"notice_{hashlib.sha256(parts.encode()).hexdigest()[:24]}"
+    return _hash([row["id"], row["state"], row["plan"], wait])
+
+
+def _hash(parts: Sequence[Any]) -> str:
+    return f"notice_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
 
 
 def _names(text: str) -> list[str]:
@@ -111,15 +141,19 @@ class Outbox:
 
     @shielded
     async def due(self, now: float, targets: Collection[str], expired: float) -> list[Notice]:
-        """Returns notices that have to be sent, those that were tried least first.
+        """Returns notices that have to be sent: for each target those that were tried least, in turns.
 
         Args:
             targets: names of the targets that this process knows. Notices for others are left to other processes.
             expired: a notice that was created before this time is returned whatever its target is.
         """
         known = or_(NOTICES.c.target.in_(list(targets)), NOTICES.c.created < expired)
-        query = select(NOTICES).where(_due(now), known).order_by(NOTICES.c.attempts, NOTICES.c.due).limit(MAX_DUE)
-        return await self._read(query)
+        order = (NOTICES.c.attempts, NOTICES.c.due)
+        place = func.row_number().over(partition_by=NOTICES.c.target, order_by=order).label("place")
+        found = select(NOTICES, place).where(_due(now), known).subquery()
+        columns = (found.c[column.name] for column in NOTICES.c)
+        query = select(*columns).where(found.c.place <= MAX_DUE_PER_TARGET)
+        return await self._read(query.order_by(found.c.place, found.c.attempts, found.c.due))
 
     @shielded
     async def take(self, notice: Notice, until: float) -> bool:
@@ -152,11 +186,14 @@ class Outbox:
     async def _read(self, query: Any) -> list[Notice]:
         async with self._database.begin() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [Notice(**{**row, "state": State(row["state"])}) for row in rows if row["state"] in set(State)]
+        return [Notice(**{**row, "state": _STATES[row["state"]]}) for row in rows if row["state"] in _STATES]
+
+
+_STATES: Mapping[str, State | Literal["ceiling"]] = {**{str(state): state for state in State}, CEILING: CEILING}
 
 
 def _due(now: float) -> Any:
-    readable = NOTICES.c.state.in_(list(NOTICED))  # a person or a newer program may write others
+    readable = NOTICES.c.state.in_([*NOTICE_STATES, CEILING])  # a person or a newer program may write others
     return and_(NOTICES.c.ended.is_(None), NOTICES.c.due <= now, readable)
 
 

@@ -15,9 +15,9 @@ from tools.errors import DeskError
 from tools.interactions.server_tools import VARIABLE
 from tools.public_address import is_public
 
-MIN_SECRET_CHARS = 4
+MIN_REDACTED_CHARS = 4
 """Minimum length of a part of an address that is removed from errors, in characters."""
-WEB = ("https", "http")
+WEBHOOK_SCHEMES = ("https", "http")
 """Schemes of webhooks. Each other scheme is one of Apprise."""
 
 
@@ -35,6 +35,8 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     INCOMPLETE = "incomplete"
     EXPIRED = "expired"
+    CEILING = "ceiling"
+    """A schedule has reached its ceiling for this month."""
 
 
 class TargetError(DeskError):
@@ -68,7 +70,7 @@ class Target(BaseModel):
     @property
     def is_webhook(self) -> bool:
         """Whether the target gets webhooks; otherwise Apprise sends its notices."""
-        return self.url.partition(":")[0].lower() in WEB
+        return self.url.partition(":")[0].lower() in WEBHOOK_SCHEMES
 
     def filled(self, env: Mapping[str, str]) -> Target:
         """Returns the target with each `${VARIABLE}` replaced by its value in `env`.
@@ -96,7 +98,7 @@ class Target(BaseModel):
         """Replaces all parts of the address and the signing secret by `***`. Call it on a filled target."""
         parts = {self.secret, self.url, *re.split(r"[/:@?&=#,]+", self.url.partition(":")[2])}
         for part in sorted(parts, key=len, reverse=True):
-            if len(part) >= MIN_SECRET_CHARS:
+            if len(part) >= MIN_REDACTED_CHARS:
                 text = text.replace(part, "***").replace(unquote(part), "***")
         return text
 

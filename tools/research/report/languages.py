@@ -43,10 +43,13 @@ _LANGUAGES = {
     "TIBETAN": "bo",
 }
 """The most used language of a script. A script is named by the first word of its letters' names in Unicode."""
-_DENSE = {"CJK": 2, "HANGUL": 2, "HIRAGANA": 2, "KATAKANA": 2}
+_LETTER_WEIGHTS = {"CJK": 2, "HANGUL": 2, "HIRAGANA": 2, "KATAKANA": 2}
 """Scripts with short words: one letter counts as this many, so that a few English names do not outweigh a sentence."""
 _LETTERS = (("ar", "fa", "پچژگ"), ("ar", "ur", "ٹڈڑے"), ("ru", "uk", "іїєґ"))
-"""Letters that only the second language has; a share of 2 % shows it."""
+"""The usual language of a script, another language, and letters that only the other one has.
+
+A text in which these are over 2 % of the letters is in the other language.
+"""
 _WORDS = {
     "de": "der die und das nicht mit ist von für auf",
     "en": "the and of is that with for are this from",
@@ -87,7 +90,7 @@ def language_of(text: str) -> str:
     for character, count in characters.items():
         if character.isalpha():
             script = unicodedata.name(character, "").partition(" ")[0]
-            scripts[script] += count * _DENSE.get(script, 1)
+            scripts[script] += count * _LETTER_WEIGHTS.get(script, 1)
     if not scripts:
         return ""
     kana = scripts.pop("HIRAGANA", 0) + scripts.pop("KATAKANA", 0)
@@ -116,9 +119,9 @@ def is_right_to_left(language: str) -> bool:
 
 
 def same_letters(language: str, around: str) -> bool:
-    """Whether a text in a language can be a part of a text in another one without a mark of its own.
+    """Whether a text in `language` needs no language tag of its own within a text in the language `around`.
 
-    A Japanese or Korean heading may have Chinese characters only.
+    That is so if both have the same letters. Chinese characters are also a part of Japanese and Korean.
     """
     own, others = _letters(language), _letters(around)
     return own == others or (own == "zh" and others in ("ja", "ko"))

@@ -119,7 +119,11 @@ def to_plain_fragment(report: Report) -> str:
 
 
 def _parse(report: Report) -> tuple[list[Token] | None, dict[str, Any]]:
-    """Returns the report's Markdown tokens, or None if some text would be dropped; and what renders them needs."""
+    """Parses the report's Markdown.
+
+    Returns:
+        The tokens, or None if the parser would drop text; and the environment that rendering needs.
+    """
     env: dict[str, Any] = {"images": {p.name: _data_uri(p) for p in report.pictures}}
     tokens = _MARKDOWN.parse(to_markdown(report), env)
     if any(token.level >= _DROPPED and token.type in ("blockquote_open", "list_item_open") for token in tokens):

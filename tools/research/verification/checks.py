@@ -48,14 +48,17 @@ class SourceCheck:
     problem: str = ""
     """Why the page could not be read; empty if it was read."""
     dead: bool = False
-    """Whether it counts as not reachable: no answer, an error status, too many redirects, or a private address."""
+    """Whether it is unreachable: no answer, an error status, too many redirects, or a private address.
+
+    Saved reports and `desk verify --json` have this name.
+    """
     title: str = ""
     final_url: str = ""
     """The address after all redirects."""
     canonical_url: str = ""
     """The form of the address, or of the one that the page gives as its own, in which equal addresses are equal."""
     archived_url: str = ""
-    """A copy of a dead page in the Internet Archive."""
+    """A copy of an unreachable page in the Internet Archive."""
     duplicate_of: int | None = None
     """Number of an earlier source that is the same page."""
     in_run: bool | None = None
@@ -64,7 +67,7 @@ class SourceCheck:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of the passages; `UNREACHABLE` for a dead page."""
+        """The worst verdict of the passages; `UNREACHABLE` for an unreachable page."""
         found = {passage.verdict for passage in self.passages}
         if self.dead:
             return Verdict.UNREACHABLE
@@ -111,7 +114,7 @@ class Verification:
     def found_share(self) -> float | None:
         """Share of the cited passages that were found, of those that can be told; None if there are none.
 
-        A passage whose source is dead counts as not found.
+        A passage whose source is unreachable counts as not found.
         """
         told = [
             not source.dead and passage.verdict is Verdict.FOUND

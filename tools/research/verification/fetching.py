@@ -56,13 +56,13 @@ class Fetched:
     status: int | None = None
     content_type: str = ""
     data: bytes = b""
-    cut: bool = False
+    truncated: bool = False
     """Whether the page is longer than `data`."""
     problem: str = ""
     """Why there is no page, in a phrase; empty if there is one."""
-    dead: bool = False
-    """Whether it counts as not reachable: no answer, an error status, too many redirects, or a private address."""
-    private: bool = False
+    unreachable: bool = False
+    """Whether there was no answer, an error status, too many redirects, or a private address."""
+    hide_from_archive: bool = False
     """Whether the archive must not be asked about the address, because it is not public or is of this machine."""
 
 
@@ -75,7 +75,7 @@ class Answer:
     target: str
     """The address to which it redirects; empty if it does not."""
     data: bytes
-    cut: bool
+    truncated: bool
 
 
 class Fetcher:
@@ -97,15 +97,16 @@ class Fetcher:
                 if not answer.target:
                     return _fetched(url, answer)
                 url = answer.target
-            return Fetched(url, problem="too many redirects", dead=True)
+            return Fetched(url, problem="too many redirects", unreachable=True)
         except NotPublic as error:
-            return Fetched(url, problem=f"{urlsplit(url).hostname or 'it'} {error}", dead=True, private=True)
+            problem = f"{urlsplit(url).hostname or 'it'} {error}"
+            return Fetched(url, problem=problem, unreachable=True, hide_from_archive=True)
         except TimeoutError:
-            return Fetched(url, problem=f"no answer in {self._limits.request_s:.0f} s", dead=True)
+            return Fetched(url, problem=f"no answer in {self._limits.request_s:.0f} s", unreachable=True)
         except (httpx2.ConnectError, httpx2.InvalidURL):
-            return Fetched(url, problem="no connection", dead=True)
+            return Fetched(url, problem="no connection", unreachable=True)
         except (httpx2.HTTPError, ValueError, zlib.error):
-            return Fetched(url, problem="no valid answer", dead=True)
+            return Fetched(url, problem="no valid answer", unreachable=True)
 
     async def get(self, url: str, max_bytes: int) -> Answer:
         """Sends one request, after other requests to its host have ended. Follows no redirect.
@@ -123,8 +124,8 @@ class Fetcher:
         ):
             location = response.headers.get("location", "") if response.is_redirect else ""
             target = str(httpx2.URL(url).join(location)) if location else ""
-            data, cut = (b"", False) if target else await _read(response, max_bytes)
-            return Answer(response.status_code, response.headers.get("content-type", ""), target, data, cut)
+            data, truncated = (b"", False) if target else await _read(response, max_bytes)
+            return Answer(response.status_code, response.headers.get("content-type", ""), target, data, truncated)
 
     async def _may_fetch(self, url: str) -> bool:
         parts = urlsplit(url)
@@ -158,12 +159,12 @@ def _rules(lines: list[str]) -> RobotFileParser:
 
 
 def _fetched(url: str, answer: Answer) -> Fetched:
-    problem, dead = "", False
+    problem, unreachable = "", False
     if answer.status in REFUSALS:
         problem = f"its server does not show it to programs (status {answer.status})"
     elif not 200 <= answer.status < 300:
-        problem, dead = f"status {answer.status}", True
-    return Fetched(url, answer.status, answer.content_type, answer.data, answer.cut, problem, dead)
+        problem, unreachable = f"status {answer.status}", True
+    return Fetched(url, answer.status, answer.content_type, answer.data, answer.truncated, problem, unreachable)
 
 
 async def _read(response: httpx2.Response, max_bytes: int) -> tuple[bytes, bool]:

@@ -45,12 +45,12 @@ class Page:
 
     Args:
         text: plain text, with line feeds between blocks. Takes time in proportion to it.
-        cut: whether the page is longer than the text.
+        truncated: whether the page is longer than the text.
         address: its address, which may have a name that the text has not.
     """
 
-    def __init__(self, text: str, cut: bool = False, address: str = "") -> None:
-        self.language, self.cut, self._words = language_of(text), cut or len(text) > MAX_PAGE_CHARS, 0
+    def __init__(self, text: str, truncated: bool = False, address: str = "") -> None:
+        self.language, self.truncated, self._words = language_of(text), truncated or len(text) > MAX_PAGE_CHARS, 0
         self._places = defaultdict[str, list[int]](list)
         read = normalized(text[:MAX_PAGE_CHARS])
         self._flat = flat(read)
@@ -72,16 +72,17 @@ class Page:
         terms = terms_of_passage(read)
         if len(terms.words) + len(terms.figures) < MIN_TERMS:
             return PassageCheck(passage, Verdict.UNKNOWN, "a passage is too short")
-        words, missing = self._best_window(terms)
-        if words >= FOUND_SHARE * len(terms.words) and (terms.words or not missing):
-            elsewhere = self._missing_names(read, language)
+        words, missing_figures = self._best_window(terms)
+        if words >= FOUND_SHARE * len(terms.words) and (terms.words or not missing_figures):
+            missing_words = self._missing_names(read, language)
             if any(part not in self._flat for part in quotations_of(read)):
-                elsewhere.append("the quotation, word for word,")
-            if not missing and not elsewhere:
+                missing_words.append("the quotation, word for word,")
+            if not missing_figures and not missing_words:
                 return PassageCheck(passage, Verdict.FOUND)
-            if missing or not self.cut:
-                return PassageCheck(passage, Verdict.MISQUOTED, f"{', '.join([*missing, *elsewhere])} is not there")
-        if self.cut:
+            if missing_figures or not self.truncated:
+                missing = ", ".join([*missing_figures, *missing_words])
+                return PassageCheck(passage, Verdict.MISQUOTED, f"{missing} is not there")
+        if self.truncated:
             return PassageCheck(passage, Verdict.UNKNOWN, "not in the part of the page that was read")
         if self._words < MIN_PAGE_WORDS:
             return PassageCheck(passage, Verdict.UNKNOWN, "the page has hardly any text")

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tools.research.verification.units import OTHER, REACH, SCALES, scale_and_unit
+from tools.research.verification.units import CONTEXT_CHARS, SCALES, UNKNOWN_UNIT, scale_and_unit
 
 MIN_WORD_CHARS = 4
 """Shorter words do not count, unless they are written in capitals (EU, TPU) or their script has no spaces."""
@@ -78,7 +78,7 @@ class Figure:
     written: str
     values: frozenset[str]
     unit: str = ""
-    """What the number counts: a unit, `OTHER`, or nothing that can be told."""
+    """What the number counts: a unit, `UNKNOWN_UNIT`, or nothing that can be told."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,10 @@ def terms_of(text: str) -> Terms:
         elif token["ratio"]:
             figures.append(Figure(written, frozenset({written})))
         elif token["number"]:
-            before, after = text[max(0, token.start() - REACH) : token.start()], text[token.end() : token.end() + REACH]
+            before = text[max(0, token.start() - CONTEXT_CHARS) : token.start()]
+            after = text[token.end() : token.end() + CONTEXT_CHARS]
             scale, unit = scale_and_unit(before, after)
-            shown = " ".join(filter(None, (written, SCALES.get(scale), unit if unit != OTHER else "")))
+            shown = " ".join(filter(None, (written, SCALES.get(scale), unit if unit != UNKNOWN_UNIT else "")))
             figures.append(Figure(shown, _scaled(_values(written), scale), unit))
         elif token["unspaced"]:
             words |= {written[at : at + 2] for at in range(max(1, len(written) - 1))}
@@ -153,7 +154,7 @@ def values_on_page(text: str, terms: Terms) -> set[str]:
 
 def keys_of(figure: Figure) -> set[str]:
     """Returns the keys of `values_on_page` that are the figure of a passage: the unit is equal or not known."""
-    if figure.unit in ("", OTHER):
+    if figure.unit in ("", UNKNOWN_UNIT):
         return {*figure.values}
     return {f"{value} {unit}" for value in figure.values for unit in (figure.unit, "")}
 

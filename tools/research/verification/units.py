@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 SCALES = {10**3: "thousand", 10**4: "万", 10**6: "million", 10**8: "亿", 10**9: "billion", 10**12: "trillion"}
 """Names of the factors that are read."""
-OTHER = "?"
+UNKNOWN_UNIT = "?"
 """The unit of a number before a word that is no known unit: 24 turbines."""
-REACH = 30
+CONTEXT_CHARS = 30
 """Number of characters before and after a number that are read."""
 _SCALES = (
     (10**3, r"(?i:thousand|tausend|mil)\b|[kK]\b"),
@@ -54,7 +54,7 @@ _WORD = re.compile(r"[a-zà-ÿ]{4}", re.IGNORECASE)
 
 
 def scale_and_unit(before: str, after: str) -> tuple[int, str]:
-    """Returns the factor and the unit of a number. The unit is `OTHER`, or empty if no word follows.
+    """Returns the factor and the unit of a number. The unit is `UNKNOWN_UNIT`, or empty if no word follows.
 
     Args:
         before, after: the text that surrounds the number.
@@ -83,4 +83,4 @@ def _unit(after: str) -> str:
         return prefix + _BASES[found["base"][:3].casefold()] + ("h" if found["hour"] else "")
     if found := _SYMBOL.match(after):
         return found[0]
-    return OTHER if _WORD.match(after) else ""
+    return UNKNOWN_UNIT if _WORD.match(after) else ""

@@ -75,8 +75,9 @@ class Verifier:
                 checked = await asyncio.to_thread(_checked, source, fetched, language)
                 checks[source.number] = checked
                 say(f"checked source {source.number} of {len(checks)}: {checked.verdict}")
-                if checked.dead and not fetched.private and is_public(fetched.url) and not is_redirect(fetched.url):
-                    found = await self._archived(fetcher, fetched.url)
+                url, askable = fetched.url, checked.dead and not fetched.hide_from_archive
+                if askable and is_public(url) and not is_redirect(url):
+                    found = await self._archived(fetcher, url)
                     checks[source.number] = replace(checked, archived_url=found)
 
             await _finish([check(source) for source in checks.values() if is_web(source.url)], self.limits.total_s)
@@ -114,7 +115,7 @@ def _document(url: str, documents: Mapping[str, bytes], emulator_url: str) -> Fe
     if url in documents:
         return Fetched(url, 200, "text/html", documents[url])
     if emulator_url:
-        return Fetched(url, 404, problem="the emulator no longer has it", dead=True, private=True)
+        return Fetched(url, 404, problem="the emulator no longer has it", unreachable=True, hide_from_archive=True)
     return Fetched(url, problem="a document of the emulator, which is not in use")
 
 
@@ -124,7 +125,7 @@ def _checked(source: SourceCheck, fetched: Fetched, language: str) -> SourceChec
         source,
         status=fetched.status,
         problem=fetched.problem,
-        dead=fetched.dead,
+        dead=fetched.unreachable,
         final_url=fetched.url,
         canonical_url=canonical(fetched.url),
     )
@@ -134,7 +135,7 @@ def _checked(source: SourceCheck, fetched: Fetched, language: str) -> SourceChec
         found = page_text(fetched.data, fetched.content_type, fetched.url)
     except NoText as error:
         return replace(source, problem=str(error))
-    page = Page(found.text, fetched.cut, fetched.url)
+    page = Page(found.text, fetched.truncated, fetched.url)
     source = replace(
         source,
         title=found.title,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,12 +17,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tools.adk.windowed_sessions import windowed_reads
 from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
+from tools.research.locks import Locked, Locks
 from tools.server.checked_sessions import without_protected
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
@@ -36,7 +36,7 @@ from tools.server.middleware.request_limits import (
     read_body,
     without_length,
 )
-from tools.server.middleware.session_lock import SessionLocked, SessionLocks, lock_name
+from tools.server.middleware.session_lock import lock_name
 from tools.shielded import finish_shielded
 
 A2A_PATH = "/a2a/desk"
@@ -49,6 +49,8 @@ _KNOWN = re.compile(
     rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
 """All served paths. ADK's development routes are missing, and so is its memory, which no agent reads or deletes."""
+_MCP_PATH = "/mcp"
+"""Without authentication, its user is that of the command line, as on the page: the same brief is the same run."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
@@ -66,6 +68,7 @@ class GatewayMiddleware:
     Args:
         board: the web page of research runs (`tools/board`).
         authenticate: authenticates a request. If it is None, the server trusts the user that the request names.
+        turn: the context of a turn's reads and writes of its session.
         max_body: maximum bytes of a request body.
         body_timeout_s: timeout for the body to arrive.
     """
@@ -73,9 +76,10 @@ class GatewayMiddleware:
     app: ASGIApp
     board: ASGIApp
     authenticate: Authenticator | None
-    locks: SessionLocks
+    locks: Locks
     idempotency: IdempotencyStore
     rate_limiter: RateLimiter
+    turn: Callable[[], AbstractAsyncContextManager[None]]
     max_body: int
     body_timeout_s: float
 
@@ -126,7 +130,8 @@ class GatewayMiddleware:
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
         data = parse_json(body) if body else None
-        scope = {**scope, "user": SimpleUser(user or _ME)}
+        nobody = LOCAL_USER if path == _MCP_PATH else _ME
+        scope = {**scope, "user": SimpleUser(user or nobody)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
@@ -146,7 +151,7 @@ class GatewayMiddleware:
         try:
             if not PUBLIC_PATH.fullmatch(scope["path"]):
                 user = await self.authenticate(Headers(scope=scope)) if self.authenticate else LOCAL_USER
-            with self.rate_limiter.admit(user) if scope["method"] == "POST" else nullcontext():
+            with self.rate_limiter.limit(user) if scope["method"] == "POST" else nullcontext():
                 await self.board({**scope, "user": SimpleUser(user)}, receive, send)
             return
         except Unauthorized as refused:
@@ -182,18 +187,18 @@ class GatewayMiddleware:
         metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
-            with self.rate_limiter.admit(whose):
+            with self.rate_limiter.limit(whose):
                 async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
                     given = await self.idempotency.replay(whose, session, key, digest) if key else None
                     if given is None:
                         replay = Replay(json.dumps(data).encode(), receive)
-                        with windowed_reads():
+                        async with self.turn():
                             await self.app(without_length(scope), replay, delayed)
                         if replay.client_left:
                             await finish_shielded()  # the turn's last writes have to finish under the lock
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
-        except (RateLimited, SessionLocked, KeyReused, *DATABASE_ERRORS) as error:
+        except (RateLimited, Locked, KeyReused, *DATABASE_ERRORS) as error:
             answer = error_response(error)
         await answer(scope, receive, send)
 
@@ -202,7 +207,7 @@ class GatewayMiddleware:
         try:
             async with _last_chunk_delayed(send) as delayed, self.locks.hold(session):
                 await self.app(scope, receive, delayed)
-        except (SessionLocked, *DATABASE_ERRORS) as error:
+        except (Locked, *DATABASE_ERRORS) as error:
             await error_response(error)(scope, receive, send)
 
 

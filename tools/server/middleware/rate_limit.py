@@ -35,7 +35,7 @@ class RateLimiter:
     """Maps each user to the start times of turns in the last minute. The user with the oldest last turn comes first."""
 
     @contextmanager
-    def admit(self, user: str) -> Iterator[None]:
+    def limit(self, user: str) -> Iterator[None]:
         """Counts a turn while the block runs.
 
         Raises:

@@ -1,122 +1,12 @@
-"""Allows one turn at a time in each conversation, across all replicas.
+"""The lock of a conversation, which allows one turn at a time in it, across all replicas.
 
 In ADK 2.13, two turns of one session can start. The turn that writes second then fails (`StaleSessionError`), and the
-session keeps a part of its events. Therefore a turn holds a lease on its session in the ledger's database.
+session keeps a part of its events. Therefore a turn holds a lock of this name in the ledger's database.
 """
 
 from __future__ import annotations
-
-import asyncio
-import secrets
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-
-from sqlalchemy import text
-
-from tools.errors import DeskError
-from tools.research.database import DATABASE_ERRORS, Database
-from tools.shielded import finish_shielded, shielded
-
-LEASE_S = 15.0
-"""Duration of a lease in seconds: a session stays locked at most this long after the replica of its turn died."""
-
-_TAKE = text(
-    "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
-    " SET owner = excluded.owner, lease_until = excluded.lease_until WHERE desk_turns.lease_until < :now"
-)
-_KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner")
-_RELEASE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
-_HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
-
-
-class SessionLocked(DeskError):
-    """Another turn of the session is running."""
 
 
 def lock_name(user: str, session: str, app: str = "desk") -> str:
     """The lock name of a session."""
     return f"{app}/{user}/{session}"
-
-
-@dataclass(frozen=True)
-class SessionLocks:
-    """Leases on sessions, shared by all replicas through one database."""
-
-    database: Database
-    clock: Callable[[], float] = time.time
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    lease_s: float = LEASE_S
-    owner: str = field(default_factory=lambda: secrets.token_hex(8))
-    _holding: set[asyncio.Task[object]] = field(default_factory=set)
-    _releasing: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @asynccontextmanager
-    async def hold(self, session: str) -> AsyncIterator[None]:
-        """Holds the lease of a session. If the lease is lost, cancels the task, since another turn may take the lease.
-
-        Raises:
-            SessionLocked: another turn holds the lease.
-        """
-        owner = f"{self.owner}-{secrets.token_hex(4)}"
-        try:
-            if not await self._execute(_TAKE, session, owner):
-                raise SessionLocked(session)
-        except asyncio.CancelledError:  # the shielded statement continues, and may take the lease
-            self._begin_release(session, owner, interrupted=True)
-            raise
-        task = asyncio.current_task()
-        assert task
-        self._holding.add(task)
-        keeping = asyncio.create_task(self._keep(session, owner, task))
-        try:
-            yield
-        finally:
-            self._holding.discard(task)
-            keeping.cancel()
-            releasing = self._begin_release(session, owner)
-            with suppress(*DATABASE_ERRORS):  # the lease expires by itself
-                await asyncio.shield(releasing)
-
-    @shielded
-    async def held(self, session: str) -> bool:
-        """Whether a turn of the session is running on any replica."""
-        async with self.database.begin() as connection:
-            result = await connection.execute(_HELD, {"id": session, "now": self.clock()})
-            return result.first() is not None
-
-    async def close(self) -> None:
-        """Waits until all leases are released, including those of turns that were just cancelled."""
-        if self._holding:
-            await asyncio.wait(self._holding, timeout=1)
-        await asyncio.gather(*self._releasing, return_exceptions=True)
-
-    async def _keep(self, session: str, owner: str, task: asyncio.Task[object]) -> None:
-        until = self.clock() + self.lease_s
-        while self.clock() < until:
-            await self.sleep(self.lease_s / 3)
-            with suppress(*DATABASE_ERRORS):  # the database may be unreachable for a while
-                if not await self._execute(_KEEP, session, owner):
-                    break
-                until = self.clock() + self.lease_s
-        task.cancel()
-
-    def _begin_release(self, session: str, owner: str, interrupted: bool = False) -> asyncio.Task[None]:
-        async def release() -> None:
-            if interrupted:
-                await finish_shielded()
-            await self._execute(_RELEASE, session, owner)
-
-        releasing = asyncio.create_task(release())
-        self._releasing.add(releasing)
-        releasing.add_done_callback(self._releasing.discard)
-        return releasing
-
-    @shielded
-    async def _execute(self, statement: object, session: str, owner: str) -> bool:
-        now = self.clock()
-        values = {"id": session, "owner": owner, "now": now, "until": now + self.lease_s}
-        async with self.database.write() as connection:
-            result = await connection.execute(statement, values)  # type: ignore[call-overload]
-            return bool(result.rowcount)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from interactions_emulator.brain.answer import Ids, say, sendable
+from interactions_emulator.brain.answer import Ids, say, sendable, with_text
 from interactions_emulator.brain.conversation import Conversation, read_conversation
 from interactions_emulator.brain.drawing import draw
 from interactions_emulator.brain.protocol import Brain, Step, TimedStep, Turn
 from interactions_emulator.brain.rules import quotations, research_tools
-from interactions_emulator.brain.rules.message import read_message, split_text
+from interactions_emulator.brain.rules.message import first_wish, read_message, split_text
 from interactions_emulator.brain.rules.research_agent import research
 from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.brain.rules.schema import fill_schema
@@ -38,11 +38,22 @@ def make_brain(corpus: Corpus) -> Brain:
 
 def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
     conversation, tools, ids = read_conversation(turn), read_tools(turn), Ids(turn)
+    wish, rest = first_wish(conversation.asked)
+    conversation.message, conversation.asked = conversation.message and wish, wish
+    still_open = f"Still open: “{rest}”. Ask for it next."
+    for step in _first_steps(turn, conversation, tools, corpus, ids):
+        if rest and step["type"] == "function_call" and tools.functions >= research_tools.FUNCTIONS:
+            yield say(still_open)  # the agent ends the turn after the call
+        yield with_text(step, still_open) if rest else step
+
+
+def _first_steps(turn: Turn, conversation: Conversation, tools: Tools, corpus: Corpus, ids: Ids) -> Iterator[Step]:
+    """The steps that fulfil the first wish of the message."""
     if tools.functions >= research_tools.FUNCTIONS:
         yield research_tools.manage(turn, conversation, ids)
         return
     calls, question = function_calls(conversation, tools, ids) if conversation.message else ([], "")
-    reports = "\n\n".join(report_result(step) for step in conversation.results)
+    reports = "\n\n".join(report_result(step, conversation.asked) for step in conversation.results)
     if calls:
         yield from calls
     elif "image" in turn.modalities and not reports:

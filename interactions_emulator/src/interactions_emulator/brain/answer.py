@@ -91,6 +91,16 @@ def say(text: str) -> Step:
     return Draft("").write(text).step()
 
 
+def with_text(step: Step, text: str) -> Step:
+    """A `model_output` whose text has another paragraph before its sign-off; other steps and texts as they are."""
+    content = [dict(part) for part in step.get("content") or [] if isinstance(part, dict)]
+    for part in content:
+        if str(part.get("text", "")).endswith(SIGN_OFF):
+            part["text"] = f"{part['text'].removesuffix(SIGN_OFF)}{text}\n\n{SIGN_OFF}"
+            return {**step, "content": content}
+    return step
+
+
 class Ids:
     """Makes ids and signatures. The same turn always gives the same ones."""
 

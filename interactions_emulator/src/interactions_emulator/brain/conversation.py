@@ -49,6 +49,8 @@ class Conversation:
     calls: list[PastCall] = field(default_factory=list)
     media: list[str] = field(default_factory=list)
     """Descriptions of the images, audio and video of the newest message."""
+    cited: dict[str, str] = field(default_factory=dict)
+    """The title of each web page that earlier answers cite, by its address."""
     documents: list[dict[str, Any]] = field(default_factory=list)
     """Contents of type `document`, also of earlier messages."""
     has_new_documents: bool = False
@@ -83,6 +85,7 @@ def read_conversation(turn: Turn) -> Conversation:
                 _read_input(read, content)
             case "model_output":
                 read.add("model", text_of(content))
+                read.cited |= _cited(content)
             case "function_call":
                 known = arguments if isinstance(arguments, dict) else {}
                 read.calls.append(PastCall(str(step.get("name")), known, read.asked, str(step.get("id"))))
@@ -97,6 +100,12 @@ def read_conversation(turn: Turn) -> Conversation:
         read.message = read.asked
         del read.history[max(place for place, one in enumerate(read.history) if one.speaker == "user")]
     return read
+
+
+def _cited(content: Any) -> dict[str, str]:
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    notes = [note for part in parts for note in part.get("annotations") or () if isinstance(note, dict)]
+    return {str(note["url"]): str(note.get("title") or note["url"]) for note in notes if note.get("url")}
 
 
 def _read_input(read: Conversation, content: Any) -> None:

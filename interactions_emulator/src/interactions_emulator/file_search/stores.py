@@ -227,7 +227,7 @@ def _count(number: int) -> str:
 
 
 def _metadata(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Metadata]:
-    """The custom metadata of a request, as they were sent and by key."""
+    """Reads the custom metadata of a request. Returns the entries as they were sent, and their values by key."""
     sent = objects(body, "customMetadata")
     if len(sent) > MAX_METADATA:
         raise Refused(400, f"customMetadata has at most {MAX_METADATA} entries, not {len(sent)}")

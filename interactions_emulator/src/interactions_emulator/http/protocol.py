@@ -21,7 +21,6 @@ from interactions_emulator.engine.request_log import Capture, Log
 SERVER = f"interactions-emulator/{__version__}"
 MAX_QUEUED_REQUESTS = 100
 """Maximum number of requests that wait on one connection; at this number the server stops reading from it."""
-LAST_CHUNK = b"0\r\n\r\n"
 NOT_HTTP_BODY = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
 
 Remainder = Coroutine[Any, Any, None] | None
@@ -75,7 +74,15 @@ class Exchange:
 
     def write(self, piece: bytes) -> None:
         """Send a chunk."""
-        self._connection.transport.write(self._chunk(piece))
+        if piece:  # an empty chunk would end the body
+            self._connection.transport.write(self._chunk(piece))
+
+    def stream_at_once(self, status: int, content_type: str, body: bytes) -> None:
+        """Send `start`, `write` and `finish` by one system call, since each takes as long as making the answer."""
+        end = b"0\r\n\r\n" if self._chunked else b""
+        self._connection.transport.write(self._begin(status, content_type, None) + self._chunk(body) + end)
+        self.ended()
+        self._connection.answer_next(self._closes)
 
     async def drain(self) -> None:
         """Return when the client has taken most of what was written."""
@@ -84,14 +91,7 @@ class Exchange:
     def finish(self) -> None:
         """End an answer that was sent in chunks."""
         if self._chunked:
-            self._connection.transport.write(LAST_CHUNK)
-        self.ended()
-        self._connection.answer_next(self._closes)
-
-    def stream(self, status: int, content_type: str, piece: bytes) -> None:
-        """Send a whole answer as `start`, `write` and `finish` do, but with one write to the socket."""
-        head = self._begin(status, content_type, None)
-        self._connection.transport.write(head + self._chunk(piece) + (LAST_CHUNK if self._chunked else b""))
+            self._connection.transport.write(b"0\r\n\r\n")
         self.ended()
         self._connection.answer_next(self._closes)
 
@@ -106,7 +106,6 @@ class Exchange:
             self.capture.end()
 
     def _begin(self, status: int, content_type: str, headers: dict[str, str] | None) -> bytes:
-        """Record the beginning of an answer in chunks. Return its head."""
         self.begun = True
         self._closes |= not self._chunked
         if self.capture:
@@ -115,10 +114,9 @@ class Exchange:
         return b"%b%b%b\r\n" % (_response_head(status, content_type), encoding, self._extra_headers(headers))
 
     def _chunk(self, piece: bytes) -> bytes:
-        """Record a piece of the answer. Return it as a chunk; an empty one would end the body."""
-        if self.capture and piece:
+        if self.capture:
             self.capture.add(piece)
-        return b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked and piece else piece
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
 
     def _extra_headers(self, headers: dict[str, str] | None) -> bytes:
         if not headers and not self._closes:

@@ -166,7 +166,7 @@ class EventStream:
 
     def send(self, exchange: Exchange) -> Remainder:
         if self._run.interaction.finished and not self._fault:
-            exchange.stream(200, EVENT_STREAM_TYPE, b"".join([*self._cursor.read(), DONE]))
+            exchange.stream_at_once(200, EVENT_STREAM_TYPE, b"".join([*self._cursor.read(), DONE]))
             return None
         exchange.start(200, EVENT_STREAM_TYPE)
         if self._fault:

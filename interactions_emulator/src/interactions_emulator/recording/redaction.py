@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote_plus
 
 REDACTED = "REDACTED"
-MIN_SECRET_CHARS = 8
+MIN_REDACTED_CHARS = 8
 """Minimum number of characters of a secret that is removed from all texts."""
 
 SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
@@ -69,7 +69,7 @@ class Redactor:
 
     def learn(self, secret: str) -> None:
         """Remove a secret from all later texts. Each word of a value such as `Bearer abc…` is a separate secret."""
-        self._known.update(word for word in secret.split() if len(word) >= MIN_SECRET_CHARS)
+        self._known.update(word for word in secret.split() if len(word) >= MIN_REDACTED_CHARS)
 
     def query(self, query: str) -> str:
         """Return an address, or only its query, without secrets."""
@@ -145,7 +145,7 @@ def _strings(text: str) -> Iterator[tuple[list[str], int, int]]:
 
 
 def _inner(string: re.Match[str]) -> tuple[str, int, int]:
-    """Return the text between the quotes of a string, with its begin and end."""
+    """Return the text between the quotes of a string, and the positions of its begin and end."""
     ended = len(string[0]) > 1 and string[0].endswith('"')
     begin, end = string.start() + 1, string.end() - ended
     return string.string[begin:end], begin, end

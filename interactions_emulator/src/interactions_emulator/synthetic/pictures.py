@@ -1,79 +1,22 @@
-"""Draws PNG pictures: charts of numbers, and shapes that a prompt names. Equal input gives equal bytes."""
+"""Draws the shapes that a prompt names."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import random
 import re
-import threading
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interactions_emulator.corpus.words import clip, words
+from interactions_emulator.synthetic.png import INK, PAPER, escape_mathtext, render_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DRAWING = threading.Lock()
-"""One drawing at a time: matplotlib shares its fonts between figures, and they are not thread-safe."""
-INK, MUTED, PAPER = "#1c1b19", "#6b6862", "#fdfcfa"
-LINE_COLOURS = ("#1a4f8b", "#c2571a", "#3f7d4e")
-MAX_TICK_NAMES, MAX_NAME_CHARS = 12, 24
-"""Maximum number of names on the axis of a line chart, and of characters in a name."""
 LONG_SIDE_PIXELS = {"512": 512, "0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 """Pixels of a picture's longer side, by `image_size`."""
-FONTS = (
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "WenQuanYi Zen Hei",
-    "Noto Sans Arabic",
-    "Arial Unicode MS",
-)
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart of numbers. Each name has one number in each entry of `values`; None leaves a gap.
-
-    The chart has lines if `positions`, the positions of the names on the axis, is not empty; else it has bars.
-    """
-
-    title: str
-    source: str
-    label: str
-    unit: str
-    names: tuple[str, ...]
-    positions: tuple[float, ...]
-    values: dict[str, tuple[float | None, ...]]
-
-
-def draw_chart(chart: Chart) -> bytes:
-    """Draws a chart as a PNG, 1440 pixels wide."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.1, 0.2, 0.86, 0.62))
-        _draw_line(axes, chart) if chart.positions else _draw_bars(axes, chart)
-        name = "" if len(chart.values) > 1 else next(iter(chart.values))
-        axes.set_ylabel(_escape_mathtext(clip(f"{name}{_axis_unit(chart)}", 60)))
-        axes.set_xlabel(_escape_mathtext(clip(chart.label, 60)))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#dedad2", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.tick_params(colors=MUTED, labelcolor=INK)
-        if len(chart.values) > 1:
-            axes.legend(frameon=False, fontsize=9)
-        figure.text(
-            0.04, 0.93, _escape_mathtext(clip(chart.title, 90)), fontsize=13, weight="bold", color=INK, va="center"
-        )
-        figure.text(0.04, 0.875, _escape_mathtext(clip(chart.source, 120)), fontsize=9, color=MUTED, va="center")
-
-    return _png(draw, 9.0, 5.4, 160)
 
 
 def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -> bytes:
@@ -86,7 +29,7 @@ def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -
     wide, high = (int(ratio[1]) or 1, int(ratio[2]) or 1) if ratio else (1, 1)
     side = LONG_SIDE_PIXELS.get(image_size.upper(), 1024)
     scale = 8.0 / max(wide, high)
-    return _png(lambda figure: _draw_scene(figure, prompt), wide * scale, high * scale, side / 8)
+    return render_png(lambda figure: _draw_scene(figure, prompt), wide * scale, high * scale, side / 8)
 
 
 class _Shapes(NamedTuple):
@@ -173,7 +116,7 @@ def _draw_scene(figure: Figure, prompt: str) -> None:
     small = min(9.0, 0.95 * width)
     fits = int(width * 72 / (0.62 * small)) - 40
     caption = f"“{clip(prompt, max(12, fits))}” · drawn by the emulator, not by a model"
-    axes.text(0.14, 0.21, _escape_mathtext(caption), fontsize=small, color=INK, va="center")
+    axes.text(0.14, 0.21, escape_mathtext(caption), fontsize=small, color=INK, va="center")
 
 
 def _draw_shape(axes: Axes, shape: str, x: float, y: float, size: float, colour: str, rng: random.Random) -> None:
@@ -205,73 +148,3 @@ def _draw_shape(axes: Axes, shape: str, x: float, y: float, size: float, colour:
             cos, sin = math.cos(k * math.tau / 12), math.sin(k * math.tau / 12)
             ends = [x + 0.82 * size * cos, x + 1.1 * size * cos], [y + 0.82 * size * sin, y + 1.1 * size * sin]
             axes.plot(*ends, color=colour, linewidth=4 * size, solid_capstyle="round")
-
-
-def _draw_bars(axes: Axes, chart: Chart) -> None:
-    count = len(chart.values)
-    thick = 0.8 / count
-    for number, (name, values) in enumerate(chart.values.items()):
-        shift = (number - (count - 1) / 2) * thick
-        heights = [math.nan if value is None else value for value in values]
-        axes.bar(
-            [at + shift for at in range(len(values))],
-            heights,
-            thick,
-            color=LINE_COLOURS[number],
-            label=_escape_mathtext(name),
-        )
-    _name_ticks(axes, list(map(float, range(len(chart.names)))), chart.names)
-    axes.axhline(0, color=MUTED, linewidth=0.8)
-
-
-def _draw_line(axes: Axes, chart: Chart) -> None:
-    for number, (name, values) in enumerate(chart.values.items()):
-        heights = [math.nan if value is None else value for value in values]
-        marker = "o" if len(values) <= 40 else ""
-        axes.plot(
-            list(chart.positions),
-            heights,
-            marker=marker,
-            markersize=4,
-            color=LINE_COLOURS[number],
-            label=_escape_mathtext(name),
-        )
-    every = -(-len(chart.names) // MAX_TICK_NAMES)
-    _name_ticks(axes, list(chart.positions[::every]), chart.names[::every])
-
-
-def _name_ticks(axes: Axes, positions: list[float], names: tuple[str, ...]) -> None:
-    shown = [_escape_mathtext(clip(name, MAX_NAME_CHARS)) for name in names]
-    slanted = sum(map(len, shown)) > 80
-    axes.set_xticks(positions, shown, rotation=35 if slanted else 0, ha="right" if slanted else "center", fontsize=9)
-
-
-def _axis_unit(chart: Chart) -> str:
-    """The unit for the axis label; "" if there is none or the names of the values contain it."""
-    if not chart.unit or any(chart.unit in name for name in chart.values):
-        return ""
-    return f" ({chart.unit})" if len(chart.values) == 1 else chart.unit
-
-
-def _escape_mathtext(text: str) -> str:
-    """The text with `$` escaped, because matplotlib would read it as the start of a formula."""
-    return text.encode(errors="replace").decode().replace("$", r"\$")
-
-
-def _png(draw: Callable[[Figure], None], width: float, height: float, dots: float) -> bytes:
-    """Runs `draw` on a figure of `width` by `height` inches with `dots` per inch, and returns it as a PNG."""
-
-    from matplotlib import font_manager, rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with _DRAWING:
-        there = set(font_manager.get_font_names())
-        with warnings.catch_warnings(), rc_context({"font.family": [name for name in FONTS if name in there]}):
-            warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-            figure = Figure(figsize=(width, height), dpi=dots, facecolor=PAPER)
-            FigureCanvasAgg(figure)
-            draw(figure)
-            file = io.BytesIO()
-            figure.savefig(file, format="png", dpi=dots, metadata={"Software": None})
-    return file.getvalue()

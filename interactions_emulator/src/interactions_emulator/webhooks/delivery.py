@@ -24,7 +24,7 @@ from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.webhooks.registry import EVENT_TYPES, Webhooks
-from interactions_emulator.webhooks.signing_key import SigningKey
+from interactions_emulator.webhooks.signatures import SigningKey, sign_with_secrets
 
 RETRY_DELAYS_S = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800.0)
 """Virtual seconds before each further attempt."""
@@ -143,9 +143,7 @@ class Deliveries:
 
     async def _signature(self, delivery: Delivery, sent: datetime) -> str:
         """Return the signature, made with the real time `sent`, since receivers compare it with their clock."""
-        from standardwebhooks import Webhook as Signer
-
         if delivery.webhook:
-            names = self._webhooks.secrets(delivery.webhook)
-            return " ".join(Signer(secret).sign(delivery.id, sent, delivery.body) for secret in names)
+            valid = self._webhooks.secrets(delivery.webhook)
+            return sign_with_secrets(valid, delivery.id, sent, delivery.body)
         return await self._signing_key.sign(delivery.id, sent, delivery.body)

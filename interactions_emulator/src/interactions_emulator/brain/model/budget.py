@@ -77,7 +77,7 @@ class Asker:
 
 
 def without_heading(pieces: Iterator[str]) -> Iterator[str]:
-    """The pieces of a text without a heading in its first line, which models like to repeat."""
+    """Yields the pieces of a text without a heading in its first line. Many models repeat the section's heading."""
     held: str | None = ""
     for piece in pieces:
         if held is None:

@@ -153,7 +153,7 @@ class Chat:
         return not functions
 
     def _completion(self, searches: bool) -> Generator[Entry, None, Reply]:
-        """Send one chat completion and tell its text as it comes, unless the text has to be checked first."""
+        """Send one chat completion. Its text is streamed as it arrives, unless it has to be checked as a whole."""
         reply, live = Reply(), self._schema is None and not self._offer.forced
         thinks = self._turn.generation_config.get("thinking_summaries") != "none"
         for delta in self._deltas(searches):

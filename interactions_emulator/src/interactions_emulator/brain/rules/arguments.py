@@ -15,7 +15,7 @@ NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seve
 _NUMBER = rf"(\d+|{'|'.join(NUMBERS)})"
 _UNITS = (word_set("metric celsius centigrade °c km"), word_set("imperial fahrenheit °f miles"))
 _DAYS = (
-    (r"\bday after tomorrow\b", 3),
+    (r"\b(?:day after tomorrow|übermorgen)\b", 3),
     (r"\b(?:tomorrow|morgen|demain|mañana)\b", 2),
     (r"\bweek|\bwoche\b|\bsemaine\b|\bsemana\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", 7),
     (r"\b(?:today|tonight|now|heute|aujourd'hui|hoy)\b", 1),
@@ -30,7 +30,8 @@ _NO_PLACE = word_set("""
     what how is are was the a an and or can will would do does it i i'm me my you right now currently today tomorrow
     tonight this next week weekend day days after in for at of to on like about be there get need umbrella weather
     forecast temperature rain raining snow snowing sunny windy cold warm hot celsius fahrenheit metric imperial units
-    please tell give show check whole what's how's sorry meant same one morning evening wetter temps tiempo wie ist das
+    please pls plz tell give show check whole what's whats how's hows gonna sorry meant same one morning evening
+    wetter temps tiempo wie ist das es wird morgen übermorgen heute am wochenende regnet demain aujourd'hui mañana hoy
 """)
 
 

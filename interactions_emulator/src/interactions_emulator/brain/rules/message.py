@@ -23,7 +23,8 @@ Act = Literal[
 `agree` is a yes that is not only “start it”, and `topic` a message of a few words without a verb of its own.
 """
 
-JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
+JOB_ID = re.compile(r"\b(?:job|sched)_\w+", re.IGNORECASE)
+"""The id of a research run, or of a schedule of runs."""
 MAX_CHARS, MAX_REPLY_WORDS, MAX_COMMAND_WORDS, MAX_TOPIC_WORDS = 2_000, 9, 12, 8
 """Maximum characters that are read, and words of a yes or no, of a command, and of a topic."""
 STUDY = (
@@ -82,7 +83,8 @@ _ACTS: dict[Act, str] = {
     "change": r"""
         \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|as well|exclude|replace)\b
         \b(?:auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
-        ^(?:but|drop|remove|skip|for|in|make it|use|more|less)\b|\btoo$|\bplan\b|\b(?:standard|normal) one\b""",
+        ^(?:but|drop|remove|skip|for|in|make it|use|more|less)\b|\btoo$|\bplan\b
+        \bskip (?:the|all|any)\b|\b(?:standard|normal) one\b""",
     "order": rf"""
         ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investiga|new research)\b
         \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^write {STUDY} (?:about|on)\b|研究""",
@@ -147,6 +149,20 @@ _POLITE = re.compile(
     r"|qué tal|what (?:can you tell me|do you know) about|bitte|kannst du|peux-tu|puedes|por favor|请|perfect|also)"
     r"(?:\b|(?<=请)) ?)+|(?: (?:please|pls|for me|thanks|thank you|bitte|por favor|s'il te plaît))+$"
 )
+_TYPOS = re.compile(r"(?i)\b(?:resarch|reserch|reseach|reasearch|researhc|reserach|rsearch)\b")
+_APART = re.compile(
+    r"(?i)(?:[,.;!?]*\s+(?:and|then|und|et|y)|[.;!?])\s+(?:(?:and|also|then|please|pls|afterwards|auch|bitte|aussi"
+    r"|(?:can|could|would) you)\s+)*(?=\w)"
+)
+_WISHES: dict[str, re.Pattern[str]] = {
+    "order": re.compile(
+        r"(?i)(?:research|investigate|look into|untersuche|recherchiere)\b|write (?:me )?an? .*report\b"
+    ),
+    "draw": re.compile(
+        r"(?i)(?:draw|paint|sketch|zeichne|dessine|dibuja)\b(?!.*\b(?:conclusions?|diagrams?|charts?|tables?|graphs?)\b)"
+    ),
+    "weather": re.compile(r"(?i)(?:(?:tell|give|show) me |what(?:'?s| is| will) )the (?:weather|forecast)\b"),
+}
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "„": "“", "`": "`"}
 _OPENING = re.compile(rf"(?<!\w)[{''.join(_PAIRS)}](?=\s?[^\s{''.join(_PAIRS)}])")
 _SEPARATOR = re.compile(r":\s+|：|\n\s*|\s-{2,}\s")
@@ -196,8 +212,33 @@ def read_message(text: str) -> Message:
     return Message(text, plain, frozenset(acts))
 
 
+def corrected(text: str) -> str:
+    """The text with the usual misspellings of “research” corrected."""
+    return _TYPOS.sub("research", text)
+
+
+def first_wish(text: str) -> tuple[str, str]:
+    """Divides “Draw a boat and research tides” after its first wish.
+
+    The rest is "" if the message has no second wish that another agent fulfils.
+    """
+    if len(text) > MAX_CHARS or _OPENING.search(text) or _SEPARATOR.search(text):
+        return text, ""
+    kind = _kind(_POLITE.sub("", _words(text)))
+    for found in _APART.finditer(text):
+        rest = text[found.end() :]
+        if kind and _kind(corrected(rest)) not in ("", kind):
+            return text[: found.start()].strip(), rest.strip()
+    return text, ""
+
+
+def _kind(text: str) -> str:
+    return next((kind for kind, pattern in _WISHES.items() if pattern.match(text)), "")
+
+
 def _words(text: str) -> str:
-    text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'")
+    text = corrected(JOB_ID.sub(" ", text[:MAX_CHARS])).casefold().replace("’", "'")
+    text = re.sub(r"\b(what|how|who)s\b", r"\1's", text)
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.conversation import Conversation
-from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, corrected, read_message
 from interactions_emulator.corpus.words import clip, terms
 
 MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
@@ -17,7 +17,7 @@ _PLAN = re.compile(
 )
 _MAX = re.compile(r"(?i)[\s,;]*(?:\b(?:with|use|using|in|an?) )*\b(?:deep research max|max(?= instead|$))\b:?")
 _POLITE = re.compile(
-    r"(?i)[\s,]*\b(?:please|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
+    r"(?i)[\s,]*\b(?:please|plz|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
     r"|per favore|for me|and ask me before .*|you mentioned|us(?:e|ing) the attached \w+(?: as well)?)(?=\W|$)"
 )
 _START = re.compile(
@@ -63,14 +63,14 @@ def order_of(message: Message, conversation: Conversation, titles: list[str]) ->
     """
     if len(message.text) > MAX_READ_CHARS:
         return Order(message.text[:MAX_BRIEF_CHARS].strip(), {}, message.text[:MAX_BRIEF_CHARS])
-    text = JOB_ID.sub("the report", message.text)
+    text = JOB_ID.sub("the report", corrected(message.text))
     settings: dict[str, Any] = {"plan_first": True} if _PLAN.search(text) else {}
     settings |= {"depth": "max"} if _MAX.search(text) else {}
     text = _without_polite(_MAX.sub("", _PLAN.sub("", text)))
     if found := _REFERENCE.search(text):
         topic = _last_subject(found["which"] or "", conversation) or "".join(titles[:1])
         text = f"{text[: found.start()]}{topic}{text[found.end() :]}" if topic else ""
-    change = AGREEMENT.sub("", _without_polite(JOB_ID.sub("", message.text)), count=1)
+    change = AGREEMENT.sub("", _without_polite(JOB_ID.sub("", corrected(message.text))), count=1)
     has_topic = terms(text) and not read_message(text).has("yes", "no")
     return Order(text[:1].upper() + text[1:] if has_topic else "", settings, change)
 

@@ -25,6 +25,10 @@ MAX_SENTENCES, MAX_TABLE_ROWS = 4, 12
 _NO_SUBJECT = frozenset(terms("document paper pdf file text article page read summary summarise overview points main"))
 """Words of a message that asks for an overview of a document."""
 _TRANSLATION = re.compile(r"(?i)\btranslat|\b(?:in|into|to) (?:german|french|spanish|italian|chinese)\b")
+_SOURCES = re.compile(
+    r"^(?:(?:give|show|list|name|tell)\b.*|(?:what|which) (?:are|were) )(?:the |its |all |your |me )*"
+    r"(?:sources|references|links)\b|^(?:sources|references|quellen|nenne.* quellen)$"
+)
 _REWORDING = re.compile(r"(?i)\bsummar|\bshort|\b(?:main|key) points|\bslides?\b|\bpresentation\b|zusammen|\br[eé]sum")
 
 
@@ -92,7 +96,12 @@ def answer_from_earlier(conversation: Conversation, message: Message) -> str | N
         return None
     if _TRANSLATION.search(message.text):
         return "The emulator cannot translate: it quotes documents in their own language."
-    if message.has("continue") or _REWORDING.search(message.text):
+    if conversation.cited and _SOURCES.search(message.plain):
+        return "\n".join(
+            f"{place}. [{title}]({url})" for place, (url, title) in enumerate(conversation.cited.items(), 1)
+        )
+    asks_about = re.match(r"(?:and )?(?:what|how) about \w", message.plain)
+    if (message.has("continue") and not asks_about) or _REWORDING.search(message.text):
         lines = [line.strip(" -*") for line in source.splitlines() if line]
         picked = best_sentences(source, "", MAX_SENTENCES) or lines[:MAX_SENTENCES]
         return "The earlier answer, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)

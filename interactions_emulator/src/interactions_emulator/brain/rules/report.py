@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from interactions_emulator.brain.answer import NumberedDraft
-from interactions_emulator.brain.charts import Figure
+from interactions_emulator.brain.chart_selection import Figure
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.brief import DEFAULT_WORDS, Brief
 from interactions_emulator.corpus.retrieval import Excerpt
@@ -70,13 +70,13 @@ def _within_budget(brief: Brief, found: Sequence[Found]) -> list[Found]:
 
 
 def _by_document(found: Sequence[Found]) -> list[Excerpt]:
-    """The excerpts, the first one of each document before all others."""
+    """Sorts excerpts: first the first excerpt of each document, then all others."""
     first = {one.source.document_id: one for _, one in reversed(found)}
     return sorted((one for _, one in found), key=lambda one: first[one.source.document_id] is not one)
 
 
 def _sections(draft: NumberedDraft, brief: Brief, found: Sequence[Found]) -> None:
-    """A leading paragraph, then a section for each aspect; for a single aspect one for each heading."""
+    """Writes a section for each aspect. A single aspect gets a paragraph, then a section for each heading."""
     groups: dict[str, list[Excerpt]] = {label: [] for label in brief.sections}
     is_single = len({aspect for aspect, _ in found}) == 1 and not brief.sections
     for aspect, one in sorted(found, key=lambda pair: brief.aspects.index(pair[0])):

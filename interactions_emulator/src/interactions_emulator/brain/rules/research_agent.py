@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from interactions_emulator.brain.answer import Draft
-from interactions_emulator.brain.charts import figures
+from interactions_emulator.brain.chart_selection import figures
 from interactions_emulator.brain.conversation import read_conversation
-from interactions_emulator.brain.deep_research import PLANNING_S, Look, course, look
+from interactions_emulator.brain.deep_research import PLANNING_S, Search, describe_search, research_steps
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.brain.rules.brief import Brief, parse, plan_of, read_brief
 from interactions_emulator.brain.rules.report import Found, write_report
@@ -36,7 +36,7 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
     combined = CombinedCorpus(attached.corpus, corpus)
     aspects = join_names([f"“{aspect}”" for aspect in brief.aspects])
     plan_note = " ".join([f"The topic is “{brief.topic}”. I shall look for {aspects}.", *attached.errors])
-    looks, found = _investigate(brief, combined)
+    searches, found = _investigate(brief, combined)
     charts = []
     if turn.agent_config.get("visualization") != "off":
         near = [one for one in combined.search(brief.topic, limit=12) if one.score >= MIN_SHARE]
@@ -44,15 +44,15 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
         sources = [*files, *(excerpt.source for _, excerpt in found), *near]
         charts = figures(combined, sources, Subject(combined, brief.topic).share, brief.without)
     report = write_report(brief, found, turn.documents_url, charts, attached.errors)
-    yield from course(turn, plan_note, looks, report, charts)
+    yield from research_steps(turn, plan_note, searches, report, charts)
 
 
-def _investigate(brief: Brief, corpus: CombinedCorpus) -> tuple[list[Look], list[Found]]:
+def _investigate(brief: Brief, corpus: CombinedCorpus) -> tuple[list[Search], list[Found]]:
     """Searches for each aspect, and once more for one without findings, if the corpus has most of its words.
 
     The query names the topic too if the aspect is a part of it.
     """
-    looks: list[Look] = []
+    searches: list[Search] = []
     found: list[Found] = []
     limit = MAX_SINGLE_EXCERPTS if len(brief.aspects) == 1 else MAX_EXCERPTS
     # The rarest first: what belongs to a part of the topic is not taken for the topic as a whole.
@@ -62,11 +62,11 @@ def _investigate(brief: Brief, corpus: CombinedCorpus) -> tuple[list[Look], list
             topic = Subject(corpus, brief.topic if words == aspect else words)
             said = [sentence for _, excerpt in found for sentence in excerpt.sentences]
             new = excerpts(corpus, query, Subject(corpus, words), topic, said, brief.without, limit)
-            looks.append(look(query, new))
+            searches.append(describe_search(query, new))
             found += [(aspect, excerpt) for excerpt in new]
             if new:
                 break
-    return looks, found
+    return searches, found
 
 
 def _wordings(corpus: CombinedCorpus, aspect: str) -> Iterable[str]:

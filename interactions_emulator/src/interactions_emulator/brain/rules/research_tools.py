@@ -14,10 +14,12 @@ from interactions_emulator.brain.conversation import Conversation, PastCall, val
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.message import JOB_ID, read_message
 from interactions_emulator.brain.rules.orders import order_of, title_of, with_title
+from interactions_emulator.brain.rules.schedules import is_repeated, schedule_of
 from interactions_emulator.corpus.words import terms
 
 START, APPROVE, REVISE, SHOW, LIST = "start_research", "approve", "revise", "show_research", "list_research"
 ASK, CANCEL, REPEAT, DELETE = "ask_report", "cancel_research", "repeat_research", "delete_research"
+SCHEDULE = "schedule_research"
 FUNCTIONS = frozenset((START, APPROVE))
 """A request that declares these functions is answered by `manage`."""
 FINAL_STATES = ("completed", "failed", "cancelled", "incomplete", "expired")
@@ -42,7 +44,7 @@ Call = tuple[str, dict[str, Any]]
 
 
 class Run(NamedTuple):
-    """A research run: one line of the table in the system instruction."""
+    """A research run, or a schedule that waits for a yes: one line of the tables in the system instruction."""
 
     id: str
     state: str
@@ -50,7 +52,7 @@ class Run(NamedTuple):
 
     @property
     def waits_for(self) -> str:
-        """What needs a yes of the user: "price", "plan" or "deletion"; "" if nothing does."""
+        """What needs a yes of the user: "price", "plan", "schedule" or "deletion"; "" if nothing does."""
         return self.state.partition("waits for a yes:")[2].strip()
 
     @property
@@ -76,15 +78,18 @@ def manage(turn: Turn, conversation: Conversation, ids: Ids) -> Step:
     if conversation.results:
         return say("\n\n".join(map(_reported, conversation.results)))
     lines = re.findall(r"^- (job_\w+) \| ([^|\n]+?) \| (.*)$", turn.system_instruction, re.MULTILINE)
-    decided = _Situation(conversation, [Run(*line) for line in lines]).decide()
+    lines += re.findall(r"^- (sched_\w+) \| (waits for a yes: \w+) \| (.*)$", turn.system_instruction, re.MULTILINE)
+    schedules = any(tool.get("name") == SCHEDULE for tool in turn.tools)
+    decided = _Situation(conversation, [Run(*line) for line in lines], schedules).decide()
     return say(decided) if isinstance(decided, str) else function_call(ids, *decided)
 
 
 class _Situation:
     """A message and the runs that it may be about, newest first."""
 
-    def __init__(self, conversation: Conversation, runs: Sequence[Run]) -> None:
-        self.conversation, self.runs = conversation, runs
+    def __init__(self, conversation: Conversation, runs: Sequence[Run], schedules: bool) -> None:
+        """`schedules` says whether research can be repeated at certain times."""
+        self.conversation, self.runs, self.schedules = conversation, runs, schedules
         self.reports = [run for run in runs if run.has_report]
         self.message = read_message(conversation.message)
         self.order = order_of(self.message, conversation, [run.title for run in runs])
@@ -108,11 +113,18 @@ class _Situation:
         is_vague = self.message.is_nod and not has("yes", "no", "never_mind")
         if is_vague or (has("later") and not has("order")):
             return run.waiting
+        if run.waits_for == "price" and self.order.settings.get("plan_first") and not has("order"):
+            return (START, self._ordered(run) | {"plan_first": True})
         if has("no", "never_mind"):
             return (CANCEL, about)
         if has("yes") and not has("repeat"):
             return (APPROVE, about) if not deletes or has("agree") else run.waiting
-        if deletes or not has("change") or has("ask", "order", "cancel", "delete", "repeat", "status", "show"):
+        if (
+            deletes
+            or run.waits_for == "schedule"
+            or not has("change")
+            or has("ask", "order", "cancel", "delete", "repeat", "status", "show")
+        ):
             return None
         if run.waits_for == "plan":
             return (REVISE, about | {"wishes": self.order.change})
@@ -155,6 +167,9 @@ class _Situation:
             return None
         if not brief and not further:
             return ASK_TOPIC
+        if self.schedules and is_repeated(brief):
+            schedule = schedule_of(brief)
+            return schedule if isinstance(schedule, str) else (SCHEDULE, schedule)
         arguments: dict[str, Any] = {"title": title_of(brief), "brief": brief}
         if further:
             title = next((run.title for run in self.runs if run.id == base), base)
@@ -175,6 +190,11 @@ class _Situation:
         if newest and newest.is_running:
             return f"{newest.label} is still running and cannot be changed any more. {CANCEL_OR_WAIT}"
         return (SHOW, {"job_id": newest.id}) if newest else NO_RUN
+
+    def _ordered(self, run: Run) -> dict[str, Any]:
+        """The arguments that order a run which was not sent yet once more: the server knows it by its brief."""
+        own = [call.arguments for call in self.conversation.calls if call.name == START and _run_of(call) == run.id]
+        return {"title": run.title, **(own[-1] if own else {}), "brief": self._brief_of(run)}
 
     def _brief_of(self, run: Run) -> str:
         """The newest brief of a run, else its title."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from interactions_emulator.brain.conversation import value_of
@@ -10,29 +12,59 @@ from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.tools import WHICH_ONE
 from interactions_emulator.corpus.words import clip, join_names
 
-MAX_ROWS = 14
+MAX_ROWS, MAX_COLUMNS = 14, 6
+"""Maximum rows of a table, and columns beside those that the message names."""
 _TEXT_KEYS = ("answer", "text", "message", "summary", "content", "report")
 _HIDDEN = ("source", "latitude", "longitude", "timezone", "observed", "retrieved", "time", "units", "synthetic")
 """Keys that are not shown in a record, because people do not need them there."""
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SAME_UNIT = {"high": "temperature", "low": "temperature", "feels_like": "temperature", "wind_max": "wind_speed"}
 
 
-def report_result(step: Step) -> str:
-    """The text that reports one function result."""
+def report_result(step: Step, asked: str = "") -> str:
+    """The text that reports one function result.
+
+    Args:
+        asked: the message of the user. Of records with dates, only those of the days that it names are reported.
+    """
     name, value = str(step.get("name") or "the function"), value_of(step.get("result"))
     if isinstance(value, dict) and (value.get("error") or step.get("is_error")):
         return _error(name, value.get("error") or value)
     if value in ("", None, [], {}):
         return f"`{name}` has done its work and returned nothing."
     if not isinstance(value, dict):
-        return "\n".join(_lines("", value, {})) if isinstance(value, list) else str(value).strip()
+        return "\n".join(_lines("", value, {}, asked)) if isinstance(value, list) else str(value).strip()
     text = next((str(value[key]) for key in _TEXT_KEYS if isinstance(value.get(key), str)), "")
     named = [one for key, one in value.items() if key.endswith("units") and isinstance(one, dict)]
     units = {key: str(unit) for one in named for key, unit in one.items()}
-    lines = [text] if text else [line for key, one in value.items() for line in _lines(key, one, units)]
-    notes = ["", "These values are synthetic, not measured."] if value.get("synthetic") else []
-    notes += [f"Source: {value['source']}"] if value.get("source") else []
+    shown = {key: one for key, one in value.items() if key != "current" or not _days(value, asked)}
+    lines = [text] if text else [line for key, one in shown.items() for line in _lines(key, one, units, asked)]
+    source = re.sub(r"\s*\(.*\)$", "", str(value.get("source") or ""))
+    notes = [f"Source: {source}"] * bool(source)
+    if value.get("synthetic"):
+        notes = ["", f"These values are synthetic, not measured{source and f' (source: {source})'}."]
     return "\n".join([*lines, *notes]).strip()
+
+
+def _days(value: Mapping[str, Any], asked: str) -> list[Any]:
+    """The records of the days that the message names; [] if it names none of them, or today."""
+    return next((_on_days(one, asked) for one in value.values() if isinstance(one, list)), [])
+
+
+def _on_days(records: Sequence[Any], asked: str) -> list[Any]:
+    """Those of the records, which begin today, whose `date` is a day that the message names; [] if it names none."""
+    try:
+        dates = [date.fromisoformat(str(one["date"])) for one in records]
+    except (KeyError, TypeError, ValueError):
+        return []
+    plain = asked.casefold()
+    if re.search(r"\bday after tomorrow\b|\bübermorgen\b", plain):
+        return list(records[2:3])
+    if re.search(r"\b(?:tomorrow|morgen|demain|mañana)\b", plain):
+        return list(records[1:2])
+    named = {name for name in _WEEKDAYS if re.search(rf"\b{name}\b", plain)}
+    named |= {"saturday", "sunday"} if re.search(r"\bweekend|\bwochenende", plain) else set()
+    return [one for one, day in zip(records, dates, strict=True) if _WEEKDAYS[day.weekday()] in named]
 
 
 def _error(name: str, error: Any) -> str:
@@ -44,26 +76,29 @@ def _error(name: str, error: Any) -> str:
     return "\n".join([text, "", WHICH_ONE, *candidates]) if candidates else text
 
 
-def _lines(key: str, value: Any, units: Mapping[str, str]) -> list[str]:
+def _lines(key: str, value: Any, units: Mapping[str, str], asked: str) -> list[str]:
     if key in _HIDDEN or key.endswith("_units") or value in (None, "", [], {}):
         return []
     if isinstance(value, list):
-        return _table(value, units) or [f"- {_short(one, units)}" for one in value[:MAX_ROWS]]
+        return _table(value, units, asked) or [f"- {_short(one, units)}" for one in value[:MAX_ROWS]]
     if isinstance(value, dict) and "name" in value:
         shown = [one for name, one in value.items() if isinstance(one, str) and one and name not in _HIDDEN]
-        return [f"- {', '.join(shown)}"]
-    return [f"- {key.replace('_', ' ')}: {_with_unit(key, value, units)}"]
+        return [f"**{', '.join(shown)}**", ""]
+    name = key.replace("_", " ")
+    return [f"{name[:1].upper()}{name[1:]}: {_with_unit(key, value, units)}.", ""]
 
 
-def _table(records: list[Any], units: Mapping[str, str]) -> list[str]:
+def _table(records: list[Any], units: Mapping[str, str], asked: str) -> list[str]:
     """Records with equal keys as a Markdown table; [] if the records have another form."""
     if not all(isinstance(one, dict) and one.keys() == records[0].keys() for one in records):
         return []
     keys = [key for key in records[0] if key not in _HIDDEN]
-    rows = [[_with_unit(key, one[key], units).replace("|", "\\|") for key in keys] for one in records[:MAX_ROWS]]
+    keys = [key for place, key in enumerate(keys) if place < MAX_COLUMNS or key.split("_")[0] in asked.casefold()]
+    shown = (_on_days(records, asked) or records)[:MAX_ROWS]
+    rows = [[_with_unit(key, one[key], units).replace("|", "\\|") for key in keys] for one in shown]
     rows = [[cell.removeprefix(f"{row[0]}T") for cell in row] for row in rows]
     head, *body = (f"| {' | '.join(cells)} |" for cells in [[key.replace("_", " ") for key in keys], *rows])
-    return ["", head, "|" + "---|" * len(keys), *body]
+    return [head, "|" + "---|" * len(keys), *body]
 
 
 def _short(value: Any, units: Mapping[str, str]) -> str:

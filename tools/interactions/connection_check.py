@@ -16,7 +16,7 @@ TIMEOUT_S = 15.0
 """Timeout for the answer, in seconds."""
 
 
-async def probe(chosen: backend.Backend) -> tuple[bool, str]:
+async def check_connection(chosen: backend.Backend) -> tuple[bool, str]:
     """Checks the server in use by requesting an interaction that does not exist.
 
     Returns:

@@ -11,7 +11,7 @@ from interactions_emulator.corpus.documents import ATTACHED
 from interactions_emulator.corpus.index import Passage
 from interactions_emulator.corpus.tables import Table, series_of
 from interactions_emulator.corpus.words import clip, join_names, terms
-from interactions_emulator.synthetic.pictures import Chart
+from interactions_emulator.synthetic.charts import Chart
 
 MAX_CHARTS = 2
 MAX_BARS, MAX_POINTS = 20, 400

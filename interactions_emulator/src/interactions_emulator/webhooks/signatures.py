@@ -1,17 +1,28 @@
-"""The key that signs the messages to the webhooks of requests. The module needs the extra `webhooks`."""
+"""Signs messages: with the secrets of a registered webhook, or with this server's key. Needs the extra `webhooks`."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from interactions_emulator.engine.state_store import Journal
 
 
+def sign_with_secrets(secrets: Iterable[str], message_id: str, sent: datetime, body: str) -> str:
+    """Return the signatures of Standard Webhooks, one for each secret of a registered webhook."""
+    from standardwebhooks import Webhook
+
+    return " ".join(Webhook(secret).sign(message_id, sent, body) for secret in secrets)
+
+
 class SigningKey:
-    """An RSA key, made when it is first needed. It is in the state file, so that a restart does not change it."""
+    """An RSA key for the webhooks that requests name, made when it is first needed.
+
+    It is in the state file, so that a restart does not change it.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal

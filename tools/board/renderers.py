@@ -1,0 +1,42 @@
+"""Limits how many reports are rendered at a time, so that one user, or the readers of a share link, delay no others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+from starlette.exceptions import HTTPException
+
+MAX_AT_ONCE = 2
+"""Maximum number of processes that render reports at a time; at most one of them works for the same user."""
+MAX_WAITING = 20
+"""Maximum number of requests of a user that render or wait for it."""
+
+
+class Renderers:
+    """The processes of a replica that render reports."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(MAX_AT_ONCE)
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
+        self._waiting = Counter[str]()
+
+    @asynccontextmanager
+    async def hold(self, user: str) -> AsyncIterator[None]:
+        """Waits until a process may be started for a user, and counts it while the block runs.
+
+        Raises:
+            HTTPException: status 429: too many requests of this user wait already.
+        """
+        if self._waiting[user] >= MAX_WAITING:
+            raise HTTPException(429, "Too many reports are being prepared for you at this moment. Try it again.")
+        self._waiting[user] += 1
+        turn = self._turns.setdefault(user, asyncio.Lock())  # kept as long as a request of the user holds it
+        try:
+            async with turn, self._free:
+                yield
+        finally:
+            self._waiting -= Counter((user,))  # leaves no entry of 0

@@ -1,0 +1,248 @@
+"""The commands about schedules: research that is repeated at certain times."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from tools.cli.arguments import AsJson, Text
+from tools.cli.console import RESEARCH_STOPPED, USER, confirm, run
+from tools.cli.job_output import iso, moment
+from tools.cli.terminal import err, out
+from tools.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from tools.research.job import Job
+    from tools.research.schedules.schedule import Schedule
+    from tools.research.service import Research
+
+_NEEDS = "A run starts on time if `desk board`, `desk serve` or `desk work` runs then. Else add this to your crontab:"
+_MISSED = "Times that were missed are caught up by one run."
+
+
+def schedule(
+    brief: Text,
+    max_usd: Annotated[
+        float, typer.Option("--max-usd", metavar="USD", help="Ceiling: what its runs may cost in a calendar month.")
+    ],
+    every: Annotated[
+        str, typer.Option(metavar="WHEN", help="day, weekday, week, month, quarter, or days: “monday 09:00”.")
+    ] = "",
+    cron: Annotated[str, typer.Option(help="A cron expression instead, such as “0 8 * * 1”.")] = "",
+    at: Annotated[str, typer.Option(metavar="HH:MM", show_default="08:00", help="Time of day, for --every.")] = "",
+    timezone: Annotated[
+        str, typer.Option(metavar="NAME", show_default="this machine's", help="Europe/Berlin, UTC …")
+    ] = "",
+    use_max: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TARGET", help="Send notices to this target of `notify:` only; may be repeated."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the ceiling without a question.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Research a topic again and again, under a monthly ceiling, and say what has changed."""
+    run(_schedule(brief, max_usd, every, cron, at, timezone, use_max, notify or [], yes, as_json))
+
+
+def schedules(
+    schedule_id: Annotated[str, typer.Argument(metavar="[SCHEDULE]", help="Id of a schedule to show or change.")] = "",
+    pause: Annotated[bool, typer.Option("--pause", help="Start none of its runs until --resume.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Let it go on; missed times are not caught up.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; its runs and reports stay.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """List schedules; or show, pause, resume or delete one."""
+    if pause + resume + delete > 1:
+        raise typer.BadParameter("--pause, --resume and --delete: name one of them")
+    if not schedule_id and (pause or resume or delete):
+        raise typer.BadParameter("name a schedule; `desk schedules` lists them")
+    run(_change(schedule_id, pause, resume, delete, as_json) if schedule_id else _list(as_json))
+
+
+def run_due(as_json: Annotated[bool, typer.Option("--json", help="One JSON object per run.")] = False) -> None:
+    """Start the scheduled runs that are due, and follow them to their end. For cron; costs what the schedules say."""
+    run(_run_due(as_json), RESEARCH_STOPPED)
+
+
+COMMANDS = (schedule, schedules, run_due)
+
+
+async def _schedule(
+    brief: str,
+    max_usd: float,
+    every: str,
+    cron: str,
+    at: str,
+    timezone: str,
+    use_max: bool,
+    notify: list[str],
+    yes: bool,
+    as_json: bool,
+) -> None:
+    from tools.cli.research import checked_settings
+    from tools.research.factory import research
+    from tools.research.job import OUTSIDE_CONVERSATIONS
+    from tools.research.schedules.schedule import new_schedule
+    from tools.research.schedules.texts import terms
+    from tools.research.schedules.timing import new_timing
+
+    settings, now = checked_settings(), time.time()
+    if use_max and not settings.max_agent:
+        raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
+    for name in notify:
+        settings.target(name)
+    timing = new_timing(every, cron, at, timezone, now)
+    order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
+    wanted = new_schedule(order, timing, max_usd, now, settings.limits)
+    if not yes:
+        facts = {"Brief": brief, **terms(wanted, now)}
+        err.print("\n".join(f"{name}: {value}" for name, value in facts.items()), markup=False, soft_wrap=True)
+        confirm("Let these runs start without another question?", "agree to the ceiling with --yes")
+    made, new = await research().schedules.add(order, timing, max_usd, settings.limits)
+    if as_json:
+        typer.echo(json.dumps(await _data(research(), made), ensure_ascii=False))
+    if not new:
+        known = f"its ceiling is ${made.max_usd:g} a month, and it is {made.status}"
+        err.print(f"{made.id} does this already: {known}. Nothing was changed.", soft_wrap=True)
+        return
+    if not as_json:
+        first = timing.show(made.due) if made.due else ""
+        out.print(f"{made.id}  {escape(timing.words())}; the first run is due {first}", soft_wrap=True)
+    err.print(f"{_NEEDS}\n  {_crontab_line()}\n{_MISSED}", markup=False, soft_wrap=True)
+
+
+def _crontab_line() -> str:
+    program = Path(sys.executable).with_name("desk")
+    command = shlex.join([str(program if program.exists() else Path(sys.argv[0]).absolute()), "run-due"])
+    return f"*/15 * * * * cd {shlex.quote(str(Path.cwd()))} && {command}".replace("%", r"\%")
+
+
+async def _list(as_json: bool) -> None:
+    from tools.research.factory import research
+    from tools.research.schedules.texts import is_overdue, standing
+    from tools.research.texts import order_title
+
+    service, now = research(), time.time()
+    found = await service.schedules.of_user(USER)
+    for each in found:
+        if as_json:
+            typer.echo(json.dumps(await _data(service, each), ensure_ascii=False))
+        else:
+            spent = f"${await service.schedules.spent(each):.2f} of ${each.max_usd:.2f}"
+            line = (each.id, standing(each, now), spent, each.timing.words(), order_title(each.order))
+            if out.is_terminal:
+                out.print(f"[bold]{line[0]}[/]  {escape('  '.join(line[1:4]))}\n  {escape(line[4])}", soft_wrap=True)
+            else:
+                print(sanitize("\t".join(line)))
+    if not found and not as_json and out.is_terminal:
+        out.print('No schedules yet. Make one: desk schedule "…" --every monday --max-usd 15')
+    if any(is_overdue(each, now) for each in found):
+        err.print(
+            f"{_NEEDS}\n  {_crontab_line()}\nTo start what is due now: desk run-due", markup=False, soft_wrap=True
+        )
+
+
+async def _change(schedule_id: str, pause: bool, resume: bool, delete: bool, as_json: bool) -> None:
+    from tools.cli.research import checked_settings
+    from tools.research.factory import research
+
+    service = research()
+    found = await service.schedules.own(USER, schedule_id)
+    if delete:
+        await service.schedules.delete(found)
+        out.print(f"{found.id} is deleted; its runs and their reports stay.", soft_wrap=True)
+        return
+    if pause:
+        found = await service.schedules.pause(found)
+    if resume:
+        checked_settings()
+        found = await service.schedules.activate(found)
+    if as_json:
+        typer.echo(json.dumps(await _data(service, found), ensure_ascii=False))
+    else:
+        await _show(service, found)
+
+
+async def _show(service: Research, found: Schedule) -> None:
+    from tools.research.schedules.texts import standing
+
+    now = time.time()
+    facts = {
+        "brief": found.order.brief,
+        "agent": found.order.agent,
+        "server": found.order.server,
+        "when": found.timing.words(),
+        "next": found.timing.show(found.due) if found.due else "",
+        "waits": found.held,
+        "ceiling": f"${found.max_usd:.2f} a month, of which ${await service.schedules.spent(found):.2f} are spent in"
+        f" {found.timing.show_month(now)}",
+        "made": moment(found.created),
+    }
+    out.print(f"[bold]{found.id}[/]  {escape(standing(found, now))}", soft_wrap=True)
+    for name, value in facts.items():
+        if value:
+            out.print(f"  [dim]{name:8}[/] {escape(' '.join(value.split()))}", soft_wrap=True)
+    for each in await service.ledger.notices.of_job(found.id):
+        out.print(f"  [dim]{'notice':8}[/] ceiling reached, {moment(each.created)}", soft_wrap=True)
+    for job in await _runs(service, found):
+        out.print(f"  [dim]{'run':8}[/] {escape(_run(job, found))}", soft_wrap=True)
+
+
+async def _runs(service: Research, found: Schedule) -> list[Job]:
+    return [job for job in await service.jobs(found.order.user) if job.order.schedule == found.id]
+
+
+def _run(job: Job, found: Schedule) -> str:
+    from tools.research.schedules.changes import counts
+    from tools.research.texts import state
+
+    due = found.timing.show(job.order.due) if job.order.due else ""
+    return f"{job.id} {state(job)}, due {due}{f'. {counts(job.changes)}' if job.changes else ''}"
+
+
+async def _data(service: Research, found: Schedule) -> dict[str, Any]:
+    return {
+        "schedule": found.id,
+        "status": found.status,
+        "brief": found.order.brief,
+        "agent": found.order.agent,
+        "server": found.order.server,
+        "cron": found.timing.cron,
+        "timezone": found.timing.zone,
+        "next": None if found.due is None else iso(found.due),
+        "waits": found.held,
+        "price_usd_at_most": found.price,
+        "max_usd_per_month": found.max_usd,
+        "spent_usd_this_month": await service.schedules.spent(found),
+        "notify": list(found.order.notify),
+        "runs": [job.id for job in await _runs(service, found)],
+    }
+
+
+async def _run_due(as_json: bool) -> None:
+    from tools.cli.job_output import as_data
+    from tools.cli.research import checked_settings
+    from tools.research.factory import research
+    from tools.research.notices.delivery import delivering
+    from tools.research.texts import state
+
+    settings, service = checked_settings(), research()
+    async with delivering():
+        job_ids = [job.id for job in await service.resume()]  # runs whose process died
+        job_ids += await service.schedules.start_due(settings.limits)
+        for job_id in dict.fromkeys(job_ids):
+            async for _ in service.watch(job_id):
+                pass
+            job = await service.job(job_id)
+            if as_json:
+                typer.echo(json.dumps(as_data(job), ensure_ascii=False))
+            else:
+                out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)

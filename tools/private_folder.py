@@ -1,0 +1,18 @@
+"""Creates the folders of a person's data: briefs, reports, conversations, and the key that signs share links."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def create_private_folder(path: Path) -> None:
+    """Creates a folder, and the missing ones above it, so that no other user of the machine can read them.
+
+    A folder that exists is left as it is.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)

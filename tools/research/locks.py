@@ -1,0 +1,117 @@
+"""Locks with names, shared by all processes on one database: a turn of a conversation, a question about a report.
+
+A lock is a lease, which its holder renews, so that the death of a process releases it after `LEASE_S` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, TextClause, text
+
+from tools.errors import DeskError
+from tools.research.database import DATABASE_ERRORS, Database
+from tools.shielded import finish_shielded, shielded
+
+LEASE_S = 15.0
+"""Duration of a lease in seconds: a lock stays held at most this long after the process of its holder died."""
+
+_TAKE = text(
+    "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
+    " SET owner = excluded.owner, lease_until = excluded.lease_until WHERE desk_turns.lease_until < :now"
+)
+_KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner")
+_RELEASE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
+_HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
+
+
+class Locked(DeskError):
+    """Another task, of this or another process, holds the lock."""
+
+
+@dataclass(frozen=True)
+class Locks:
+    """The locks in one database."""
+
+    database: Database
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    lease_s: float = LEASE_S
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    _holding: set[asyncio.Task[object]] = field(default_factory=set)
+    _releasing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        """Holds a lock. If its lease is lost, cancels the task, since another one may hold the lock then.
+
+        Raises:
+            Locked: another task holds it.
+        """
+        owner = f"{self.owner}-{secrets.token_hex(4)}"
+        try:
+            if not await self._execute(_TAKE, name, owner):
+                raise Locked(name)
+        except asyncio.CancelledError:  # the shielded statement continues, and may take the lease
+            self._begin_release(name, owner, interrupted=True)
+            raise
+        task = asyncio.current_task()
+        assert task
+        self._holding.add(task)
+        keeping = asyncio.create_task(self._keep(name, owner, task))
+        try:
+            yield
+        finally:
+            self._holding.discard(task)
+            keeping.cancel()
+            releasing = self._begin_release(name, owner)
+            with suppress(*DATABASE_ERRORS):  # the lease expires by itself
+                await asyncio.shield(releasing)
+
+    @shielded
+    async def held(self, name: str) -> bool:
+        """Whether any process holds a lock."""
+        async with self.database.begin() as connection:
+            result = await connection.execute(_HELD, {"id": name, "now": self.clock()})
+            return result.first() is not None
+
+    async def close(self) -> None:
+        """Waits until all locks are released, including those of tasks that were just cancelled."""
+        if self._holding:
+            await asyncio.wait(self._holding, timeout=1)
+        await asyncio.gather(*self._releasing, return_exceptions=True)
+
+    async def _keep(self, name: str, owner: str, task: asyncio.Task[object]) -> None:
+        until = self.clock() + self.lease_s
+        while self.clock() < until:
+            await self.sleep(self.lease_s / 3)
+            with suppress(*DATABASE_ERRORS):  # the database may be unreachable for a while
+                if not await self._execute(_KEEP, name, owner):
+                    break
+                until = self.clock() + self.lease_s
+        task.cancel()
+
+    def _begin_release(self, name: str, owner: str, interrupted: bool = False) -> asyncio.Task[None]:
+        async def release() -> None:
+            if interrupted:
+                await finish_shielded()
+            await self._execute(_RELEASE, name, owner)
+
+        releasing = asyncio.create_task(release())
+        self._releasing.add(releasing)
+        releasing.add_done_callback(self._releasing.discard)
+        return releasing
+
+    @shielded
+    async def _execute(self, statement: TextClause, name: str, owner: str) -> bool:
+        def execute(connection: Connection) -> bool:
+            now = self.clock()
+            values = {"id": name, "owner": owner, "now": now, "until": now + self.lease_s}
+            return bool(connection.execute(statement, values).rowcount)
+
+        return await self.database.run(execute, single=True)

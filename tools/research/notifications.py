@@ -1,0 +1,99 @@
+"""Notifications of PostgreSQL (LISTEN and NOTIFY) about changed jobs. SQLite has none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tools.research.database import Database
+from tools.research.tables import JOBS
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "research_jobs"
+"""Name of the channel. The payload of a notification is the id of a job."""
+CHECK_INTERVAL_S = 60.0
+"""Seconds between two checks that notifications arrive."""
+CHECK_TIMEOUT_S = 20.0
+"""Seconds within which the notification of a check has to arrive."""
+FIRST_RETRY_S, MAX_RETRY_S = 1.0, 120.0
+"""Seconds between two attempts to listen, on average; each wait is twice as long as the one before."""
+
+
+def notification(connection: AsyncConnection) -> list[ColumnElement[Any]]:
+    """Returns the columns for the RETURNING of an UPDATE or DELETE of jobs that announce the change when it commits."""
+    return [func.pg_notify(CHANNEL, JOBS.c.id)] if connection.dialect.name == "postgresql" else []
+
+
+class NotificationListener:
+    """Listens on one connection of its own, and connects again when that connection ends.
+
+    Each connection is checked by a notification that another connection sends. The check fails if the connection is
+    dead, or behind pgbouncer in transaction mode, which accepts LISTEN but passes no notification on.
+    """
+
+    def __init__(self, database: Database, heard: Callable[[str | None], None]) -> None:
+        """Args:
+        heard: called with the id of a changed job; with None if any job may have changed, because notifications
+            have begun or ceased to arrive.
+        """
+        self._database, self._heard = database, heard
+        self._arrived = asyncio.Event()
+        self._check = f"check {secrets.token_hex(8)}"
+        self.working = False
+        """Whether notifications arrive."""
+
+    async def run(self) -> None:
+        """Listens until the task is cancelled."""
+        wait = FIRST_RETRY_S
+        while True:
+            try:
+                async with self._database.listen(CHANNEL, self._receive) as ended:
+                    while not ended.is_set():
+                        await self._check_arrival()
+                        self._set_working(True)
+                        wait = FIRST_RETRY_S
+                        await _wait_for(ended, CHECK_INTERVAL_S)
+                why = "the connection ended"
+            except TimeoutError:
+                why = "they do not arrive, as behind pgbouncer in transaction mode"
+            except Exception as error:  # of SQLAlchemy, asyncpg or the network
+                why = str(error) or type(error).__name__
+            if self.working or wait == FIRST_RETRY_S:
+                log.warning("no notifications of the ledger: %s; watched research runs are read each second", why)
+            self._set_working(False)
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))
+            wait = min(2 * wait, MAX_RETRY_S)
+
+    def _receive(self, payload: str) -> None:
+        if payload == self._check:
+            self._arrived.set()
+        else:
+            self._heard(payload)
+
+    async def _check_arrival(self) -> None:
+        self._arrived.clear()
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            async with self._database.begin() as connection:
+                await connection.execute(func.pg_notify(CHANNEL, self._check).select())
+            await self._arrived.wait()
+
+    def _set_working(self, working: bool) -> None:
+        if self.working != working:
+            self.working = working
+            self._heard(None)
+
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,50 @@
+"""Texts about a schedule for a person."""
+
+from __future__ import annotations
+
+import math
+
+from tools.research.pricing import QUESTION_COST_USD, price_range
+from tools.research.schedules.schedule import Schedule
+
+SHOWN_TIMES = 3
+"""Number of due times that are shown before a yes."""
+OVERDUE_AFTER_S = 120.0
+"""Seconds after which a run that is due, and not started, is called overdue."""
+
+
+def terms(schedule: Schedule, now: float) -> dict[str, str]:
+    """Returns what a person agrees to, as names and values."""
+    return {
+        "Agent": schedule.order.agent,
+        "When": schedule.timing.words(),
+        "Next": ", ".join(schedule.timing.show(due) for due in schedule.timing.upcoming(now, SHOWN_TIMES)),
+        "Price": f"{price_range(schedule.order.agent)} a run, and up to ${QUESTION_COST_USD:.2f} for words about what"
+        " has changed, if the ceiling leaves it over",
+        "Ceiling": f"${schedule.max_usd:g} in a calendar month{_shortfall(schedule, now)}",
+    }
+
+
+def standing(schedule: Schedule, now: float) -> str:
+    """Says in a few words what a schedule does."""
+    if schedule.held:
+        return "waits"
+    if schedule.due is None:
+        return "paused" if schedule.status == "paused" else "waits for a yes"
+    return "overdue" if is_overdue(schedule, now) else f"next {schedule.timing.show(schedule.due)}"
+
+
+def is_overdue(schedule: Schedule, now: float) -> bool:
+    """Whether a run is due that nothing has started, since no process was there to do it."""
+    return schedule.due is not None and not schedule.held and schedule.due < now - OVERDUE_AFTER_S
+
+
+def _shortfall(schedule: Schedule, now: float) -> str:
+    """Says how many runs of the next whole month the ceiling allows, if it does not allow all."""
+    _, begins = schedule.timing.month(now)
+    wanted = schedule.timing.count(*schedule.timing.month(begins))
+    allowed = math.floor(schedule.max_usd / schedule.price)
+    if wanted <= allowed:
+        return ""
+    month = schedule.timing.show_month(begins)
+    return f": enough for {allowed} of the {wanted} runs of {month}; those that could exceed it are left out"

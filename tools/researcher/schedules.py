@@ -1,0 +1,89 @@
+"""Schedules in a conversation: the question before one starts, its yes, and its end. Called by the tools."""
+
+from __future__ import annotations
+
+import time
+
+from tools.research.pricing import price_range
+from tools.research.questions import Action
+from tools.research.report.rendering import inert
+from tools.research.schedules.schedule import SCHEDULE_ID, Schedule, Status
+from tools.research.schedules.texts import standing, terms
+from tools.research.service import Research
+from tools.research.texts import order_title
+from tools.researcher import confirmation
+
+_ANSWERS = "Say **yes** to let these runs start without another question, **no** to drop it, or what to change."
+
+
+async def approve(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:
+    """Applies the person's yes to a proposal, and returns what to say.
+
+    Raises:
+        NotConfirmed: there is no valid yes.
+    """
+    if schedule.status is Status.PROPOSED:
+        yes = await confirmation.yes_to(service.ledger, turn, schedule.id, Action.SCHEDULE, schedule.version)
+        schedule = await service.schedules.activate(schedule, yes)
+    return (
+        f"Schedule `{schedule.id}` ({describe(schedule)}): {_stands(schedule)}. To end it: say “cancel {schedule.id}”."
+    )
+
+
+async def end(service: Research, schedule: Schedule) -> str:
+    """Ends a schedule, or drops a proposal, and returns what to say."""
+    await service.schedules.delete(schedule)
+    if schedule.status is Status.PROPOSED:
+        return f"Schedule `{schedule.id}` is dropped. Nothing was started."
+    return f"Schedule `{schedule.id}` ({describe(schedule)}) is ended. Its runs and their reports stay."
+
+
+async def find(service: Research, user: str, schedule_id: str) -> Schedule | None:
+    """Returns a user's schedule if the id is one of a schedule; None if it may be one of a job.
+
+    Raises:
+        UnknownSchedule: the user has no such schedule.
+    """
+    schedule_id = schedule_id.strip().strip("`").casefold()
+    return await service.schedules.own(user, schedule_id) if SCHEDULE_ID.fullmatch(schedule_id) else None
+
+
+def question(schedule: Schedule) -> str:
+    """Formats the question before a schedule starts its first run."""
+    brief = "\n".join(f"> {line}" for line in inert(schedule.order.brief).splitlines())
+    listed = "\n".join(f"- {name}: {value}" for name, value in terms(schedule, time.time()).items())
+    title = inert(order_title(schedule.order))
+    return f"Schedule `{schedule.id}`: **{title}**\n\n{brief}\n\n{listed}\n\nNothing was started. {_ANSWERS}"
+
+
+def reminder(schedule: Schedule) -> str:
+    """Formats the line that repeats an unanswered question about a schedule."""
+    price = f"{price_range(schedule.order.agent)} a run, at most ${schedule.max_usd:g} a month"
+    return f"⏳ Schedule `{schedule.id}` ({describe(schedule)}) waits for your yes: {price}. Say **yes** or **no**."
+
+
+def listing(schedules: list[Schedule]) -> str:
+    """Formats a list of schedules, one line each; empty if there are none."""
+    lines = [
+        f"- `{each.id}` {_stands(each)}: {describe(each)}, at most ${each.max_usd:g} a month" for each in schedules
+    ]
+    return "\n".join(["Schedules:", *lines]) if lines else ""
+
+
+def table(schedules: list[Schedule]) -> str:
+    """Formats the user's schedules as text for the model; empty if there are none."""
+    lines = [
+        f"- {each.id} | {'waits for a yes: schedule' if each.status is Status.PROPOSED else _stands(each)} |"
+        f" {each.timing.words()} | {order_title(each.order)}"
+        for each in schedules
+    ]
+    return "\n".join(["Schedules of the user:", *lines]) if lines else ""
+
+
+def describe(schedule: Schedule) -> str:
+    """Names a schedule by its title and times."""
+    return f"“{inert(order_title(schedule.order))}”, {schedule.timing.words()}"
+
+
+def _stands(schedule: Schedule) -> str:
+    return standing(schedule, time.time())
