@@ -47,11 +47,11 @@ test-model: $(VENV)/.ready-dev .venv-model/.ready ## Test the emulator on a smal
 
 web: $(VENV)/.ready ## Start the development UI in a browser
 	@$(BIN)/desk check >/dev/null
-	$(BIN)/adk web agents
+	$(BIN)/adk web --session_service_uri windowed:// agents
 
 chat: $(VENV)/.ready ## Start the desk in this terminal
 	@$(BIN)/desk check >/dev/null
-	@PYTHONWARNINGS=ignore $(BIN)/adk run agents/desk || \
+	@PYTHONWARNINGS=ignore $(BIN)/adk run --session_service_uri windowed:// agents/desk || \
 	  echo "A research run that was started continues: \`$(BIN)/desk jobs\` lists it."
 
 doctor: $(VENV)/.ready ## Check backend, keys, versions, ledger and services, and name what is missing

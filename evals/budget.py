@@ -19,8 +19,8 @@ from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
 from tools.researcher.agent import Researcher
 
-TOKENS_PER_TURN = 10_000
-"""Estimated tokens of a turn, agents and judges together, used until a turn has been measured."""
+TOKENS_PER_TURN = 15_000
+"""Estimated tokens of a turn, agents and judges together; the mean of the measured turns counts if it is higher."""
 USD_PER_MILLION = 12.0
 """Estimated USD of a million tokens: the most expensive output token of the Gemini 3 models (3.1 Pro, Google's price
 list, 2026). Most tokens cost a tenth of that; the estimate is high, since a budget must not be exceeded."""
@@ -45,9 +45,10 @@ class Budget:
         return self.tokens * self.usd_per_million / 1e6 + self.runs * self.usd_per_run
 
     def estimate(self, *cases: EvalCase) -> float:
-        """Upper estimate of the USD that cases cost, from the mean of the measured turns."""
+        """Upper estimate of the USD that cases cost."""
         sizes = [_size(case) for case in cases]
-        tokens = (self.tokens / self.turns if self.turns else TOKENS_PER_TURN) * sum(turns for turns, _ in sizes)
+        mean = self.tokens / self.turns if self.turns else 0
+        tokens = max(mean, TOKENS_PER_TURN) * sum(turns for turns, _ in sizes)
         return tokens * self.usd_per_million / 1e6 + self.usd_per_run * sum(starts for _, starts in sizes)
 
     @asynccontextmanager

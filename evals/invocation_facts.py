@@ -13,8 +13,26 @@ from google.genai import types
 
 from evals.effects import APPROVALS, EXPECTATION_CALL, ORDERS, Effect, Expectation, ToolEffect, tool_effects
 from evals.markdown_parser import Prose, read_prose
+from tools.research.verification.checks import Verdict
 
 _VERDICT = re.compile(r"\*\*Verdict: (?:not safe, )?(?P<category>\w+)\*\*(?: \(confidence (?P<confidence>[\d.]+)\))?")
+
+
+_CHECK = re.compile(rf"^\| (?P<number>\d+) \| \S (?P<verdict>{'|'.join(Verdict)}) \| (?P<remarks>.*) \|$", re.MULTILINE)
+"""A row of the table of `tools/research/report/source_checks.py`."""
+_COUNT = re.compile(r"(\d+) of (\d+) passages found")
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What an answer says about the check of one source."""
+
+    number: int
+    verdict: str
+    counted: tuple[int, int] | None
+    """How many of how many passages were found; None if the verdict holds for all of them."""
+    unsupported: bool
+    """Whether the run did not find the address."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +93,18 @@ class Facts:
     def prose(self) -> Prose:
         """The parsed answer."""
         return read_prose(self.text)
+
+    @cached_property
+    def source_checks(self) -> tuple[SourceFacts, ...]:
+        """The checks of sources that the answer shows; empty if `verify` is off."""
+        checks = self.text.rpartition("## Checks of the sources")
+        return tuple(_source_facts(row) for row in _CHECK.finditer(checks[2] if checks[1] else ""))
+
+
+def _source_facts(row: re.Match[str]) -> SourceFacts:
+    counted = _COUNT.search(row["remarks"])
+    numbers = (int(counted[1]), int(counted[2])) if counted else None
+    return SourceFacts(int(row["number"]), row["verdict"], numbers, "unsupported by the run" in row["remarks"])
 
 
 def facts_of(invocation: Invocation) -> Facts:

@@ -19,6 +19,8 @@ from evals.effects import APPROVALS, DELETION_TOOLS, ORDERS, RESEARCHER_TOOLS
 from evals.format_requirements import read_requirements, unmet_requirements
 from evals.invocation_facts import Facts, facts_of
 from tools.interactions.citations import is_web
+from tools.research.report.source_checks import NOT_NAMED
+from tools.research.verification.checks import Verdict
 
 Metric = Callable[
     [EvalMetric, list[Invocation], list[Invocation] | None, ConversationScenario | None], EvaluationResult
@@ -196,6 +198,29 @@ def report_structure(actual: Facts, expected: Facts) -> float | None:
         return None
     missing, checks = unmet_requirements(read_requirements(actual.message), actual.text, actual.prose)
     return 1 - len(missing) / checks
+
+
+@metric
+def passages_found(actual: Facts, expected: Facts) -> float | None:
+    """Share of the cited passages that their pages have, as the answer's checks of sources say. None without checks.
+
+    Passages that cannot be told are left out. A source with one verdict has as many passages as sentences cite it.
+    """
+    found = told = 0
+    for check in actual.source_checks:
+        if check.verdict != Verdict.UNKNOWN:
+            cited = sum(check.number in [mark.number for mark in each.marks] for each in actual.prose.sentences)
+            counted = check.counted or ((max(cited, 1) if check.verdict == Verdict.FOUND else 0), max(cited, 1))
+            found, told = found + counted[0], told + counted[1]
+    return found / told if told else None
+
+
+@metric
+def supported_addresses(actual: Facts, expected: Facts) -> float | None:
+    """Share of the sources whose address the run found, as the checks of sources say. None if they cannot tell it."""
+    if not actual.source_checks or NOT_NAMED in actual.text:
+        return None
+    return _mean([float(not check.unsupported) for check in actual.source_checks])
 
 
 def _mean(scores: Sequence[float | None]) -> float | None:

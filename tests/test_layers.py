@@ -27,8 +27,9 @@ LAYERS = (
         "private_folder",
         "public_http",
     ),
+    ("transactions",),
     ("public_address", "redaction", "sanitize", "shielded"),
-    ("errors",),
+    ("errors", "extras"),
 )
 """From the top down. A package imports only packages of lower layers."""
 FORMER = ("agent", "forget")

@@ -157,10 +157,13 @@ def read_settings(kind: type[T]) -> T:
         return kind()
     except ValidationError as error:
         wrong = [
-            f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
+            f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {_told(e['type'], e['msg'])}" for e in error.errors()
         ]
         raise SettingsError("\n".join(wrong)) from None
+
+
+def _told(kind: str, message: str) -> str:
+    return "write 1 or 0" if kind == "bool_parsing" else message.removeprefix("Value error, ")
 
 
 def load_settings() -> Settings:

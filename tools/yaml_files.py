@@ -189,6 +189,8 @@ def explain(error: Mapping[str, Any]) -> str:
         kind == "is_instance_of" and error["ctx"]["class"] == "Sequence"
     ):
         return f"has to be a list, one `- …` a line{shown}"
+    if kind in ("bool_parsing", "bool_type"):
+        return f"has to be true or false{shown}"
     return str(error["msg"]).removeprefix("Value error, ") + shown
 
 

@@ -38,7 +38,7 @@ def open_page(site: Site, tmp_path: Path) -> Iterator[Open]:  # noqa: F811
             page = context.new_page()
             page.on("console", lambda message: complaints.append(message.text))
             page.goto(site.access.start_address)
-            assert page.url == here
+            assert page.url == f"{here}{site.access.path[1:]}/"
             return page
 
         yield start

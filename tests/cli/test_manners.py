@@ -84,6 +84,22 @@ def test_an_empty_text_is_refused_before_anything_is_sent(api: Emulator, command
     assert (result.returncode, "it is empty" in result.stderr, api.log()["requests"]) == (2, True, [])
 
 
+def test_a_wrong_choice_is_refused_in_plain_words(api: Emulator) -> None:
+    told = desk("research", "tides", "--format", "xyz").stderr
+    assert "'xyz' is not one of 'md', 'html'" in told and "Value error" not in told
+
+
+@pytest.mark.parametrize(
+    ("status", "checked"), [(401, "GEMINI_API_KEY"), (404, "the `agent` in the researcher's YAML")]
+)
+def test_a_refused_start_names_what_to_check(api: Emulator, status: int, checked: str) -> None:
+    api.faults({"on": "create", "status": status, "times": 0}, {"on": "create_stream", "status": status, "times": 0})
+    result = desk("research", "tides")
+    told = result.stdout + result.stderr
+    assert "nothing was started" in told and f"check {checked}" in told
+    assert ".." not in told
+
+
 def test_files_that_are_too_large_empty_or_missing_are_refused_before_anything_is_sent(
     api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +184,8 @@ def test_every_command_is_in_a_help_group_and_every_topic_has_a_page() -> None:
         assert desk("help", topic).stdout.startswith("# ")
     assert "--fail-on" in desk("help", "moderate").stdout
     assert desk("help", "nonsense").returncode == 2
+    for wrong, meant in (("exit", "exit-codes"), ("reserch", "research")):
+        assert f"did you mean `desk help {meant}`?" in desk("help", wrong).stderr
     assert desk("--version").stdout.startswith("desk ")
 
 

@@ -20,6 +20,7 @@ from tools.cli.spending import show_table
 from tools.cli.spending_chart import COLOURS, chart
 from tools.cli.spending_rows import By, Row, table, total
 from tools.cli.terminal import Terminal
+from tools.extras import install_command
 from tools.research.job import Kind, Order, new_job
 from tools.research.ledger import Ledger
 from tools.research.spending import Spending
@@ -149,6 +150,17 @@ def test_spending_on_the_emulator_has_rows_and_a_total_of_its_own_and_is_called_
     assert said[-1] == "Nothing is paid on the emulator: it shows the prices of Gemini."
 
 
+def test_a_narrow_window_shows_blocks_of_whole_words() -> None:
+    rows = table([entry("2026-10-01", usage=USAGE), entry("2026-10-01", server="emulator")], By.day)
+    terminal = Terminal(width=50, file=StringIO())
+    show_table(rows, By.day, terminal)
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= 50
+    for line in (f"  {AGENT}", "  at most $3.00: 1 run", "total · gemini", "total · emulator"):
+        assert line in [each.rstrip() for each in shown.splitlines()], shown
+    assert "Nothing is paid on the emulator" in shown
+
+
 def test_the_table_fits_80_columns() -> None:
     names = ("ada.lovelace@example.org", "bob")
     rows = table(
@@ -214,7 +226,7 @@ def test_a_chart_without_matplotlib_says_what_to_install(spent: None, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     refused = desk("spending", "--svg", "spending.svg")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
-    assert "--svg needs matplotlib: pip install 'research-desk[charts]'" in refused.stderr
+    assert f"--svg needs matplotlib: {install_command('charts')}" in refused.stderr
     assert not Path("spending.svg").exists()
 
 

@@ -40,7 +40,7 @@ def test_no_index_is_kept_without_a_cache_folder(monkeypatch: pytest.MonkeyPatch
 
 def test_a_missing_emulator_dependency_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypdf", None)
-    with pytest.raises(BackendError, match=r"needs pypdf: pip install 'research-desk\[emulator\]', or use Gemini"):
+    with pytest.raises(BackendError, match=r"needs pypdf: \S*pip install 'research-desk\[emulator\]', or use Gemini"):
         start_emulator(load_settings())
 
 

@@ -32,6 +32,21 @@ def test_skipped_lines_of_the_env_file_are_named(env_file: Path) -> None:
     assert [line.partition(": ")[0] for line in found] == [f"{env_file}:2", f"{env_file}:5"]
 
 
+def test_a_wrong_value_is_named_with_the_file_and_line_that_set_it(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_RETENTION_DAYS", "-1")
+    env_file.write_text("# first\n\nDESK_FOLLOW=maybe\nDESK_EMULATOR_SPEED=fast\nDESK_RETENTION_DAYS=5\n")
+    for command in ("jobs", "doctor"):
+        for name in ("DESK_FOLLOW", "DESK_EMULATOR_SPEED"):
+            monkeypatch.setenv(name, "")  # restores after the test what the command sets
+            monkeypatch.delenv(name)
+        told = CliRunner().invoke(app, [command]).output
+        assert f"{env_file}:3: DESK_FOLLOW='maybe': write 1 or 0" in told
+        assert f"{env_file}:4: DESK_EMULATOR_SPEED='fast'" in told
+        assert "DESK_RETENTION_DAYS='-1'" in told and f"{env_file}:5" not in told
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from google.adk.evaluation.eval_metrics import EvalStatus
 
@@ -16,15 +18,20 @@ from evals.metrics import (
     false_research_starts,
     false_starts,
     missed_yeses,
+    passages_found,
     report_structure,
     research_starts,
     route_accuracy,
+    supported_addresses,
     verdict_match,
     wrong_report,
 )
 from tests.evals.turns import did, judge, ordered, refused, score, to, turn, wants
 from tools.interactions.citations import Citation, cite, source_list
 from tools.moderation.verdict import Verdict, sentence
+from tools.research.report.source_checks import checks_table
+from tools.research.verification.checks import PassageCheck, SourceCheck, Verification
+from tools.research.verification.checks import Verdict as Result
 
 URL, OTHER = "https://a.example/one", "https://b.example/"
 
@@ -257,3 +264,24 @@ def test_a_metric_fails_below_the_threshold_passed_by_adk() -> None:
     unjudged = judge(answer_marks, actual, turn())
     assert unjudged.overall_eval_status == EvalStatus.NOT_EVALUATED
     assert len(unjudged.per_invocation_results) == 1
+
+
+def test_passages_found_and_supported_addresses_read_the_checks_of_the_sources() -> None:
+    found, missing = PassageCheck("One.", Result.FOUND), PassageCheck("Two.", Result.NOT_FOUND)
+    unread = PassageCheck("One.", Result.UNKNOWN)
+    good = SourceCheck(1, URL, 200, in_run=True, passages=(found, found))
+    dead = SourceCheck(1, URL, dead=True, in_run=False)
+    other = SourceCheck(2, OTHER, 200, in_run=True, passages=(found,))
+    report = cited("One. Two.", ("A", URL, 4), ("A", URL, 9), ("B", OTHER, 9))
+    assert score(passages_found, turn(report), turn()) is None
+    assert score(supported_addresses, turn(report), turn()) is None
+    for sources, passages, addresses in (
+        ((good,), 1, 1),
+        ((replace(good, passages=(found, missing)),), 1 / 2, 1),
+        ((dead, other), 1 / 3, 1 / 2),
+        ((replace(good, in_run=None),), 1, None),
+        ((replace(good, status=403, problem="HTTP 403", passages=(unread,)),), None, 1),
+    ):
+        answer = turn(f"{report}\n\n{checks_table(Verification('now', sources))}")
+        assert score(passages_found, answer, turn()) == (passages and pytest.approx(passages))
+        assert score(supported_addresses, answer, turn()) == addresses

@@ -269,7 +269,7 @@ async def test_the_error_names_a_wrong_password_or_a_missing_database(postgres: 
 
 async def test_the_error_for_a_missing_driver_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asyncpg", None)
-    await refused("postgresql+asyncpg://ada:secret@db/desk", r"asyncpg: pip install 'research-desk\[postgres\]'")
+    await refused("postgresql+asyncpg://ada:secret@db/desk", r"asyncpg: \S*pip install 'research-desk\[postgres\]'")
 
 
 async def test_the_error_for_an_unusable_sqlite_file_says_why(tmp_path: Path) -> None:

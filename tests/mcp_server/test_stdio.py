@@ -22,6 +22,7 @@ from mcp.client.stdio import StdioServerParameters
 from tests.conftest import ROOT
 from tests.kill.test_kill import until
 from tests.mcp_server.conftest import BRIEF, Desk
+from tools.extras import install_command
 from tools.research.job import State
 
 COMMAND = [sys.executable, "-m", "tools", "--debug", "mcp"]
@@ -190,4 +191,4 @@ def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> N
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, "-c", missing], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: desk mcp needs one more package: pip install 'research-desk[mcp]'\n"
+    assert done.stderr == f"error: desk mcp needs one more package: {install_command('mcp')}\n"

@@ -196,7 +196,7 @@ async def test_reports_are_resources_in_several_formats(desk: Desk, mode: str, m
         (picture,) = (await client.read_resource(f"research://{job}/figure-1.png")).contents
         assert isinstance(picture, types.BlobResourceContents)
         assert base64.b64decode(picture.blob) == PIXEL
-        with pytest.raises(MCPError, match=r"two more packages: pip install 'research-desk\[documents\]'$"):
+        with pytest.raises(MCPError, match=r"two more packages: \S*pip install 'research-desk\[documents\]'$"):
             await client.read_resource(f"research://{job}/report.pdf")
         for uri in ("research://", f"research://{job}/../x", f"research://{job}/passwd", "file:///etc/passwd"):
             with pytest.raises(MCPError) as refused:

@@ -457,7 +457,7 @@ async def test_moderation_is_off_unless_the_policy_enables_it(brain: Watched, gu
     ("text", "complaint"),
     [
         ("enabeld: true", "unknown key `enabeld`, did you mean `enabled`?"),
-        ("enabled: perhaps", "`enabled`: Input should be a valid boolean, not 'perhaps'"),
+        ("enabled: perhaps", "`enabled`: has to be true or false, not 'perhaps'"),
         ("categories: {spam: {treshold: 1}}", "unknown key `categories.spam.treshold`, did you mean `threshold`?"),
         ("categories: {spam: {threshold: 7}}", "`categories.spam.threshold`: Input should be less than or equal to 1"),
         ("categories: {harmful: {action: warn}}", "`categories.harmful.action`: Input should be 'block' or 'flag'"),

@@ -31,8 +31,10 @@ from tools.interactions import backend
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.notices.delivery import LEASE_S, RETRY_AFTER_S, deliver_due
-from tools.research.notices.outbox import MAX_DUE, Notice
+from tools.research.notices.delivery import LEASE_S, MAX_CONCURRENT_SENDS, RETRY_AFTER_S, deliver_due
+from tools.research.notices.message import Message
+from tools.research.notices.outbox import MAX_DUE_PER_TARGET, Notice
+from tools.research.notices.sender import send
 from tools.research.notices.targets import Event, Target
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.report.reading import Report, to_json
@@ -119,7 +121,7 @@ async def test_a_question_that_replaces_an_unsent_one_is_noticed_once(open_ledge
 
 async def test_a_notice_that_cannot_be_read_delays_no_other(open_ledger: Open, receiver: Receiver) -> None:
     ledger = open_ledger()
-    for number in range(MAX_DUE + 1):
+    for number in range(MAX_DUE_PER_TARGET + 1):
         await job_in(ledger, State.FAILED, replace(ORDER, brief=f"brief {number}"))
     async with ledger._database.write() as connection:
         await connection.execute(update(NOTICES).values(state="of a newer program"))
@@ -195,6 +197,36 @@ async def test_a_target_that_cannot_be_reached_is_tried_for_a_day_and_changes_no
     assert (second.target, second.attempts, second.ended, second.error) == ("hook", 1, NOW, "")
     assert len(receiver.webhooks) == 1
     assert await ledger.get(job.id) == job
+
+
+async def test_many_notices_for_a_silent_target_delay_no_other_target(
+    open_ledger: Open, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, asked, let_go = open_ledger(), list[str](), asyncio.Event()
+    silent, hook = target(receiver, contents=True), target(receiver)
+
+    async def wait_if_silent(to: Target, message: Message) -> str:
+        if not to.contents:
+            return await send(to, message)
+        asked.append(message.id)
+        await let_go.wait()
+        return "no answer"
+
+    monkeypatch.setattr("tools.research.notices.delivery.send", wait_if_silent)
+    for number in range(3 * MAX_DUE_PER_TARGET):
+        await job_in(ledger, State.COMPLETED, replace(ORDER, brief=f"brief {number}", notify=("silent",)))
+    await job_in(ledger, State.COMPLETED)
+    sending = asyncio.create_task(deliver(ledger, NOW, silent=silent, hook=hook))
+    try:
+        async with asyncio.timeout(30):
+            while not receiver.webhooks or len(asked) < MAX_CONCURRENT_SENDS // 2:
+                await asyncio.sleep(0.01)
+        later = await job_in(ledger, State.COMPLETED, replace(ORDER, brief="ordered meanwhile"))
+    finally:
+        let_go.set()
+        await sending
+    assert receiver.webhooks[-1][1]["data"]["job"] == later.id
+    assert len(set(asked)) == len(asked) == 3 * MAX_DUE_PER_TARGET
 
 
 async def test_a_notice_is_left_to_a_process_that_knows_its_target(open_ledger: Open, receiver: Receiver) -> None:

@@ -22,6 +22,7 @@ from tests.conftest import ROOT, Later
 from tests.notices.conftest import PATH, SECRET, Configure, Receiver, hook
 from tests.ports import free_port
 from tools.cli.app import app
+from tools.extras import install_command
 from tools.research.notices import apprise_sender
 from tools.research.notices.message import sample_message
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
@@ -81,8 +82,7 @@ def test_a_missing_package_is_named_before_a_run_is_paid_for(
     monkeypatch.setattr(apprise_sender, "_install", apprise_sender._install.__wrapped__)
     said = checked("notify:\n  ops:\n    url: json://a.example\n", configure)
     assert (
-        f"researcher.yaml:{BEFORE + 2}: notices by Apprise need one more package: pip install 'research-desk[notices]'"
-        in said
+        f"researcher.yaml:{BEFORE + 2}: notices by Apprise need one more package: {install_command('notices')}" in said
     )
 
 

@@ -112,11 +112,22 @@ async def test_a_user_sees_and_steers_no_schedule_of_another_user(desk: Desk) ->
     assert not any("A secret topic" in turn.system_instruction for turn in desk.script.asked)
 
 
+async def test_the_report_of_a_scheduled_run_begins_with_what_has_changed(desk: Desk) -> None:
+    order = Order("Tides?", "ada", desk.talk.session_id, "deep-research-preview-04-2026")
+    made, _ = await desk.service.schedules.add(order, Timing("0 8 * * 1", "UTC"), 30, Quotas())
+    for _ in range(2):
+        made = await desk.service.schedules.own("ada", made.id)
+        assert made.due
+        job_id = (await desk.service.ledger.schedules.order_due(made, made.job(made.due), made.due + 9e5, Quotas())).job
+        said = await desk.say(f"show {job_id}", [("show_research", {"job_id": job_id})])
+    assert said.index("Nothing has changed since job_") < said.index("The moon moves the sea")
+
+
 async def test_the_list_and_the_instruction_of_the_model_have_the_schedules(desk: Desk) -> None:
     schedule = await proposed(desk)
     said = await desk.say("list", [("list_research", {})])
     assert f"`{schedule.id}` waits for a yes: “Tides”" in said
-    assert f"- {schedule.id} | waits for a yes" in desk.script.asked[-1].system_instruction
+    assert f"- {schedule.id} | waits for a yes: schedule |" in desk.script.asked[-1].system_instruction
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ class MortalStore(ScheduleStore):
     async def order_due(self, schedule: Schedule, job: Job, next_due: float, limits: Quotas) -> Due | None:
         return await self._ledger._write(super().order_due, schedule, job, next_due, limits)
 
-    async def save_words(self, *arguments: Any) -> None:
-        await self._ledger._write(super().save_words, *arguments)
+    async def save_words(self, *arguments: Any) -> bool:
+        return await self._ledger._write(super().save_words, *arguments)
 
     async def pay_for_words(self, *arguments: Any) -> bool:
         return await self._ledger._write(super().pay_for_words, *arguments)

@@ -179,6 +179,23 @@ async def test_what_is_stored_is_bounded_and_forgotten_with_the_run(place: Place
     assert told not in {i["id"] for i in place.api.interactions()}
 
 
+async def test_words_about_a_run_that_was_deleted_meanwhile_are_deleted_too(place: Place) -> None:
+    place.script.reports = [tides(6.5), tides(7.5)]
+    await place.begin()
+    await place.run(DECEMBER[0])
+    place.service.schedules.describe_changes, describe = _nothing, place.service.schedules.describe_changes  # type: ignore[method-assign]
+    job = await place.run(DECEMBER[1])
+    await place.service.forget(job.id)
+    left = len(place.api.interactions())
+    await describe(job, MODEL, LIMITS)
+    assert len(place.script.asked) == 1
+    assert len(place.api.interactions()) == left
+
+
+async def _nothing(*arguments: Any) -> None:
+    pass
+
+
 async def test_a_deleted_run_is_skipped_and_a_run_that_a_person_repeats_is_not_compared(place: Place) -> None:
     place.script.reports = [tides(6.5), tides(7.5), tides(8.5), tides(9.5)]
     await place.begin()

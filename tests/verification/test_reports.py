@@ -13,16 +13,19 @@ from typing import Any
 
 import pytest
 
+from evals.metrics import passages_found, supported_addresses
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.cli.test_commands import desk as command
 from tests.conftest import Desk
+from tests.evals.turns import score, turn
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.verification.test_verifier import FACT, PAGE, report
 from tests.verification.web import FILLING, Web, silent
 from tools.cli import verify
 from tools.research.report.export import save
 from tools.research.report.reading import from_json, to_json
+from tools.research.report.rendering import to_chat
 from tools.research.verification.checks import Verdict, Verification
 from tools.research.verification.verifier import Verifier
 from tools.settings import load_settings
@@ -91,6 +94,10 @@ async def test_the_sources_are_checked_after_the_report_was_saved(desk: Desk, we
     ]
     assert report.verification.found_share == 4 / 6
     assert report.verification.sound_share == 4 / 6
+    answer = turn(to_chat(report))
+    assert score(passages_found, answer, turn()) == 4 / 6
+    unsupported = [source.in_run is False for source in report.verification.sources]
+    assert score(supported_addresses, answer, turn()) == 1 - sum(unsupported) / 6 < 1
     assert desk.creates == 1, "the checks cost nothing"
 
 

@@ -83,8 +83,12 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
     Args:
         text: the line to print; if empty, the error's text is printed.
     """
+    from tools.cli.env_file import with_places
     from tools.redaction import redact
+    from tools.settings import SettingsError
 
+    if isinstance(error, SettingsError):
+        text = with_places(text or str(error))
     if options.debug:
         err.print(redact("".join(traceback.format_exception(error))), markup=False)
     err.print(f"[bold red]error:[/] {escape(redact(text or str(error)))}", soft_wrap=True)

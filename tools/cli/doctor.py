@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from tools.cli.env_file import env_warnings
+from tools.cli.env_file import env_warnings, with_places
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
@@ -54,7 +54,7 @@ async def findings() -> list[Finding]:
     try:
         settings, _ = load_settings(), load_server_settings().origins
     except SettingsError as error:
-        return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
+        return [*found, *(Finding("settings", line, good=False) for line in with_places(str(error)).splitlines())]
     found += [_documents(), *_config(settings)]
     found += [Finding("warning", text) for text in _warnings()]
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]

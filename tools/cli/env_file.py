@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dotenv import find_dotenv, load_dotenv
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from tools.settings import Settings, SettingsError, variables
 
@@ -19,6 +19,8 @@ GOOGLE_VARIABLES = (
 """Google's variables that the desk, or a library that it uses, reads."""
 TEST_VARIABLES = ("DESK_EVAL_DATA", "DESK_EFFECTS", "DESK_STAGED_PYTHON")
 """Variables of the evaluation and of the tests."""
+_places: dict[str, str] = {}
+"""The file and line of each variable that `.env` has set."""
 
 
 def read_env_file() -> None:
@@ -28,9 +30,12 @@ def read_env_file() -> None:
         SettingsError: the file cannot be read.
     """
     path = _env_file()
+    _places.clear()
     if not path:
         return
     try:
+        set_here = {each.key: line for line, each in _lines(path) if each.key and each.key not in os.environ}
+        _places.update({name: f"{path}:{line}" for name, line in set_here.items()})
         load_dotenv(path)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
@@ -45,19 +50,32 @@ def env_warnings() -> Iterator[str]:
 
     path, own = _env_file(), set[str]()
     if path:
-        with Path(path).open(encoding="utf-8") as file:
-            for each in parse_stream(file):
-                own |= {each.key} if each.key else set()
-                if each.error:
-                    written = each.original.string
-                    blank = written[: len(written) - len(written.lstrip())].count("\n")
-                    yield f"{path}:{each.original.line + blank}: this line is skipped: write NAME=value"
+        for line, each in _lines(path):
+            own |= {each.key} if each.key else set()
+            if each.error:
+                yield f"{path}:{line}: this line is skipped: write NAME=value"
     known = [*variables(Settings), *variables(ServerSettings), *GOOGLE_VARIABLES, *TEST_VARIABLES]
     for name in sorted({*own, *os.environ} - {*known}):
         if name in own or name.startswith(("DESK_", "GEMINI_", "GOOGLE_")):
             near = did_you_mean(name, known, cutoff=0.8)
             if near or name.startswith("DESK_"):
                 yield f"{f'{path}: ' if name in own else ''}{name} is not a setting of the desk{near}"
+
+
+def with_places(text: str) -> str:
+    """The text of a `SettingsError`, with file and line before each variable that `.env` has set."""
+    return "\n".join(
+        f"{_places[name]}: {line}" if (name := line.partition("=")[0]) in _places else line
+        for line in text.splitlines()
+    )
+
+
+def _lines(path: str) -> Iterator[tuple[int, Binding]]:
+    """Yields the entries of the file, with the number of the line on which each begins."""
+    with Path(path).open(encoding="utf-8") as file:
+        for each in parse_stream(file):
+            written = each.original.string
+            yield each.original.line + written[: len(written) - len(written.lstrip())].count("\n"), each
 
 
 def _env_file() -> str:

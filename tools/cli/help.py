@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -25,6 +26,14 @@ TOPICS = Path(__file__).with_name("topics")
 class CommandGroups(TyperGroup):
     """Lists the commands in groups. Typer does that only with rich markup, which doubles the time of `desk --help`."""
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command. Typer shows a wrong choice with words of pydantic before its message."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Writes one section for each group."""
         known = {name: command for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))}
@@ -46,7 +55,8 @@ def show_help(
 ) -> None:
     """Explain a topic or a command."""
     root = context.find_root()
-    command = cast(TyperGroup, root.command).get_command(root, topic)
+    group = cast(TyperGroup, root.command)
+    command = group.get_command(root, topic)
     if not topic:
         typer.echo(root.get_help())
         typer.echo(f"\nTopics: {', '.join(topics())}. Say `desk help TOPIC`.")
@@ -55,4 +65,7 @@ def show_help(
     elif topic in topics():
         show_markdown((TOPICS / f"{topic}.md").read_text())
     else:
-        raise typer.BadParameter(f"there is no topic or command {topic!r}; topics are {', '.join(topics())}")
+        near = difflib.get_close_matches(topic, [*topics(), *group.list_commands(root)], n=1)
+        near += [name for name in topics() if name.startswith(topic)]
+        meant = f", did you mean `desk help {near[0]}`?" if near else ""
+        raise typer.BadParameter(f"there is no topic or command {topic!r}{meant}; topics are {', '.join(topics())}")

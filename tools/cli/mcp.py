@@ -6,6 +6,7 @@ import sys
 
 from tools.cli.console import USER, run
 from tools.cli.terminal import err
+from tools.extras import install_command
 from tools.settings import SettingsError
 
 
@@ -20,7 +21,7 @@ async def _serve() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
             raise
-        raise SettingsError("desk mcp needs one more package: pip install 'research-desk[mcp]'") from None
+        raise SettingsError(f"desk mcp needs one more package: {install_command('mcp')}") from None
     if sys.stdin.isatty():
         err.print(
             "desk mcp speaks MCP on standard input: an agent's client starts it, see docs/mcp.md. Ctrl-D ends it."

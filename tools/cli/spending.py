@@ -11,15 +11,18 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.padding import Padding
 
 from tools.cli.console import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
 from tools.cli.terminal import Terminal, err, out
+from tools.extras import install_command
 from tools.sanitize import sanitize, sanitize_json
 
 FIXED_COLUMNS_WIDTH = 74
 """Width of the table without its user column, in characters."""
+_UNPAID = "[dim]Nothing is paid on the emulator: it shows the prices of Gemini.[/]"
 EMULATOR = "emulator"
 """Name of the emulator in `Order.server`."""
 
@@ -43,6 +46,9 @@ def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
 
     users, servers = len({row.user for row in rows}) > 1, sorted({row.server for row in rows})
     totals = [total([row for row in rows if row.server == server]) for server in servers]
+    if terminal.width < FIXED_COLUMNS_WIDTH:
+        _show_blocks([*rows, *totals], users, terminal)
+        return
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column(f"{by} (UTC)", no_wrap=True)
     if users:
@@ -59,7 +65,20 @@ def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
         shown.add_row(day, *names, *rest, style="bold" if row.period == "total" else "")
     terminal.print(shown)
     if EMULATOR in servers:
-        terminal.print("[dim]Nothing is paid on the emulator: it shows the prices of Gemini.[/]")
+        terminal.print(_UNPAID)
+
+
+def _show_blocks(rows: Sequence[Row], users: bool, terminal: Terminal) -> None:
+    """Prints a short block of lines for each row, for windows that are too narrow for a table."""
+    for row in rows:
+        day, user, agent, server, ordered, price, counted = _cells(row)
+        names = [day, *([user] if users and user else []), server]
+        terminal.print(f"[bold]{' · '.join(names)}[/]")
+        for line in (agent.replace("\n", "-"), f"at most {price}: {', '.join(ordered.splitlines())}", counted):
+            if line:
+                terminal.print(Padding(", ".join(line.splitlines()), (0, 0, 0, 2)))
+    if any(row.server == EMULATOR for row in rows):
+        terminal.print(_UNPAID)
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:
@@ -137,5 +156,5 @@ def _draw(rows: Sequence[Row], by: By, file: Path) -> None:
     except OSError as error:
         fail(OSError(f"{file}: {error.strerror}: give --svg a file that can be written"))
     except ModuleNotFoundError as error:
-        fail(RuntimeError(f"--svg needs {error.name}: pip install 'research-desk[charts]'"))
+        fail(RuntimeError(f"--svg needs {error.name}: {install_command('charts')}"))
     err.print(f"{file}", markup=False, soft_wrap=True)

@@ -239,12 +239,19 @@ def _error(error: Exception) -> ApiError:
     return Unavailable(str(error) or type(error).__name__, status=status, retry_after=wait)
 
 
+_CREDENTIALS = "GEMINI_API_KEY, or the credentials of Vertex AI"
+_ADVICE = {401: _CREDENTIALS, 403: _CREDENTIALS, 404: "the `agent` in the researcher's YAML"}
+"""What to check after the HTTP status of a refused create request."""
+
+
 def _start_error(error: Exception) -> ApiError:
     """Converts an exception raised before an event named the interaction. Not every one proves that nothing started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         if status == 400 and "webhook" in text:
             text += "; DESK_WEBHOOKS=0 starts research without a webhook"
+        if advice := _ADVICE.get(status):
+            text = f"{text.rstrip('.')}; check {advice}"
         return NotCreated(text, retryable=status == 429, status=status, retry_after=wait)
     if isinstance(error, NotSent):
         return NotCreated(text, retryable=error.retryable)

@@ -22,6 +22,7 @@ import httpx2
 import platformdirs
 from filelock import FileLock
 
+from tools.extras import install_command
 from tools.interactions.backend_error import BackendError
 from tools.private_folder import create_private_folder
 from tools.redaction import without_credentials
@@ -131,7 +132,7 @@ def _check_installed() -> None:
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise BackendError(
-            f"the emulator needs {', '.join(missing)}: pip install 'research-desk[emulator]', or use Gemini with"
+            f"the emulator needs {', '.join(missing)}: {install_command('emulator')}, or use Gemini with"
             " GEMINI_API_KEY and DESK_BACKEND=gemini"
         )
 

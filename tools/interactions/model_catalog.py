@@ -103,7 +103,8 @@ def capability_errors(
     for output in outputs:
         if output not in capabilities.outputs:
             other = next((n for c in _table() if c.kind == "model" and output in c.outputs for n in c.names), None)
-            yield f"`{name}` gives no {output}" + (f"; `{other}` does" if other else "")
+            gives = f"; `{other}` does" if other else f"; it gives {_listed(capabilities.outputs)}"
+            yield f"`{name}` gives no {output}{gives}"
     built_in = [tool for tool in tools if tool != "function"]
     if schema and not capabilities.structured_output:
         yield f"`{name}` gives no structured output"

@@ -75,8 +75,9 @@ def _tools() -> list[dict[str, Any]]:
 
 
 def _words() -> tuple[str, Quotas]:
+    """Returns the model that says what has changed, and the limits. The emulator's rules find no words."""
     settings = research_settings()
-    return settings.follow_up_model, settings.limits
+    return "" if _emulator_url() else settings.follow_up_model, settings.limits
 
 
 def _emulator_url() -> str:

@@ -146,7 +146,7 @@ class FollowUpAnswer:
 
 
 @dataclass(frozen=True)
-class Changes:
+class ReportChanges:
     """What the report of a scheduled run says that the report before did not, and the reverse."""
 
     earlier: str
@@ -195,7 +195,7 @@ class Job:
     """The `traceparent` (W3C) of the order: all work on the job continues that trace. Empty if tracing is off."""
     may_run: bool = False
     """Whether the run may continue at the server although the job was cancelled, or the server does not show it."""
-    changes: Changes | None = None
+    changes: ReportChanges | None = None
     """What has changed since the run before, for a finished run of a schedule."""
 
     @property

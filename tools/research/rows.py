@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from tools.errors import DeskError
 from tools.interactions.server_name import normalized_server
-from tools.research.job import Changes, FollowUpAnswer, Job, Kind, Order, Plan, State
+from tools.research.job import FollowUpAnswer, Job, Kind, Order, Plan, ReportChanges, State
 from tools.research.spending import Spending
 from tools.sanitize import sanitize
 
-P = TypeVar("P", Plan, FollowUpAnswer, Changes)
+P = TypeVar("P", Plan, FollowUpAnswer, ReportChanges)
 
 
 class UnreadableJob(DeskError):
@@ -79,7 +79,7 @@ def plan_text(plan: Plan | None) -> str | None:
     return json.dumps(asdict(plan)) if plan else None
 
 
-def changes_text(changes: Changes | None) -> str | None:
+def changes_text(changes: ReportChanges | None) -> str | None:
     """Formats what has changed as JSON for its column."""
     return json.dumps(asdict(changes)) if changes else None
 
@@ -160,7 +160,7 @@ def _job(values: Mapping[Any, Any]) -> Job:
         follow_ups=tuple(_part(FollowUpAnswer, "follow_ups", answer) for answer in _records(values, "follow_ups")),
         trace=values["trace"],
         may_run=bool(values["may_run"]),
-        changes=_part(Changes, "changes", _data(values, "changes", dict)) if values["changes"] else None,
+        changes=_part(ReportChanges, "changes", _data(values, "changes", dict)) if values["changes"] else None,
     )
 
 
@@ -188,7 +188,7 @@ _MAX_VALUES = {**dict.fromkeys(("created", "updated", "finished", "started", "du
 _FIELDS: Mapping[type, Mapping[str, type]] = {
     Plan: {"text": str, "interaction_id": str, "reply": str, "approved": bool, "earlier": list},
     FollowUpAnswer: {"question": str, "text": str, "interaction_id": str, "earlier": list, "session": str},
-    Changes: {
+    ReportChanges: {
         **dict.fromkeys(("earlier", "text", "words"), str),
         **dict.fromkeys(("changed", "new", "gone", "new_sources", "gone_sources"), int),
         "interactions": list,

@@ -62,7 +62,7 @@ class Research:
         may_start: Callable[[], bool] = lambda: True,
         verifier: Verifier | None = None,
         verifies_runs: Callable[[], bool] = lambda: False,
-        words: Callable[[], tuple[str, Quotas]] | None = None,
+        words: Callable[[], tuple[str, Quotas]] = lambda: ("", Quotas()),
         follows: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -73,8 +73,8 @@ class Research:
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         verifier: checks the sources of reports.
         verifies_runs: returns whether the sources of a report are checked after its run.
-        words: returns the model that says what has changed between two runs of a schedule, and the limits of users;
-            None: no model is asked.
+        words: returns the model that says what has changed between two runs of a schedule (empty: none is asked), and
+            the limits of users.
         follows: whether this process works on jobs; if not, it leaves them to other processes, and only watches.
         """
         self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
@@ -278,7 +278,7 @@ class Research:
         if not await self._worker.work(job, say):
             return
         try:
-            if self._words and (ended := await self.ledger.get(job.id)):
+            if job.order.schedule and (ended := await self.ledger.get(job.id)):
                 await self.schedules.describe_changes(ended, *self._words())
         except Exception:  # the notices go without the words
             log.warning("what has changed with %s was not put into words", job.id, exc_info=True)

@@ -22,7 +22,7 @@ from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
-from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Changes, Job, Plan, State
+from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, ReportChanges, State
 from tools.research.job_changes import JobChanges
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
@@ -327,7 +327,7 @@ class Worker:
         ended = "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
         await self.end(job, state, _reasons(resource) or ended, **values)
 
-    async def _changes(self, job: Job, report: Report) -> Changes | None:
+    async def _changes(self, job: Job, report: Report) -> ReportChanges | None:
         """Compares a report with the one of the schedule's run before; None if there is none that can be read."""
         try:
             if before := await self._ledger.schedules.earlier_report(job):

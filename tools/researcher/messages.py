@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tools.research.job import Job, State
 from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 from tools.research.report.rendering import inert
+from tools.research.schedules.changes import counts
 from tools.research.texts import state, title
 
 
@@ -128,13 +129,20 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""
             hint = f" To try once more{cost}: {repeat}."
-            reason = job.error or ("" if job.state is State.CANCELLED else "no reason was given")
+            reason = (job.error or ("" if job.state is State.CANCELLED else "no reason was given")).rstrip(".")
             return f"Research `{id_}` is {state(job)}{reason and f': {reason}'}.{hint}"
 
 
 def _may_have_cost(job: Job) -> bool:
     """Whether a run was or may have been started. A cancelled job has an error if its start is in doubt."""
     return bool(job.interaction_id or job.plan or (job.state is State.CANCELLED and job.error))
+
+
+def changed(job: Job) -> str:
+    """Formats what has changed since the schedule's run before; empty if the job was not compared."""
+    if job.changes is None:
+        return ""
+    return f"**What has changed**\n\n{counts(job.changes)}\n\n{inert(job.changes.words or job.changes.text)}\n\n---"
 
 
 def closing(job: Job, saved: list[str]) -> str:

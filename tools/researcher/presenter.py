@@ -31,7 +31,7 @@ from tools.research.schedules.schedule import Status
 from tools.research.service import Research
 from tools.research.texts import title
 from tools.researcher import confirmation, schedules
-from tools.researcher.messages import closing, outcome, quote, reminder, started, unseen_notice
+from tools.researcher.messages import changed, closing, outcome, quote, reminder, started, unseen_notice
 
 log = logging.getLogger(__name__)
 
@@ -206,7 +206,8 @@ class TurnPresenter:
             text = quote(job, base) if waits and not job.plan else outcome(job)
             yield self._say(text, error_code=code, error_message=job.error if failed else None)
             return
-        await screen_report(self.context, f"{to_chat(report)}\n\n{job.error}".rstrip())  # before any file is saved
+        shown = "\n\n".join(filter(None, (changed(job), to_chat(report).rstrip())))
+        await screen_report(self.context, f"{shown}\n\n{job.error}".rstrip())  # before any file is saved
         saved: list[str] = []
         if self.context.artifact_service:
             try:
@@ -226,7 +227,7 @@ class TurnPresenter:
                     yield self._event(actions=EventActions(artifact_delta=delta))
             except Exception:  # the report was paid for: show it even without its files
                 log.exception("%s: its files could not be saved", job.id)
-        yield self._say("\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
+        yield self._say("\n\n".join([shown, closing(job, saved)]))
 
     async def _known(self, store: BaseArtifactService) -> set[str]:
         """Returns the names of the files that the conversation has."""

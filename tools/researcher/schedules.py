@@ -72,7 +72,11 @@ def listing(schedules: list[Schedule]) -> str:
 
 def table(schedules: list[Schedule]) -> str:
     """Formats the user's schedules as text for the model; empty if there are none."""
-    lines = [f"- {each.id} | {_stands(each)} | {each.timing.words()} | {order_title(each.order)}" for each in schedules]
+    lines = [
+        f"- {each.id} | {'waits for a yes: schedule' if each.status is Status.PROPOSED else _stands(each)} |"
+        f" {each.timing.words()} | {order_title(each.order)}"
+        for each in schedules
+    ]
     return "\n".join(["Schedules of the user:", *lines]) if lines else ""
 
 

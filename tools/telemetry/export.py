@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import metrics, trace
 
 from tools.errors import DeskError
+from tools.extras import install_command
 from tools.interactions.backend import DEPLOYED_VARIABLES
 from tools.redaction import without_credentials
 from tools.research.telemetry import SCOPE_NAME
@@ -23,7 +24,6 @@ ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRA
 CAPTURE_VARIABLE = "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS"
 """Unless this is "false", ADK 2.13 puts whole prompts and answers on its spans (`telemetry/context.py:138`)."""
 CLOUD_TRACES = "https://telemetry.googleapis.com/v1/traces"
-INSTALL_COMMAND = "pip install 'research-desk[otel]'"
 
 
 class NoTracing(trace.NoOpTracerProvider):
@@ -66,7 +66,7 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
     try:
         import opentelemetry.exporter.otlp.proto.http  # noqa: F401
     except ModuleNotFoundError as error:
-        raise TelemetryError(f"telemetry needs the package {error.name}: {INSTALL_COMMAND}") from error
+        raise TelemetryError(f"telemetry needs the package {error.name}: {install_command('otel')}") from error
     os.environ.setdefault(CAPTURE_VARIABLE, "false")
     resource = _resource()
     if traces or cloud_trace:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tools.extras import install_command
 from tools.public_address import is_public, is_public_ip
 from tools.research.notices.message import Message
 from tools.research.notices.targets import Event, Target, TargetError
@@ -134,9 +135,7 @@ def _install() -> None:
     try:
         from apprise.plugins import N_MGR
     except ImportError:
-        raise TargetError(
-            "url", "notices by Apprise need one more package: pip install 'research-desk[notices]'"
-        ) from None
+        raise TargetError("url", f"notices by Apprise need one more package: {install_command('notices')}") from None
     _ = "json" in N_MGR  # loads all services before the guard: some run a command to find a library
     sys.addaudithook(_audit)
     for name in _LOGGERS:

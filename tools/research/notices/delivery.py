@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
@@ -15,7 +16,7 @@ from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 from tools.research.notices.message import Message, ceiling_message, event_of, message
-from tools.research.notices.outbox import CEILING, Notice
+from tools.research.notices.outbox import CEILING, MAX_DUE_PER_TARGET, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
 from tools.research.notices.targets import Event, Target
 from tools.research.report.reading import from_json
@@ -32,7 +33,10 @@ LEASE_S = 60.0
 RETRY_AFTER_S = (10.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 50_400.0)
 """Seconds between two attempts at a notice: eight attempts in about a day."""
 MAX_CONCURRENT_SENDS = 8
-"""Maximum number of notices that a process sends at the same time."""
+"""Maximum number of notices that a process sends at the same time, and half of it for one target.
+
+So a target that does not answer delays the notices for others by seconds, however many notices wait for it.
+"""
 MAX_WRITES = 5
 """Maximum number of attempts to write the result of a sending, one a second."""
 FINAL_DELIVERY_TIMEOUT_S = SEND_TIMEOUT_S + 5.0
@@ -51,23 +55,30 @@ async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]
         ConfigError: the targets cannot be read.
     """
     if await ledger.notices.any_due(clock()):
-        await _deliver_all(ledger, targets(), clock)
+        known = targets()
+        while await _deliver_some(ledger, known, clock):
+            pass
     if sending := [*ledger.notices.sending]:
         await asyncio.wait(sending)
 
 
-async def _deliver_all(ledger: Ledger, known: Mapping[str, Target], clock: Callable[[], float]) -> None:
+async def _deliver_some(ledger: Ledger, known: Mapping[str, Target], clock: Callable[[], float]) -> bool:
+    """Sends notices that are due, a limited number for each target. Returns whether more may be due now."""
     due = await ledger.notices.due(clock(), known, clock() - sum(RETRY_AFTER_S))
+    count = Counter(notice.target for notice in due)
     free = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
+    free_of = {target: asyncio.Semaphore(MAX_CONCURRENT_SENDS // 2) for target in count}
 
-    async def one(notice: Notice) -> None:
-        async with free:
+    async def one(notice: Notice) -> bool:
+        async with free_of[notice.target], free:
             try:
                 await _deliver(ledger, notice, known.get(notice.target), clock)
             except DATABASE_ERRORS as error:
                 log.warning("%s: a notice to %s is left for later: %s", notice.job, notice.target, error)
+                return False
+        return True
 
-    await asyncio.gather(*map(one, due))
+    return all(await asyncio.gather(*map(one, due))) and MAX_DUE_PER_TARGET in count.values()
 
 
 @shielded

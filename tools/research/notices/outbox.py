@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database, upsert
@@ -27,8 +27,8 @@ CEILING: Literal["ceiling"] = "ceiling"
 """The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
 WORDS_WAIT_S = 60.0
 """Seconds for which the notice about a run of a schedule waits for a model's words about what has changed."""
-MAX_DUE = 50
-"""Maximum number of notices that are read at a time."""
+MAX_DUE_PER_TARGET = 10
+"""Maximum number of notices for one target that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,19 @@ class Outbox:
 
     @shielded
     async def due(self, now: float, targets: Collection[str], expired: float) -> list[Notice]:
-        """Returns notices that have to be sent, those that were tried least first.
+        """Returns notices that have to be sent: for each target those that were tried least, in turns.
 
         Args:
             targets: names of the targets that this process knows. Notices for others are left to other processes.
             expired: a notice that was created before this time is returned whatever its target is.
         """
         known = or_(NOTICES.c.target.in_(list(targets)), NOTICES.c.created < expired)
-        query = select(NOTICES).where(_due(now), known).order_by(NOTICES.c.attempts, NOTICES.c.due).limit(MAX_DUE)
-        return await self._read(query)
+        order = (NOTICES.c.attempts, NOTICES.c.due)
+        place = func.row_number().over(partition_by=NOTICES.c.target, order_by=order).label("place")
+        found = select(NOTICES, place).where(_due(now), known).subquery()
+        columns = (found.c[column.name] for column in NOTICES.c)
+        query = select(*columns).where(found.c.place <= MAX_DUE_PER_TARGET)
+        return await self._read(query.order_by(found.c.place, found.c.attempts, found.c.due))
 
     @shielded
     async def take(self, notice: Notice, until: float) -> bool:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 
 from tools.errors import DeskError
+from tools.extras import install_command
 from tools.research.limited_process import run_module
 from tools.research.report.reading import Report, to_json
 
@@ -49,7 +50,7 @@ def need_documents() -> None:
         DocumentsMissing: the extra `documents` is not installed.
     """
     if not documents_installed():
-        raise DocumentsMissing("PDF, Word and EPUB need two more packages: pip install 'research-desk[documents]'")
+        raise DocumentsMissing(f"PDF, Word and EPUB need two more packages: {install_command('documents')}")
 
 
 async def render_document(

@@ -8,7 +8,7 @@ from typing import Any
 from tools.interactions.client import InteractionsClient
 from tools.research.comparison import compare
 from tools.research.comparison_text import to_markdown
-from tools.research.job import Changes
+from tools.research.job import ReportChanges
 from tools.research.report.languages import is_other_language, language_of
 from tools.research.report.reading import Report, from_json, read_report
 
@@ -30,7 +30,7 @@ introduction, and add nothing.
 """
 
 
-def changes_between(earlier: str, before: str, after: Report) -> Changes:
+def changes_between(earlier: str, before: str, after: Report) -> ReportChanges:
     """Compares a report with the one before.
 
     Args:
@@ -45,7 +45,7 @@ def changes_between(earlier: str, before: str, after: Report) -> Changes:
     text = to_markdown(found)
     if is_other_language(language_of(old.text), language_of(after.text)):
         text = f"{_OTHER_LANGUAGE}\n\n{text}"
-    return Changes(
+    return ReportChanges(
         earlier=earlier,
         changed=len(found.changed),
         new=len(found.new),
@@ -56,7 +56,7 @@ def changes_between(earlier: str, before: str, after: Report) -> Changes:
     )
 
 
-def counts(changes: Changes) -> str:
+def counts(changes: ReportChanges) -> str:
     """Says in one sentence how much has changed, without contents."""
     if is_empty(changes):
         return f"Nothing has changed since {changes.earlier}."
@@ -66,17 +66,17 @@ def counts(changes: Changes) -> str:
     )
 
 
-def is_empty(changes: Changes) -> bool:
+def is_empty(changes: ReportChanges) -> bool:
     """Whether nothing has changed."""
     return not any((changes.changed, changes.new, changes.gone, changes.new_sources, changes.gone_sources))
 
 
-def numbers(changes: Changes) -> dict[str, Any]:
+def numbers(changes: ReportChanges) -> dict[str, Any]:
     """Returns how much has changed as JSON data, without contents."""
     return {name: getattr(changes, name) for name in _NUMBERS}
 
 
-async def in_words(client: InteractionsClient, model: str, changes: Changes) -> Changes:
+async def in_words(client: InteractionsClient, model: str, changes: ReportChanges) -> ReportChanges:
     """Asks a model to put changes into words.
 
     Raises:

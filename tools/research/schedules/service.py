@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from tools.errors import DeskError
-from tools.interactions.client import InteractionsClient
+from tools.interactions.client import ApiError, InteractionsClient
 from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order
@@ -158,6 +159,9 @@ class Schedules:
         """Puts into words what has changed since the run before, if the ceiling leaves money for it, and saves it.
 
         The notices about the run wait for it. If the model cannot be asked, the computed text stays.
+
+        Args:
+            model: name of the model; empty: none is asked.
         """
         if job.changes is None:
             return
@@ -166,11 +170,15 @@ class Schedules:
             schedule, now = await self._ledger.schedules.get(job.order.schedule), self._clock()
             entry = replace(spending_of_question(job, model, now), schedule=job.order.schedule)
             if (
-                schedule
+                model
+                and schedule
                 and not is_empty(changes)
                 and await self._ledger.schedules.pay_for_words(schedule, job, entry, limits)
             ):
                 changes = await in_words(self._client, model, changes)
         except DeskError as error:
             log.warning("%s: what has changed is listed, but not put into words: %s", job.id, error)
-        await self._ledger.schedules.save_words(job, changes, self._clock())
+        if not await self._ledger.schedules.save_words(job, changes, self._clock()):
+            for interaction_id in changes.interactions:  # the run was deleted, and nothing else knows of its words
+                with suppress(ApiError):
+                    await self._client.delete(interaction_id)

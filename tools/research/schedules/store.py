@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.interactions.server_name import normalized_server
 from tools.research.database import Database
-from tools.research.job import Changes, Job, Order, State
+from tools.research.job import Job, Order, ReportChanges, State
 from tools.research.notices.outbox import delete_notices, record_ceiling, release_notices
 from tools.research.question_queries import use_yes
 from tools.research.questions import Yes
@@ -155,7 +155,6 @@ class ScheduleStore:
             SCHEDULES.c.id == schedule.id,
             SCHEDULES.c.status == Status.ACTIVE,
             SCHEDULES.c.due == schedule.due,
-            SCHEDULES.c.last_job == schedule.last_job,
         )
         is_due = schedule.due is not None and schedule.due <= now
         moved = {"due": next_due if is_due else schedule.due, "held": ""}
@@ -211,12 +210,17 @@ class ScheduleStore:
             return True
 
     @shielded
-    async def save_words(self, job: Job, changes: Changes, now: float) -> None:
-        """Saves a model's words about what has changed, and lets the notices go that have waited for them."""
+    async def save_words(self, job: Job, changes: ReportChanges, now: float) -> bool:
+        """Saves a model's words about what has changed, and lets the notices go that have waited for them.
+
+        Returns:
+            False if the job was deleted.
+        """
         async with self._database.write() as connection:
             told = update(JOBS).where(JOBS.c.id == job.id, JOBS.c.changes == changes_text(job.changes))
-            await connection.execute(told.values(changes=changes_text(changes)))
+            saved = (await connection.execute(told.values(changes=changes_text(changes)))).rowcount == 1
             await release_notices(connection, job.id, now)
+            return saved
 
     @shielded
     async def earlier_report(self, job: Job) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -179,11 +180,16 @@ def _never(cron: str) -> str:
     return f"the cron expression `{cron}` is never due: there is no such day"
 
 
+@cache
+def _zone_names() -> list[str]:
+    return sorted(available_timezones())  # opens hundreds of files
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # OSError: the name of a folder
-        near = did_you_mean(name, sorted(available_timezones()))
+        near = did_you_mean(name[:60], _zone_names())
         raise BadTiming(
             f"there is no time zone `{name[:60]}`{near}: write a name such as Europe/Berlin, America/New_York or UTC"
         ) from None

@@ -1,0 +1,40 @@
+"""The limits that the pages of the documentation name are those of the code."""
+
+from __future__ import annotations
+
+from tests.conftest import ROOT
+from tools.board import renderers, routes
+from tools.mcp_server import arguments, confirmation
+from tools.research.notices import delivery, sender
+from tools.research.verification import matching
+from tools.research.verification.fetching import FetchLimits
+from tools.server.middleware import request_limits, sse_keepalive
+
+FETCH = FetchLimits()
+WORDS = {6: "six", 8: "eight"}
+QUOTED = (
+    ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
+    ("privacy.md", "at most {} requests wait", renderers.MAX_WAITING),
+    ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_WAIT_S),
+    ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
+    ("notices.md", "tried {} times in about a day", WORDS[len(delivery.RETRY_AFTER_S) + 1]),
+    ("notices.md", "at most {:.0f} seconds at their end", delivery.FINAL_DELIVERY_TIMEOUT_S),
+    ("notices.md", "within {:.0f} seconds", sender.SEND_TIMEOUT_S),
+    ("verification.md", "at most {} at once", WORDS[FETCH.max_requests]),
+    ("verification.md", "{:.0f} seconds a request", FETCH.request_s),
+    ("verification.md", "{:.0f} seconds a report", FETCH.total_s),
+    ("verification.md", "{} redirects", WORDS[FETCH.max_redirects]),
+    ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
+    ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
+    ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),
+    ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
+)
+
+
+def test_each_quoted_limit_is_that_of_the_code() -> None:
+    wrong = [
+        f"docs/{page}: {sentence.format(limit)}"
+        for page, sentence, limit in QUOTED
+        if sentence.format(limit) not in " ".join((ROOT / "docs" / page).read_text().split())
+    ]
+    assert wrong == []
