@@ -131,7 +131,7 @@ bench: $(VENV)/.ready-dev ## Compare the desk with plain ADK and SDK: a table, a
 	$(BIN)/python -m tests.bench.speed $(ARGS)
 
 .PHONY: bench-emulator
-bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm); ARGS=--large
+bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm); ARGS="--documents 100000"
 	$(BIN)/python -m tests.bench.emulator $(ARGS)
 
 .PHONY: bench-distance
