@@ -30,3 +30,8 @@ def create_private_file(path: Path) -> None:
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def is_open_to_others(folder: Path) -> bool:
+    """Whether the mode of a folder lets other users of the machine into it; false if it is missing, and on Windows."""
+    return os.name == "posix" and folder.is_dir() and bool(folder.stat().st_mode & 0o055)

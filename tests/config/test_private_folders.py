@@ -74,3 +74,10 @@ def test_an_existing_folder_that_others_can_read_gets_files_that_they_cannot(
         assert index and [mode(folder) for folder in (index.parent, index.parent.parent)] == [0o700] * 2
     finally:
         os.umask(before)
+
+
+def test_doctor_names_a_data_folder_that_others_can_look_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_DATA_DIR", str(tmp_path))
+    for wanted, warns in ((0o755, True), (0o700, False)):
+        tmp_path.chmod(wanted)
+        assert (f"chmod 700 {tmp_path}" in run("tools", "doctor").stdout) is warns
