@@ -47,11 +47,11 @@ test-model: $(VENV)/.ready-dev .venv-model/.ready ## Test the emulator on a smal
 
 web: $(VENV)/.ready ## Start the development UI in a browser
 	@$(BIN)/desk check >/dev/null
-	$(BIN)/adk web agents
+	$(BIN)/adk web --session_service_uri windowed:// agents
 
 chat: $(VENV)/.ready ## Start the desk in this terminal
 	@$(BIN)/desk check >/dev/null
-	@PYTHONWARNINGS=ignore $(BIN)/adk run agents/desk || \
+	@PYTHONWARNINGS=ignore $(BIN)/adk run --session_service_uri windowed:// agents/desk || \
 	  echo "A research run that was started continues: \`$(BIN)/desk jobs\` lists it."
 
 doctor: $(VENV)/.ready ## Check backend, keys, versions, ledger and services, and name what is missing
@@ -131,7 +131,7 @@ bench: $(VENV)/.ready-dev ## Compare the desk with plain ADK and SDK: a table, a
 	$(BIN)/python -m tests.bench.speed $(ARGS)
 
 .PHONY: bench-emulator
-bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm); ARGS=--large
+bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm); ARGS="--documents 100000"
 	$(BIN)/python -m tests.bench.emulator $(ARGS)
 
 .PHONY: bench-distance

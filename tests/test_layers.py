@@ -27,6 +27,7 @@ LAYERS = (
         "private_folder",
         "public_http",
     ),
+    ("transactions",),
     ("public_address", "redaction", "sanitize", "shielded"),
     ("errors", "extras"),
 )

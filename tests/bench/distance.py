@@ -2,7 +2,7 @@
 
 The line is a TCP proxy in a process of its own (`line.py`), because many kernels lack netem: it delivers each chunk
 after the delay, and a lost packet holds back what follows it until its retransmission, as TCP does. Behind it, nginx
-ends TLS with a certificate made here, and passes requests on to the emulator. HTTP/2 needs the package h2.
+ends TLS with a certificate made here, and passes requests on to the emulator.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +48,6 @@ class Case(NamedTuple):
     delay_ms: float = 0
     loss: float = 0
     scheme: str = "https"
-    http2: bool = False
     restart: bool = False
 
 
@@ -57,7 +55,6 @@ CASES = (
     Case("no delay, no TLS", scheme="http"),
     Case("20 ms, TLS", 20),
     Case("200 ms, 1 % lost, TLS", 200, 0.01),
-    Case("200 ms, 1 % lost, TLS, HTTP/2", 200, 0.01, http2=True),
     Case("50 ms, TLS, a restart of the server", 50, restart=True),
 )
 
@@ -65,11 +62,11 @@ NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1; worker_rlimit_nofile 20000;
 events {{ worker_connections 10000; }}
 http {{
-  access_log off; keepalive_requests 100000; http2_max_concurrent_streams 100;
+  access_log off; keepalive_requests 100000;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{
-    listen 127.0.0.1:{http}; listen 127.0.0.1:{https} ssl http2;
+    listen 127.0.0.1:{http}; listen 127.0.0.1:{https} ssl;
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     location / {{
       proxy_pass {upstream}; proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 1h;
@@ -80,14 +77,14 @@ http {{
 """
 
 
-async def client(url: str, runs: int, certificate: str, http2: bool) -> None:
+async def client(url: str, runs: int, certificate: str) -> None:
     """Starts runs, says so, waits for a line on standard input, and follows all of them to their end."""
     context = ssl.create_default_context(cafile=certificate)
-    http = httpx2.AsyncClient(limits=LIMITS, timeout=None, verify=context, http2=http2, trust_env=False)
+    http = httpx2.AsyncClient(limits=LIMITS, timeout=None, verify=context, trust_env=False)
     transport = Transport(gemini_endpoint(url, "k"), http)
     api = InteractionsClient(lambda: transport, timeout_s=600)
     before, starts, begun = resident(), asyncio.Semaphore(STARTS_AT_ONCE), 0
-    opened, go = asyncio.Event(), asyncio.Event()
+    opened = asyncio.Event()
     counts: Counter[str] = Counter()
 
     async def follow(number: int) -> None:
@@ -111,11 +108,10 @@ async def client(url: str, runs: int, certificate: str, http2: bool) -> None:
     await asyncio.to_thread(sys.stdin.readline)
     cpu, events = time.process_time(), counts["events"]
     print("go", flush=True)
-    go.set()
     await asyncio.gather(*tasks)
     spent = time.process_time() - cpu
     print(json.dumps({**counts, "cpu": spent, "seen": counts["events"] - events}), flush=True)
-    await http.aclose()
+    await transport.aclose()
 
 
 def sockets() -> int:
@@ -181,7 +177,7 @@ def play(case: Case, runs: int, url: str, ports: dict[str, int], certificate: Pa
     port: str = line.hear()
     front = f"{case.scheme}://127.0.0.1:{port}"
     arguments = ["--client", front, "--certificate", str(certificate), "--runs", str(runs)]
-    follower = Process("tests.bench.distance", *arguments, *(["--http2"] if case.http2 else []))
+    follower = Process("tests.bench.distance", *arguments)
     try:
         opened = follower.hear()
         row(f"{case.name}: connections", float(opened["connections"]))
@@ -215,10 +211,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of the name of a case")
     parser.add_argument("--client", default="", help=argparse.SUPPRESS)
     parser.add_argument("--certificate", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--http2", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.client:
-        asyncio.run(client(given.client, given.runs, given.certificate, given.http2))
+        asyncio.run(client(given.client, given.runs, given.certificate))
         return
     if not shutil.which("nginx"):
         raise SystemExit("nginx is missing: apt-get install nginx-light")
@@ -226,9 +221,6 @@ def main() -> None:
     print("| what | measured |\n|---|---|")
     for case in CASES:
         if given.only not in case.name:
-            continue
-        if case.http2 and not find_spec("h2"):
-            row(case.name, "skipped: pip install h2")
             continue
         with emulator() as url, tempfile.TemporaryDirectory() as folder, nginx(url, Path(folder)) as ports:
             play(case, given.runs, url, ports, Path(folder, "cert.pem"))

@@ -1,25 +1,26 @@
 """Compares the speed of the emulator with @copilotkit/aimock, on one machine in one run: `make bench-emulator`.
 
-ARGS=--large measures a chain of 10,000 interactions and an index of 100,000 documents.
-
 Both serve one scripted answer from a process of their own; the client is raw HTTP over kept connections. Rounds are
-interleaved and the median is shown, with the slowest and the fastest round.
+interleaved and the median is shown, with the slowest and the fastest round. The CPU that a server takes for an answer
+depends less than its rate on what else the machine does. Further rows show how the emulator grows: with long chains,
+open streams and documents (`--documents 100000`). Needs Linux, for its `/proc`.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -27,6 +28,7 @@ import yaml
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Turn
+from interactions_emulator.control import Control
 from interactions_emulator.corpus.index import Corpus
 from tests.scripts import research_brain
 
@@ -36,14 +38,10 @@ TEXTS = {
     "report": "The moon pulls the sea and the tide follows. " * 360,
 }
 SECONDS, ROUNDS, CONNECTIONS = 2.0, 5, 16
-RESEARCHES = 1_000
+STREAMS = 1_000
+LINKS = 10_000
 RESEARCH = [entry.step for entry in research_brain(Turn("", True, (), 0))]
 STORED = 10_000
-CHAIN = 10_000
-"""Interactions of a chain."""
-DOCUMENTS = 1_000
-LARGE = 100_000
-"""Documents of the large index: one paragraph each."""
 
 
 @dataclass
@@ -89,130 +87,172 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
     return b"".join(parts)
 
 
-async def rate(url: str, question: str, stream: bool) -> float:
-    """Answers in a second. Both servers stream them in pieces of 80 characters."""
+async def rate(server: Server, question: str, stream: bool) -> tuple[float, float]:
+    """Answers in a second, and microseconds of CPU of the server for one. Both stream pieces of 80 characters."""
     body = json.dumps({"model": "gemini-3.8-flash", "input": question, "stream": stream}).encode()
-    count, began = Count(), time.monotonic()
+    count, began, cpu = Count(), time.monotonic(), server.cpu_seconds()
     end = began + SECONDS
-    await asyncio.gather(*(Peer(url).ask(body, lambda: time.monotonic() > end, count) for _ in range(CONNECTIONS)))
-    return count.answers / (time.monotonic() - began)
-
-
-def answered_once(count: Count) -> bool:
-    return count.answers == 1
-
-
-async def follow(url: str, api: Emulator) -> float:
-    """Start and follow research runs at once, each on its own connection; return real seconds until all are done."""
-    body = {"agent": "deep-research-preview-04-2026", "background": True, "stream": True, "input": "tides"}
-    counts = [Count() for _ in range(RESEARCHES)]
-    began = time.monotonic()
-    sent = json.dumps(body).encode()
-    peers = [asyncio.create_task(Peer(url).ask(sent, partial(answered_once, count), count)) for count in counts]
-    while (await asyncio.to_thread(api.log))["creates"] < RESEARCHES:
-        await asyncio.sleep(0.01)
-    await asyncio.to_thread(api.advance, 10_000)
+    peers = [Peer(server.url).ask(body, lambda: time.monotonic() > end, count) for _ in range(CONNECTIONS)]
     await asyncio.gather(*peers)
-    assert len({count.events for count in counts}) == 1
-    return time.monotonic() - began
+    return count.answers / (time.monotonic() - began), (server.cpu_seconds() - cpu) / count.answers * 1e6
 
 
-async def chain(url: str) -> list[float]:
-    """Continue one chain from its first interaction; return the seconds of each answer."""
-    reader, writer = await asyncio.open_connection(
-        url.removeprefix("http://").split(":")[0], int(url.rpartition(":")[2])
-    )
-    seconds, previous = list[float](), None
-    for _ in range(CHAIN):
-        body = {"model": "gemini-3.8-flash", "input": "hello"} | (
-            {"previous_interaction_id": previous} if previous else {}
-        )
-        sent = json.dumps(body).encode()
-        head = f"POST /v1beta/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: any\r\ncontent-length: {len(sent)}"
-        began = time.perf_counter()
-        writer.write(f"{head}\r\n\r\n".encode() + sent)
-        previous = json.loads(await answer(reader))["id"]
-        seconds.append(time.perf_counter() - began)
+def answered(count: Count) -> Callable[[], bool]:
+    """Return a function that says whether an answer has come."""
+    return lambda: count.answers > 0
+
+
+async def follow(server: Server) -> tuple[float, float]:
+    """Start and follow research runs at once, each on its own connection, in a server whose time stands still.
+
+    Returns the real seconds until all are done, and the kilobytes that the server holds for an open stream.
+    """
+    body = {"agent": "deep-research-preview-04-2026", "background": True, "stream": True, "input": "tides"}
+    counts = [Count() for _ in range(STREAMS)]
+    began, before, control = time.monotonic(), server.resident(), Control(int(server.url.rpartition(":")[2]))
+    sent = json.dumps(body).encode()
+    peers = [asyncio.create_task(Peer(server.url).ask(sent, answered(count), count)) for count in counts]
+    while (await asyncio.to_thread(control.log))["creates"] < STREAMS:
+        await asyncio.sleep(0.05)
+    held = (server.resident() - before) / STREAMS / 1000
+    await asyncio.to_thread(control.advance, 10_000)
+    await asyncio.gather(*peers)
+    assert len({count.events for count in counts}) == 1  # no stream lacks an event
+    return time.monotonic() - began, held
+
+
+async def chain(server: Server) -> tuple[list[float], float]:
+    """Continue one chain of interactions.
+
+    Returns the microseconds of CPU of a create in each tenth of the chain, and the kilobytes that an interaction holds.
+    """
+    host, port = server.url.removeprefix("http://").rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, int(port), limit=2**24)
+    last: dict[str, str] = {}
+    costs: list[float] = []
+    before = server.resident()
+    for _ in range(10):
+        cpu = server.cpu_seconds()
+        for _ in range(LINKS // 10):
+            body = json.dumps({"model": "gemini-3.8-flash", "input": "short"} | last)
+            head = f"POST /v1beta/interactions HTTP/1.1\r\nhost: {host}\r\nx-goog-api-key: any\r\n"
+            writer.write(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
+            last = {"previous_interaction_id": json.loads(await answer(reader))["id"]}
+        costs.append((server.cpu_seconds() - cpu) / (LINKS // 10) * 1e6)
     writer.close()
-    return seconds
+    return costs, (server.resident() - before) / LINKS / 1000
 
 
-def large(folder: Path) -> None:
-    """A chain of 10,000 interactions, 1,000 open streams, and an index of 100,000 documents."""
-    with Emulator(brain=lambda turn: [], speed=0) as api:
-        seconds = uvloop.run(chain(api.url))
-        first, last = (statistics.median(part) * 1000 for part in (seconds[:100], seconds[-100:]))
-        row(f"an answer, first and last hundred of a chain of {CHAIN:,}, ms", f"{first:.2f}, {last:.2f}")
-    documents = folder / "large"
-    documents.mkdir()
-    for number in range(LARGE):
-        text = f"Ship {number} left harbour {number % 977} on a spring tide, and carried {number % 31} crates of salt."
-        (documents / f"{number}.md").write_text(f"# Voyage {number}\n\n{text}\n")
-    index = folder / "large.db"
-    for name in ("read and indexed", "opened again"):
-        began = time.perf_counter()
-        corpus = Corpus.open(documents, index)
-        assert len(corpus) == LARGE
-        row(f"{LARGE:,} documents {name}, s", f"{time.perf_counter() - began:.1f}")
-    row("size of that index, MB", f"{index.stat().st_size / 1e6:.0f}")
-    for name, query in (("rare words", "ship 4711 harbour"), ("words of all documents", "spring tide salt crates")):
-        times = []
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            assert corpus.search(query)
-            times.append(time.perf_counter() - began)
-        row(f"a query of it, {name}, ms", f"{statistics.median(times) * 1000:.0f}")
+@dataclass
+class Server:
+    """A server in a process of its own."""
+
+    pid: int
+    url: str
+
+    def resident(self) -> int:
+        """Bytes of memory that the process holds."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024  # type: ignore[index]
+
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that the process has taken."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def process(*command: str) -> Iterator[tuple[int, str]]:
-    """Run a server; yield its process id and address."""
+def process(*command: str) -> Iterator[Server]:
+    """Run a server."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1]) as child:
         assert child.stdout
         try:
-            yield child.pid, re.search(r"http://[\w.]+:\d+", child.stdout.readline())[0]  # type: ignore[index]
+            yield Server(child.pid, re.search(r"http://[\w.]+:\d+", child.stdout.readline())[0])  # type: ignore[index]
         finally:
             child.kill()
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024  # type: ignore[index]
 
 
 def row(name: str, ours: str, theirs: str = "", ratio: str = "") -> None:
     print(f"| {name} | {ours} | {theirs} | {ratio} |", flush=True)
 
 
+def emulator(scenarios: Path, *options: str) -> AbstractContextManager[Server]:
+    """The emulator as a process."""
+    return process(sys.executable, "-m", "interactions_emulator", "--scenarios", str(scenarios), *options)
+
+
 def compare(scenarios: Path) -> None:
-    """Answers and events a second of both."""
+    """Answers a second of both servers, and their CPU for an answer."""
     with (
-        process(sys.executable, "-m", "interactions_emulator", "--scenarios", str(scenarios)) as (_, ours),
-        process("node", str(HERE / "aimock.mjs"), json.dumps(TEXTS)) as (_, theirs),
+        emulator(scenarios) as ours,
+        process("node", str(HERE / "aimock.mjs"), json.dumps(TEXTS)) as theirs,
     ):
         for question, text in TEXTS.items():
-            for name, stream in (("answers/s", False), ("streamed answers/s", True)):
-                for url in (ours, theirs):  # warm up
-                    uvloop.run(rate(url, question, stream))
-                rounds = [[uvloop.run(rate(url, question, stream)) for url in (ours, theirs)] for _ in range(ROUNDS)]
-                seen = zip(*rounds, strict=True)
-                mine, other = (f"{statistics.median(r):,.0f} ({min(r):,.0f}–{max(r):,.0f})" for r in seen)
-                ratio = statistics.median(of_ours / of_theirs for of_ours, of_theirs in rounds)
-                row(f"{name}, {len(text):,} characters", mine, other, f"{ratio:.2f}")
+            for name, stream in (("answers", False), ("streamed answers", True)):
+                for server in (ours, theirs):  # warm up
+                    uvloop.run(rate(server, question, stream))
+                rounds = [
+                    [uvloop.run(rate(server, question, stream)) for server in (ours, theirs)] for _ in range(ROUNDS)
+                ]
+                rates, costs = ([[pair[number] for pair in both] for both in rounds] for number in (0, 1))
+                what = f"{name}, {len(text):,} characters"
+                ratio = statistics.median(of_ours / of_theirs for of_ours, of_theirs in rates)
+                mine, other = map(spread, zip(*rates, strict=True))
+                row(f"{what}: a second", mine, other, f"{ratio:.2f}")
+                ratio = statistics.median(of_theirs / of_ours for of_ours, of_theirs in costs)
+                mine, other = map(spread, zip(*costs, strict=True))
+                row(f"{what}: µs of CPU for one", mine, other, f"{ratio:.2f}")
+
+
+def spread(values: Sequence[float]) -> str:
+    """The median, and in brackets the lowest and the highest value."""
+    return f"{statistics.median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
+
+
+def memory(server: Server) -> None:
+    """What stored answers hold."""
+    count, before = Count(), server.resident()
+    body = json.dumps({"model": "gemini-3.8-flash", "input": "hello"}).encode()
+    uvloop.run(Peer(server.url).ask(body, lambda: count.answers == STORED, count))
+    full = server.resident()
+    uvloop.run(Peer(server.url).ask(body, lambda: count.answers == 2 * STORED, count))
+    each = (full - before) / STORED / 1000
+    row(f"memory of a stored answer of {len(TEXTS['hello']):,} characters, KB", f"{each:.1f}")
+    row(f"memory after {STORED:,} more, which push out the oldest, MB", f"{(server.resident() - full) / 1e6:+.1f}")
+
+
+def index(folder: Path, documents: int) -> None:
+    """The time to index documents and to search them, where every passage has a word of the query."""
+    (folder / "documents").mkdir()
+    for number in range(documents):
+        text = "\n\n".join(f"Paragraph {n} of {number} speaks of the sea and of the ships." * 3 for n in range(10))
+        (folder / "documents" / f"{number}.md").write_text(f"# Document {number}\n\n{text}")
+    for name in ("read and indexed", "opened again"):
+        began = time.process_time()
+        corpus = Corpus.open(folder / "documents", folder / "index.db")
+        assert len(corpus) == documents
+        row(f"{documents:,} documents {name}, s of CPU", f"{time.process_time() - began:.2f}")
+    row(f"index of {documents:,} documents on disk, MB", f"{(folder / 'index.db').stat().st_size / 1e6:.0f}")
+    searches = {
+        "a search for a word of one document": str(documents // 2),
+        "for words of all passages": "ships on the sea",
+    }
+    for name, query in searches.items():
+        began = time.process_time()
+        assert corpus.search(query)
+        row(f"{name}, ms of CPU", f"{(time.process_time() - began) * 1000:.1f}")
 
 
 def main() -> None:
-    if "--large" in sys.argv:
-        with tempfile.TemporaryDirectory() as folder:
-            print("| what | emulator | | |\n|---|---:|---:|---:|")
-            large(Path(folder))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        scenarios = Path(folder, "scenarios.yaml")
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--documents", type=int, default=1_000, help="number of documents to index (default: 1,000)")
+    documents = options.parse_args().documents
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scenarios = folder / "scenarios.yaml"
         said = [
-            {"match": {"text": question, "model": ".*"}, "steps": [{"type": "model_output", "content": [content]}]}
-            for question, content in ((question, {"type": "text", "text": text}) for question, text in TEXTS.items())
+            {"match": {"text": f"^{question}$", "model": ".*"}, "text": text}
+            for question, text in {**TEXTS, "short": "The moon pulls the sea."}.items()
         ]
         scenarios.write_text(yaml.safe_dump([*said, {"match": {"agent": ".*"}, "wait": 60, "steps": RESEARCH}]))
         print("| what | emulator | aimock | ratio |\n|---|---:|---:|---:|")
@@ -220,29 +260,18 @@ def main() -> None:
         began = time.perf_counter()
         with Emulator(brain=lambda turn: [], speed=0):
             row("start in this process, ms", f"{(time.perf_counter() - began) * 1000:.0f}")
-        with Emulator(scenarios=scenarios, speed=0) as api:
-            row(f"{RESEARCHES} research runs followed at once, s", f"{uvloop.run(follow(api.url, api)):.1f}")
-        with process(sys.executable, "-m", "interactions_emulator", "--scenarios", str(scenarios)) as (pid, url):
-            before = resident(pid)
-            count = Count()
-            body = json.dumps({"model": "gemini-3.8-flash", "input": "hello"}).encode()
-            uvloop.run(Peer(url).ask(body, lambda: count.answers == STORED, count))
-            full = resident(pid)
-            uvloop.run(Peer(url).ask(body, lambda: count.answers == 2 * STORED, count))
-            row(
-                f"memory of a stored answer of {len(TEXTS['hello']):,} characters, KB",
-                f"{(full - before) / STORED / 1000:.1f}",
-            )
-            row(f"memory after {STORED:,} more, which push out the oldest, MB", f"{(resident(pid) - full) / 1e6:+.1f}")
-        documents = Path(folder, "documents")
-        documents.mkdir()
-        for number in range(DOCUMENTS):
-            text = "\n\n".join(f"Paragraph {n} of {number} speaks of the sea and of the ships." * 3 for n in range(10))
-            (documents / f"{number}.md").write_text(f"# Document {number}\n\n{text}")
-        for name in ("read and indexed", "opened again"):
-            began = time.perf_counter()
-            assert len(Corpus.open(documents, Path(folder, "index.db"))) == DOCUMENTS
-            row(f"{DOCUMENTS:,} documents {name}, s", f"{time.perf_counter() - began:.2f}")
+        with emulator(scenarios, "--speed", "0") as server:
+            seconds, held = uvloop.run(follow(server))
+            row(f"{STREAMS:,} research runs followed at once, s", f"{seconds:.1f}")
+            row("memory of each open stream and its run, KB", f"{held:.0f}")
+        with emulator(scenarios) as server:
+            costs, held = uvloop.run(chain(server))
+            row(f"a chain of {LINKS:,}: µs of CPU of a create in the first tenth", f"{costs[0]:,.0f}")
+            row("in the last tenth", f"{costs[-1]:,.0f}", "", f"{costs[-1] / costs[0]:.1f}")
+            row("memory of each interaction of the chain, KB", f"{held:.1f}")
+        with emulator(scenarios) as server:
+            memory(server)
+        index(folder, documents)
 
 
 if __name__ == "__main__":

@@ -83,8 +83,12 @@ class Measured:
     end_reads: float = 3
     """From its first event to its report, without the renewals of leases."""
     end_writes: float = 28
-    asked_reads: float = 1.5
-    """Per second, at another replica that was asked about a run, until the run ends."""
+    changes: float = 13
+    """Of a run: its lines of progress, and its end."""
+    watch_reads: float = 0.15
+    """Per second, at a replica that watches any number of runs that others follow: it checks their leases."""
+    watched_change_reads: float = 4.5
+    """Of a replica that watches a run, for each change of the run."""
     look_reads: float = 4
     turn_reads: float = 22
     turn_writes: float = 12
@@ -198,7 +202,7 @@ def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
     renewals = min(load.replicas, followed) / (load.lease / 3)  # one statement renews all leases of a replica
     asked = followed * min(load.asked, load.replicas - 1)
     turn_renewals = load.turns * load.turn_seconds / (TURN_LEASE / 3)
-    kept = 2 * load.ledger_pool + load.sessions_pool
+    kept = 2 * load.ledger_pool + load.sessions_pool + (load.replicas > 1)  # one listens for notifications
     most = kept + 2 * load.ledger_overflow + load.sessions_pool
     streams = followed * (1 - load.polled) / load.cut * 2
     requests = 2 * order + streams + followed * load.polled / load.poll + load.turns * load.turn_calls
@@ -218,7 +222,10 @@ def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
         "writes/s: conversations": load.turns * (cost.turn_writes + 2) + turn_renewals,
         "reads/s: research": order * (cost.start_reads + cost.end_reads),
         "reads/s: searches for orphaned runs": load.replicas * cost.look_reads / load.look,
-        "reads/s: runs watched from another replica": asked * cost.asked_reads,
+        "reads/s: runs watched from another replica": (
+            min(asked, load.replicas if load.replicas > 1 else 0) * cost.watch_reads
+            + order * min(load.asked, load.replicas - 1) * cost.changes * cost.watched_change_reads
+        ),
         "reads/s: conversations": load.turns * cost.turn_reads,
         "API requests/s": requests,
         "API requests, share of the quota": requests * 60 / load.quota,

@@ -195,11 +195,11 @@ AWAY = OperationalError("", {}, Exception())
 def test_a_failed_session_write_gets_retry_after_and_the_retry_succeeds(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
-    async def fail(*arguments: object, **values: object) -> None:
+    def fail(*arguments: object, **values: object) -> None:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("google.adk.sessions.DatabaseSessionService.append_event", fail)
+        patch.setattr("tools.adk.turn_sessions._write_events", fail)
         answer = turn(client, "Hello", key="m1")
         assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (status, True)
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"

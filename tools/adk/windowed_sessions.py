@@ -7,8 +7,8 @@ not spoken for a long time, and may separate a call from its result.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -40,12 +40,20 @@ def windowed_reads() -> Iterator[None]:
         _turn.reset(before)
 
 
-class _WindowedSessions(BaseSessionService):
+class WindowedSessions(BaseSessionService):
+    """Gives a turn the newest events of its session."""
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Limits reads within this block as `windowed_reads` does; other services also write a turn's events here."""
+        with windowed_reads():
+            yield
+
     async def get_session(
         self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
     ) -> Session | None:
         read = partial(super().get_session, app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
-        return await _recent(read) if config is None and _turn.get() else await read(config=config)
+        return await recent(read) if config is None and _turn.get() else await read(config=config)
 
 
 class _ShieldedSessions(BaseSessionService):
@@ -87,7 +95,7 @@ class _ShieldedSessions(BaseSessionService):
         return await super().append_event(session, event)
 
 
-class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
+class WindowedInMemorySessions(WindowedSessions, InMemorySessionService):
     """ADK's sessions in memory; a turn gets the newest events."""
 
     async def append_event(self, session: Session, event: Event) -> Event:
@@ -107,7 +115,7 @@ class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
             whole += added
 
 
-class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSessionService):
+class WindowedSqliteSessions(WindowedSessions, _ShieldedSessions, SqliteSessionService):
     """ADK's sessions in SQLite; a turn gets the newest events. Adds an index for this, which ADK 2.13 lacks."""
 
     def __init__(self, file: str) -> None:
@@ -129,7 +137,7 @@ class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSession
         self._indexed = True
 
 
-class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSessionService):
+class WindowedDatabaseSessions(WindowedSessions, _ShieldedSessions, DatabaseSessionService):
     """ADK's sessions in a database that SQLAlchemy supports; a turn gets the newest events."""
 
     @shielded
@@ -144,7 +152,7 @@ class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSes
             await connection.execute(text("UPDATE sessions SET id = id WHERE 1 = 0"))
 
 
-async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
+async def recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
     """Reads the newest events, from a user message on. If they have a rewind or no user message, reads all events."""
     session = await read(config=GetSessionConfig(num_recent_events=WINDOW_EVENTS))
     if session is None or len(session.events) < WINDOW_EVENTS:

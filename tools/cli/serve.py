@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import warnings
 from typing import Annotated
 
 import typer
@@ -28,6 +26,9 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, show_default=f"PORT of the environment, or {PORT}", help="Port.")
     ] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, show_default="DESK_WORKERS, or 1", help="Processes that serve, on one port.")
+    ] = 0,
     otel: OtelUrl = "",
     cloud_trace: CloudTrace = False,
     a2a: Annotated[bool, typer.Option("--a2a", help="Serve other agents too, by the A2A protocol.")] = False,
@@ -42,30 +43,26 @@ def serve(
     """Serve the desk: ADK's API with authentication, limits, health, webhooks. `adk web` is for development."""
     import uvicorn
 
-    from tools.server.app import build_server
-    from tools.server.protocol import timed_protocol
-    from tools.server.settings import agent_address, load_server_settings
-    from tools.settings import load_settings
-    from tools.telemetry import setup_logging, setup_telemetry
-
-    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 warns about parts of its server
     if not follow:
         os.environ["DESK_FOLLOW"] = "0"
     try:
+        from tools.server.settings import load_server_settings
+
+        workers = workers or load_server_settings().workers
+        from tools.server.worker import FACTORY, PROTOCOL, Options, build
+
         host, port = listen_address(host, port, PORT)
-        setup_telemetry(otel or None, cloud_trace)
-        setup_logging(not plain, contents)
-        settings, server = load_settings(), load_server_settings()
-        app = build_server(settings, server, host, agent_address(settings.public_url, host, port) if a2a else "", mcp)
+        Options(host, port, workers, otel, cloud_trace, a2a, mcp, plain, contents).pass_on()
+        app = build()  # also before workers start, so that an unusable setting ends the command with its sentence
     except DeskError as error:
         fail(error)
-    gc.collect()
-    gc.freeze()  # else scans of 240,000 permanent objects take a sixth of a busy server's CPU time
     uvicorn.run(
-        app,
+        FACTORY if workers > 1 else app,
+        factory=workers > 1,
+        workers=workers,
         host=host,
         port=port,
-        http=timed_protocol(server.request_seconds),
+        http=PROTOCOL,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         access_log=False,
         proxy_headers=True,

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Table, event, text
+from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -23,6 +23,7 @@ from tools.private_folder import create_private_file, create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
 from tools.shielded import shielded
+from tools.transactions import Transactions, ping_when_idle
 
 HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
@@ -31,6 +32,11 @@ HINTS = {
 """Maps each supported driver to what to do if its database cannot be opened."""
 POOL = {"pool_size": 4, "max_overflow": 4}
 """Connections that a process keeps to a database server, and how many more it may open; see docs/scaling.md."""
+
+
+SQLITE_TIMEOUT = {"timeout": 30}
+"""Seconds for which a statement waits for SQLite's lock."""
+R = TypeVar("R")
 
 
 class LedgerError(DeskError):
@@ -89,6 +95,7 @@ class Database:
         # Each SQLite connection is a thread, and a thousand research runs may query at once.
         self._slots = asyncio.Semaphore(POOL["pool_size"]) if sqlite else nullcontext()
         self._ready = False
+        self._transactions = Transactions(self.engine, arguments | SQLITE_TIMEOUT)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -120,6 +127,18 @@ class Database:
         """Opens a transaction that writes."""
         async with self._write_lock, self.begin() as connection:
             yield connection
+
+    async def run(self, work: Callable[[Connection], R], *, single: bool = False) -> R:
+        """Runs `work` in a transaction that may write, and returns its result; see `Transactions.run`.
+
+        Raises:
+            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: as `begin`.
+        """
+        if not self._ready:
+            async with self.begin():
+                pass
+        async with self._write_lock:
+            return await self._transactions.run(work, single=single)
 
     @asynccontextmanager
     async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
@@ -158,6 +177,7 @@ class Database:
 
     async def close(self) -> None:
         """Ends all connections of the pool."""
+        self._transactions.close()
         await self.engine.dispose()
 
 
@@ -180,9 +200,9 @@ def _parsed(text: str) -> DatabaseUrl:
 
 def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
-    # A SQLite connection belongs to an event loop, so none is kept. `pool_pre_ping` replaces dead server connections.
-    pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
-    timeouts = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
+    # A SQLite connection belongs to an event loop, so none is kept.
+    pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else POOL
+    timeouts = SQLITE_TIMEOUT if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
             create_private_folder(Path(url.database).parent)
@@ -196,6 +216,8 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
         raise _unusable(url, error) from error
     if sqlite:
         event.listen(engine.sync_engine, "connect", _read_any_text)
+    else:
+        ping_when_idle(engine)
     if file := sqlite_file(url):
         event.listen(engine.sync_engine, "do_connect", lambda *_: create_private_file(file))
     return engine

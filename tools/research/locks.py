@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from sqlalchemy import text
+from sqlalchemy import Connection, TextClause, text
 
 from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, Database
@@ -108,9 +108,10 @@ class Locks:
         return releasing
 
     @shielded
-    async def _execute(self, statement: object, name: str, owner: str) -> bool:
-        now = self.clock()
-        values = {"id": name, "owner": owner, "now": now, "until": now + self.lease_s}
-        async with self.database.write() as connection:
-            result = await connection.execute(statement, values)  # type: ignore[call-overload]
-            return bool(result.rowcount)
+    async def _execute(self, statement: TextClause, name: str, owner: str) -> bool:
+        def execute(connection: Connection) -> bool:
+            now = self.clock()
+            values = {"id": name, "owner": owner, "now": now, "until": now + self.lease_s}
+            return bool(connection.execute(statement, values).rowcount)
+
+        return await self.database.run(execute, single=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 from a2a.client.card_resolver import parse_agent_card
@@ -27,7 +27,6 @@ from google.adk.events import Event
 from google.adk.sessions.base_session_service import GetSessionConfig
 from starlette.routing import BaseRoute
 
-from tools.adk.windowed_sessions import windowed_reads
 from tools.interactions.backend import is_loopback
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.database import Database
@@ -73,12 +72,13 @@ class A2AServer:
         locks: Locks,
         idempotency: IdempotencyStore,
         rate_limiter: RateLimiter,
+        turn: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         self._card = card
         receivers = PushAddresses(not card.security_requirements and is_loopback(card.supported_interfaces[0].url))
         self._http, pushes = receivers.client(), Pushes(database)
         self._handler = Handler(
-            TurnExecutor(locks, idempotency, rate_limiter),
+            TurnExecutor(locks, idempotency, rate_limiter, turn),
             Tasks(database, locks),
             card,
             push_config_store=pushes,
@@ -104,8 +104,14 @@ class A2AServer:
 class TurnExecutor(AgentExecutor):
     """Runs one turn, with rate limit and session lock. A message id that was answered before is not run again."""
 
-    def __init__(self, locks: Locks, idempotency: IdempotencyStore, rate_limiter: RateLimiter) -> None:
-        self._locks, self._idempotency, self._rate_limiter = locks, idempotency, rate_limiter
+    def __init__(
+        self,
+        locks: Locks,
+        idempotency: IdempotencyStore,
+        rate_limiter: RateLimiter,
+        turn: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> None:
+        self._locks, self._idempotency, self._rate_limiter, self._turn = locks, idempotency, rate_limiter, turn
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         assert context.task_id and context.context_id and context.message
@@ -118,9 +124,8 @@ class TurnExecutor(AgentExecutor):
         user = user_of(context.call_context)
         try:
             with self._rate_limiter.limit(user):
-                async with self._locks.hold(lock_name(user, context.context_id)):
-                    with windowed_reads():
-                        state, parts = await self._answer(context, task)
+                async with self._locks.hold(lock_name(user, context.context_id)), self._turn():
+                    state, parts = await self._answer(context, task)
         except Exception as error:  # a task that waited for an answer keeps that state
             refused = isinstance(error, RateLimited | Locked | KeyReused)
             state = before or (TaskState.TASK_STATE_REJECTED if refused else TaskState.TASK_STATE_FAILED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +96,8 @@ def build_server(
     artifacts = new_artifacts(artifacts_url)
     idempotency = IdempotencyStore(Runner(app=app, session_service=sessions, artifact_service=artifacts))
     rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
-    a2a = _a2a(a2a_url, server.oidc_issuer, database, locks, idempotency, rate_limiter) if a2a_url else None
+    turns = (locks, idempotency, rate_limiter, sessions.turn)
+    a2a = _a2a(a2a_url, server.oidc_issuer, database, *turns) if a2a_url else None
     mcp_http = _mcp(app, rate_limiter, server.max_body) if mcp else None
 
     @asynccontextmanager
@@ -144,9 +145,7 @@ def build_server(
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
     board = Board(_screen(app), settings.public_url).app()
-    gateway = GatewayMiddleware(
-        routes, board, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
-    )
+    gateway = GatewayMiddleware(routes, board, authenticate, *turns, server.max_body, server.request_seconds)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(SseKeepalive(gateway)), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
@@ -178,12 +177,13 @@ def _a2a(
     locks: Locks,
     idempotency: IdempotencyStore,
     rate_limiter: RateLimiter,
+    turn: Callable[[], AbstractAsyncContextManager[None]],
 ) -> A2AServer:
     try:
         from tools.server.a2a import A2AServer, read_card
     except ImportError:
         raise SettingsError(f"--a2a needs more packages: {install_command('a2a')}") from None
-    return A2AServer(read_card(url, issuer), database, locks, idempotency, rate_limiter)
+    return A2AServer(read_card(url, issuer), database, locks, idempotency, rate_limiter, turn)
 
 
 def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
@@ -225,7 +225,7 @@ def build_authenticator(server: ServerSettings, host: str) -> Authenticator | No
     return None
 
 
-def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionService:
+def new_sessions(server: ServerSettings, settings: Settings) -> CheckedSessions:
     """Returns the service that stores conversations.
 
     Raises:
@@ -253,7 +253,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     return _limited(sessions, server)
 
 
-def _limited(sessions: CheckedSessions, server: ServerSettings) -> BaseSessionService:
+def _limited(sessions: CheckedSessions, server: ServerSettings) -> CheckedSessions:
     sessions.max_sessions = server.sessions_per_user
     return sessions
 

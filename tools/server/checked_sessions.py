@@ -9,10 +9,11 @@ from typing import Any
 from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event
 from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
-from google.adk.sessions import BaseSessionService, Session, State
+from google.adk.sessions import Session, State
 from sqlalchemy import text
 
-from tools.adk.windowed_sessions import WindowedDatabaseSessions, WindowedInMemorySessions
+from tools.adk.turn_sessions import TurnSessions
+from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessions
 from tools.moderation.plugin import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
@@ -35,7 +36,7 @@ def without_protected(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (metadata or {}).items() if name not in PROTECTED_METADATA}
 
 
-class CheckedSessions(BaseSessionService):
+class CheckedSessions(WindowedSessions):
     """Checks the three ways in which a client writes: `create_session`, user events, and restored events.
 
     A client sends restored events to create a conversation with a history.
@@ -82,7 +83,7 @@ class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
         return len(self.sessions.get(app_name, {}).get(user_id, {}))
 
 
-class CheckedDatabaseSessions(CheckedSessions, WindowedDatabaseSessions):
+class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
     """Stores conversations in a database."""
 
     @shielded

@@ -48,11 +48,13 @@ class ServerSettings(EnvironmentSettings):
     sessions_per_user: PositiveInt = 1000
     """Maximum number of conversations per user."""
     turns_at_once: PositiveInt = 4
-    """Maximum number of turns of one user at a time, per replica."""
+    """Maximum number of turns of one user at a time, per process."""
     turns_per_minute: PositiveInt = 60
-    """Maximum number of turns of one user in a minute, per replica."""
+    """Maximum number of turns of one user in a minute, per process."""
+    workers: PositiveInt = 1
+    """Number of processes that serve, on one port. `turns_at_once`, `turns_per_minute`, `pool_size` count for each."""
     pool_size: PositiveInt = 5
-    """Database connections for conversations that a replica keeps open; under load it opens up to twice as many."""
+    """Database connections for conversations that a process keeps open; under load it opens up to twice as many."""
 
     @property
     def emails(self) -> tuple[str, ...]:

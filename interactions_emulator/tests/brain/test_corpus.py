@@ -10,10 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from interactions_emulator.corpus.documents import Document, Source
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.passages import paragraphs
+from interactions_emulator.corpus.passages import _ASCII_SIGN, paragraphs
 from interactions_emulator.corpus.quotable import is_quotable
 
 
@@ -181,3 +183,8 @@ def test_a_paragraph_of_one_very_long_line_keeps_all_its_words() -> None:
     words = "the tide comes and goes " * 500 + "for ever"
     found = paragraphs(f"{words} and `code` to **end** it.", "markdown")
     assert " ".join(one.text for one in found) == f"{words} and code to end it."
+
+
+@given(st.text(st.characters(max_codepoint=127), min_size=20))
+def test_letters_of_ascii_are_counted_as_those_of_other_texts(text: str) -> None:
+    assert len(text) - len(_ASCII_SIGN.findall(text)) == sum(c.isalpha() or c.isspace() for c in text)

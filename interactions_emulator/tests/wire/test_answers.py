@@ -112,6 +112,14 @@ def test_each_event_has_a_unique_id_and_one_data_line(wire: Wire) -> None:
     assert "".join(event["delta"]["text"] for event in events if "delta" in event) == f"You said: {text}"
 
 
+def test_a_stream_that_is_sent_at_once_has_the_bytes_of_one_that_is_sent_event_by_event(wire: Wire) -> None:
+    path = f"/interactions/{wire.create({'model': MODEL, 'input': 'hello'})['id']}?stream=true"
+    at_once = wire.http.get(path)
+    in_pieces = wire.http.get(path, headers={"x-emulator-fault": '{"before": ""}'})
+    assert at_once.content == in_pieces.content
+    assert at_once.headers == in_pieces.headers
+
+
 def test_input_is_returned_only_if_requested(wire: Wire) -> None:
     made = wire.create({"model": MODEL, "input": "hello"})
     assert [step["type"] for step in wire.get(made["id"])["steps"]] == ["model_output"]

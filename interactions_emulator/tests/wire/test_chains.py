@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
+from interactions_emulator.brain.protocol import Entry, TextDelta, Turn
 from wire.brains import WAIT, brain
 from wire.conftest import MODEL, Wire, research
 
@@ -37,6 +38,20 @@ def test_history_is_inherited_but_tools_and_instructions_are_not(wire: Wire) -> 
     assert third["previous_interaction_id"] == second["id"]
     again = wire.good(go_on(wire, second["id"], "show the turn", tools=TOOLS, system_instruction="x"))
     assert shown(again) == "tools=1 system='x' steps=5"
+
+
+def test_branches_of_a_chain_have_only_their_own_history() -> None:
+    def brain(turn: Turn) -> list[Entry]:
+        asked = [step["content"][0]["text"] for step in turn.steps if step["type"] == "user_input"]
+        return [TextDelta(" ".join(asked))]
+
+    with Emulator(brain=brain) as api:
+        wire = Wire(api.url)
+        ids = {"a": wire.create({"model": MODEL, "input": "a"})["id"]}
+        for history in ("ab", "ac", "abd", "ace", "af", "abdg", "abh", "aceb", "abdgi", "aj"):
+            answer = wire.good(go_on(wire, ids[history[:-1]], history[-1]))
+            assert shown(answer) == " ".join(history)
+            ids[history] = answer["id"]
 
 
 def test_each_function_call_needs_its_result_before_new_input(wire: Wire) -> None:

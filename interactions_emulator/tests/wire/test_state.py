@@ -32,6 +32,34 @@ def test_interactions_and_create_counts_survive_a_restart(tmp_path: Path) -> Non
         assert [line["input"] for line in api.interactions()] == ["hello"]
 
 
+def test_what_happens_at_once_is_one_transaction_of_the_state_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "state.db")
+    with sqlite3.connect(tmp_path / "state.db") as reader:
+        with journal:
+            journal.write(("interaction", "a", 1), ("clock", "now", 2))
+            with journal:
+                journal.write(("interaction", "a", 3), ("clock", "now", None))
+            assert reader.execute("SELECT * FROM records").fetchall() == []
+        assert reader.execute("SELECT * FROM records").fetchall() == [("interaction", "a", "3")]
+    journal.close()
+
+
+def test_an_answer_that_does_not_wait_is_stored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[list[str]] = []
+
+    class Counted(Journal):
+        def _write_waiting(self) -> None:
+            stored.append([kind for kind, _ in self._waiting])
+            super()._write_waiting()
+
+    monkeypatch.setattr("interactions_emulator.http.serving.Journal", Counted)
+    with Emulator(scenarios=[{"text": "Hi."}], state=tmp_path / "state.db") as api:
+        made = Wire(api.url).create({"model": MODEL, "input": "hello"})
+        assert stored == [["creates", "clock", "interaction"]]
+    with Emulator(scenarios=[{"text": "Hi."}], state=tmp_path / "state.db") as api:
+        assert Wire(api.url).get(made["id"]) == made
+
+
 def test_a_state_file_with_former_field_names_is_read(tmp_path: Path) -> None:
     state = tmp_path / "state.db"
     with Emulator(brain=brain, state=state, speed=0) as api:

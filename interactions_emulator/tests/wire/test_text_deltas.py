@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,13 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, TextDelta, TimedStep, Turn
+from interactions_emulator.engine.events import frame, open_step_events
 from wire.brains import said
 from wire.conftest import MODEL, Wire
 
@@ -175,3 +180,17 @@ def test_a_brain_that_is_no_function_is_refused() -> None:
 def test_text_before_a_failed_ending_is_kept() -> None:
     ended = once(lambda turn: iter([TextDelta("The sea"), Ending("incomplete")]))
     assert (ended["status"], ended["steps"]) == ("incomplete", [said("The sea")])
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\n\r"\\\x85\u2028\u2029\x7f')))
+def test_a_text_delta_has_the_bytes_of_its_event_as_json(text: str) -> None:
+    for kind, wrap in (
+        ("model_output", dict),
+        ("thought", lambda delta: {"type": "thought_summary", "content": delta}),
+    ):
+        event = {"event_type": "step.delta", "index": 3, "delta": wrap({"type": "text", "text": text})}
+        [delta] = open_step_events(kind, [text], 3, 1)
+        data = to_json({**event, "event_id": "evt_abc_000012"}).decode()
+        for character in "\x85\u2028\u2029":
+            data = data.replace(character, json.dumps(character)[1:-1])
+        assert frame(delta, b"evt_abc_", 12) == f"event: step.delta\ndata: {data}\n\n".encode()

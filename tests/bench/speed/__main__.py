@@ -231,6 +231,7 @@ def length(bench: Bench) -> None:
                     at = bisect(found["began"], request["time"]) - 1
                     sent[at] += request["bytes"]
                     count[at] += 1
+        _development(bench)
         bench.add(
             f"bytes sent, turn {LONG:,} ÷ turn 2",
             1.05,
@@ -241,6 +242,23 @@ def length(bench: Bench) -> None:
         bench.add("calls of a model: small talk", 1, str(count[1]), "1", count[1])
         bench.add("calls of a model: routed (search)", 2, str(count[3]), "", count[3])
         bench.add("calls of a model: routed, with a tool", 3, str(count[2]), "", count[2])
+
+
+def _development(bench: Bench) -> None:
+    """The length of a conversation in `adk web`, with the desk's sessions and with ADK's own."""
+    url, pairs, theirs = bench.server(), [], []
+    desk, plain = (bench.side(kind, url) for kind in SIDES)
+    for number in range(ROUNDS):
+        folder = tempfile.mkdtemp(dir=bench.folder)
+        ask = {"folder": folder, "lengths": [10, LONG], "name": f"{number}"}
+        early, late = map(statistics.median, desk.ask("grown", kind="adk web", **ask))
+        pairs.append((late, early))
+        theirs.append([*map(statistics.median, plain.ask("grown", kind="sqlite", **ask))])
+    ours = " ÷ ".join(ms(statistics.median(each)) for each in zip(*pairs, strict=True))
+    early, late = (statistics.median(each) for each in zip(*theirs, strict=True))
+    rounds = [pair[0] / pair[1] for pair in pairs]
+    shown = f"{ms(late)} ÷ {ms(early)} = {late / early:.1f}"
+    bench.add(f"turn {LONG:,} ÷ turn 10, `adk web`", 1.25, ours, shown, statistics.median(rounds), rounds)
 
 
 def picture(bench: Bench) -> None:

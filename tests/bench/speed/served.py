@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.bench.followers import resident
@@ -27,7 +27,7 @@ root_agent = LlmAgent(
 )
 """
 BIN = Path(sys.executable).parent
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 CONVERSATION = 10
 """Turns of one conversation, after which the next one begins."""
 
@@ -124,7 +124,8 @@ class Served:
         """Runs one turn; returns whether it was answered."""
         try:
             self.ask(connection, user, session, stream)
-        except AssertionError:
+        except (AssertionError, OSError, HTTPException):
+            connection.close()
             return False
         return True
 

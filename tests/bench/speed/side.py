@@ -62,6 +62,7 @@ class Desk:
         gc.freeze()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
+        from tools.adk.local_sessions import LocalSessions
         from tools.adk.windowed_sessions import (
             WindowedDatabaseSessions,
             WindowedInMemorySessions,
@@ -70,6 +71,8 @@ class Desk:
 
         if kind == "memory":
             return WindowedInMemorySessions()
+        if kind == "adk web":
+            return LocalSessions(str(folder / "desk.db"))
         return WindowedSqliteSessions(str(folder / "desk.db")) if kind == "sqlite" else WindowedDatabaseSessions(kind)
 
     async def follow(self, interaction_id: str) -> int:
@@ -110,9 +113,10 @@ async def load(side: Side, *, stream: bool, conversations: int, count: int) -> f
     return conversations * count / (time.perf_counter() - began)
 
 
-async def grown(side: Side, *, kind: str, folder: str, lengths: list[int]) -> list[list[float]]:
+async def grown(side: Side, *, kind: str, folder: str, lengths: list[int], name: str = "s1") -> list[list[float]]:
     """Seconds of seven turns of small talk each, in a conversation of each length (in turns)."""
-    talk, found = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[list[float]]()
+    talk = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE, name)
+    found = list[list[float]]()
     await talk.ask("hello")
     for length in lengths:
         session = await talk.session()

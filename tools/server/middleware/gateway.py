@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tools.adk.windowed_sessions import windowed_reads
 from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
 from tools.interactions.run_webhook import WEBHOOK_PATH
@@ -69,6 +68,7 @@ class GatewayMiddleware:
     Args:
         board: the web page of research runs (`tools/board`).
         authenticate: authenticates a request. If it is None, the server trusts the user that the request names.
+        turn: the context of a turn's reads and writes of its session.
         max_body: maximum bytes of a request body.
         body_timeout_s: timeout for the body to arrive.
     """
@@ -79,6 +79,7 @@ class GatewayMiddleware:
     locks: Locks
     idempotency: IdempotencyStore
     rate_limiter: RateLimiter
+    turn: Callable[[], AbstractAsyncContextManager[None]]
     max_body: int
     body_timeout_s: float
 
@@ -191,7 +192,7 @@ class GatewayMiddleware:
                     given = await self.idempotency.replay(whose, session, key, digest) if key else None
                     if given is None:
                         replay = Replay(json.dumps(data).encode(), receive)
-                        with windowed_reads():
+                        async with self.turn():
                             await self.app(without_length(scope), replay, delayed)
                         if replay.client_left:
                             await finish_shielded()  # the turn's last writes have to finish under the lock

@@ -113,12 +113,13 @@ class Corpus:
             return []
         total = sum(weight for weight, _ in weights.values())
         match = " OR ".join(f'"{term}"' for term in known[:MAX_TERMS])
-        excluded = "".join(", ?" for _ in exclude)
-        rows = self._rows(
-            "SELECT p.document, d.title, p.heading, p.text, p.position, p.page, bm25(stems, 1.5, 1.5, 1.0)"
-            " FROM stems JOIN passages p ON p.id = stems.rowid JOIN documents d ON d.id = p.document"
-            f" WHERE stems MATCH ? AND p.document NOT IN (''{excluded})"
-            f" ORDER BY rank, p.id LIMIT {EXTRA_CANDIDATES + limit}",
+        excluded = ", ".join("?" for _ in exclude)
+        rows = self._rows(  # the inner query sorts only numbers, as most passages of a large corpus may match
+            "SELECT p.document, d.title, p.heading, p.text, p.position, p.page, found.score FROM"
+            " (SELECT rowid, bm25(stems, 1.5, 1.5, 1.0) AS score FROM stems WHERE stems MATCH ?"
+            f" AND rowid NOT IN (SELECT id FROM passages WHERE document IN ({excluded}))"
+            f" ORDER BY rank, rowid LIMIT {EXTRA_CANDIDATES + limit}) AS found"
+            " JOIN passages p ON p.id = found.rowid JOIN documents d ON d.id = p.document",
             (match, *sorted(exclude)),
         )
         ranked = []

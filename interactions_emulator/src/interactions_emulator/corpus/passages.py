@@ -167,10 +167,16 @@ def _collapse(text: str) -> str:
     return " ".join(text.split())
 
 
+_ASCII_SIGN = re.compile(r"[^A-Za-z\s]")
+
+
 def _is_prose(text: str) -> bool:
     """Whether a text is prose: at least 20 characters (10 in scripts without spaces), mostly letters, no code."""
-    letters = sum(c.isalpha() or c.isspace() or is_mark(c) for c in text)
-    wide = sum(c > "\u2e7f" for c in text)
+    if text.isascii():  # most texts are, and counting their characters one by one is slow
+        letters, wide = len(text) - len(_ASCII_SIGN.findall(text)), 0
+    else:
+        letters = sum(c.isalpha() or c.isspace() or is_mark(c) for c in text)
+        wide = sum(c > "\u2e7f" for c in text)
     if len(text) < (10 if wide > len(text) / 2 else 20) or letters < 0.75 * len(text):
         return False
     return not _CODE.search(text)

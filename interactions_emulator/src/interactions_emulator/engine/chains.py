@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from interactions_emulator.brain.protocol import Step
@@ -19,7 +19,7 @@ class _Timeline(NamedTuple):
 
     until: float
     """When the first interaction of the chain expires, in virtual seconds since 1970."""
-    steps: tuple[Step, ...]
+    steps: list[Step]
 
 
 class Chains:
@@ -39,13 +39,16 @@ class Chains:
         """Forget all timelines, because an interaction was deleted that may be part of any."""
         self._timelines.clear()
 
-    def steps_until(self, last: str | None) -> tuple[Step, ...]:
-        """Return the timeline of the chain that ends with `last`. Raises `Refused` if any link is gone."""
+    def steps_until(self, last: str | None) -> Sequence[Step]:
+        """Return the timeline of the chain that ends with `last`, valid until the next call.
+
+        Raises `Refused` if any link is gone.
+        """
         if last is None:
             return ()
         links: list[Interaction] = []
         previous: str | None = last
-        cached = _Timeline(float("inf"), ())
+        cached = _Timeline(float("inf"), [])
         while previous:
             timeline = self._timelines.pop(previous, None)
             if timeline and timeline.until > self._now():
@@ -60,14 +63,16 @@ class Chains:
             links.append(interaction)
             previous = interaction.previous
         until = min([cached.until, *(link.created + self._retention for link in links)])
-        steps = (*cached.steps, *(step for link in reversed(links) for step in (*link.input, *link.steps)))
+        steps = cached.steps  # extended in place, as a copy of a long timeline is slow
+        for link in reversed(links):
+            steps += [*link.input, *link.steps]
         self._timelines[last] = _Timeline(until, steps)
         if len(self._timelines) > MAX_TIMELINES:
             del self._timelines[next(iter(self._timelines))]
         return steps
 
 
-def tokens_before(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
+def tokens_before(last: Interaction | None, history: Sequence[Step]) -> dict[str, int]:
     """Return the tokens of `history`, which ends with `last`; counts only `last` if the tokens before it are known."""
     if last is None or last.tokens_before is None:
         return count_tokens(history)

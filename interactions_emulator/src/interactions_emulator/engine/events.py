@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
@@ -12,21 +12,15 @@ from pydantic_core import to_json
 
 from interactions_emulator.brain.protocol import Step
 
-Event = dict[str, Any]
+Event = bytes
+"""An event as bytes of the stream, up to its id: `frame` adds the id and the end."""
 
 DONE = b"event: done\ndata: [DONE]\n\n"
-_FRAME_HEADS = {
-    kind: f"event: {kind}\ndata: ".encode()
-    for kind in (
-        "interaction.created",
-        "interaction.status_update",
-        "interaction.completed",
-        "step.start",
-        "step.delta",
-        "step.stop",
-        "error",
-    )
-}
+_TEXT_DELTA = b'event: step.delta\ndata: {"event_type":"step.delta","index":%d,"delta":{"type":"text","text":%b}'
+_THOUGHT_DELTA = (
+    b'event: step.delta\ndata: {"event_type":"step.delta","index":%d,'
+    b'"delta":{"type":"thought_summary","content":{"type":"text","text":%b}}'
+)
 _LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
 """Characters that JSON does not escape and that some stream parsers take for line ends."""
 MAX_DELTA_CHARS = 80
@@ -49,19 +43,21 @@ _MEDIA_FIELDS = {"type", "mime_type", "data", "uri", "resolution", "channels", "
 def opening(interaction: dict[str, Any]) -> list[Event]:
     """Return the two events that begin every stream. `interaction` is the resource without steps."""
     return [
-        {"event_type": "interaction.created", "interaction": interaction},
-        {
-            "event_type": "interaction.status_update",
-            "interaction_id": interaction["id"],
-            "status": interaction["status"],
-        },
+        _event({"event_type": "interaction.created", "interaction": interaction}),
+        _event(
+            {
+                "event_type": "interaction.status_update",
+                "interaction_id": interaction["id"],
+                "status": interaction["status"],
+            }
+        ),
     ]
 
 
 def closing(interaction: dict[str, Any], errors: list[dict[str, str]]) -> list[Event]:
     """Return an `error` event for each error, then `interaction.completed`, whatever the final status."""
-    failed = [{"event_type": "error", "error": error} for error in errors]
-    return [*failed, {"event_type": "interaction.completed", "interaction": interaction}]
+    failed = [_event({"event_type": "error", "error": error}) for error in errors]
+    return [*failed, _event({"event_type": "interaction.completed", "interaction": interaction})]
 
 
 def step_events(step: Step, index: int, pieces: Sequence[int] | None = None) -> list[Event]:
@@ -69,19 +65,14 @@ def step_events(step: Step, index: int, pieces: Sequence[int] | None = None) -> 
 
     `pieces` are the lengths of the pieces of the step's text, in characters; None: pieces of about equal length.
     """
-    start, deltas = _start_and_deltas(step, pieces)
-    return [
-        {"event_type": "step.start", "index": index, "step": start},
-        *[{"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas],
-        {"event_type": "step.stop", "index": index},
-    ]
+    start, deltas = _start_and_deltas(step, index, pieces)
+    return [_step_start(index, start), *deltas, _event({"event_type": "step.stop", "index": index})]
 
 
 def open_step_events(kind: str, pieces: Sequence[str], index: int, begin: int) -> list[Event]:
     """Return the events from `begin` on (0: step.start) of a step whose text is still being written."""
-    events: list[Event] = [] if begin else [{"event_type": "step.start", "index": index, "step": {"type": kind}}]
-    deltas = (_text_delta(kind, piece) for piece in islice(pieces, max(0, begin - 1), None))
-    return events + [{"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas]
+    events = [] if begin else [_step_start(index, {"type": kind})]
+    return events + _text_deltas(kind, islice(pieces, max(0, begin - 1), None), index)
 
 
 def event_id_prefix(interaction_id: str) -> bytes:
@@ -90,12 +81,8 @@ def event_id_prefix(interaction_id: str) -> bytes:
 
 
 def frame(event: Event, prefix: bytes, number: int) -> bytes:
-    """Return an event as bytes of the stream; `number` counts the events of its run from 1."""
-    data = to_json(event)
-    if not data.isascii():
-        for character, escaped in _LINE_ENDS:
-            data = data.replace(character, escaped)
-    return b'%b%b,"event_id":"%b%06d"}\n\n' % (_FRAME_HEADS[event["event_type"]], data[:-1], prefix, number)
+    """Return an event with its id; `number` counts the events of its run from 1."""
+    return b'%b,"event_id":"%b%06d"}\n\n' % (event, prefix, number)
 
 
 def timestamp(seconds: float) -> str:
@@ -108,7 +95,33 @@ def _timestamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _start_and_deltas(step: Step, pieces: Sequence[int] | None) -> tuple[Step, list[dict[str, Any]]]:
+def _event(fields: dict[str, Any]) -> Event:
+    return b"event: %b\ndata: %b" % (fields["event_type"].encode(), _json(fields)[:-1])
+
+
+def _step_start(index: int, step: Step) -> Event:
+    return _event({"event_type": "step.start", "index": index, "step": step})
+
+
+def _delta(index: int, delta: dict[str, Any]) -> Event:
+    return _event({"event_type": "step.delta", "index": index, "delta": delta})
+
+
+def _text_deltas(kind: str, texts: Iterable[str], index: int) -> list[Event]:
+    """Return the deltas of pieces of a text. Most events are such deltas: only their text is encoded each time."""
+    form = _THOUGHT_DELTA if kind == "thought" else _TEXT_DELTA
+    return [form % (index, _json(text)) for text in texts]
+
+
+def _json(value: Any) -> bytes:
+    data = to_json(value)
+    if not data.isascii():
+        for character, escaped in _LINE_ENDS:
+            data = data.replace(character, escaped)
+    return data
+
+
+def _start_and_deltas(step: Step, index: int, pieces: Sequence[int] | None) -> tuple[Step, list[Event]]:
     """Split a step into the `step` of its step.start event and the deltas that carry the rest."""
     kind = step["type"]
     if pieces is not None:
@@ -116,19 +129,20 @@ def _start_and_deltas(step: Step, pieces: Sequence[int] | None) -> tuple[Step, l
         [content] = step["summary" if kind == "thought" else "content"]
         ends = list(accumulate(pieces))
         texts = [content["text"][begin:end] for begin, end in pairwise([0, *ends])]
-        return {"type": kind}, [*[_text_delta(kind, text) for text in texts], *_annotation_delta(content)]
+        return {"type": kind}, [*_text_deltas(kind, texts, index), *_annotation_delta(content, index)]
     if kind in ("model_output", "user_input"):
         start = {key: value for key, value in step.items() if key != "content"}
-        return start, [delta for content in step.get("content", ()) for delta in _content_deltas(content)]
+        return start, [delta for content in step.get("content", ()) for delta in _content_deltas(content, index)]
     if kind == "thought":
         deltas = [{"type": "thought_summary", "content": content} for content in step.get("summary", ())]
         if step.get("signature"):
             deltas.append({"type": "thought_signature", "signature": step["signature"]})
-        return {"type": kind}, deltas
+        return {"type": kind}, [_delta(index, delta) for delta in deltas]
     if kind == "function_call":
         arguments = to_json(step["arguments"]).decode()
         chunks = _chunks(arguments, 2)
-        return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": chunk} for chunk in chunks]
+        deltas = [{"type": "arguments_delta", "arguments": chunk} for chunk in chunks]
+        return step | {"arguments": {}}, [_delta(index, delta) for delta in deltas]
     if kind == "function_result":
         return step, []
     start = {key: step[key] for key in ("type", "id", "call_id", "search_type") if key in step}
@@ -141,24 +155,18 @@ def _start_and_deltas(step: Step, pieces: Sequence[int] | None) -> tuple[Step, l
     delta = {"type": kind} | {key: value for key, value in step.items() if key in _DELTA_FIELDS}
     if kind == "file_search_result":
         delta.setdefault("result", [])
-    return start, [delta]
+    return start, [_delta(index, delta)]
 
 
-def _content_deltas(content: dict[str, Any]) -> list[dict[str, Any]]:
+def _content_deltas(content: dict[str, Any], index: int) -> list[Event]:
     if content["type"] != "text":
-        return [{key: value for key, value in content.items() if key in _MEDIA_FIELDS}]
-    texts = [{"type": "text", "text": piece} for piece in _chunks(content["text"], 3)]
-    return [*texts, *_annotation_delta(content)]
+        return [_delta(index, {key: value for key, value in content.items() if key in _MEDIA_FIELDS})]
+    return [*_text_deltas("model_output", _chunks(content["text"], 3), index), *_annotation_delta(content, index)]
 
 
-def _text_delta(kind: str, text: str) -> dict[str, Any]:
-    content = {"type": "text", "text": text}
-    return {"type": "thought_summary", "content": content} if kind == "thought" else content
-
-
-def _annotation_delta(content: dict[str, Any]) -> list[dict[str, Any]]:
+def _annotation_delta(content: dict[str, Any], index: int) -> list[Event]:
     annotations = content.get("annotations")
-    return [{"type": "text_annotation_delta", "annotations": annotations}] if annotations else []
+    return [_delta(index, {"type": "text_annotation_delta", "annotations": annotations})] if annotations else []
 
 
 def _chunks(text: str, count: int) -> list[str]:

@@ -24,7 +24,7 @@ MAX_BODY_BYTES = 65_536
 """Maximum bytes of a request's body that are kept, and of its answer."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Capture:
     """One request and its answer, as far as they are kept."""
 
@@ -39,7 +39,7 @@ class Capture:
     answer: list[tuple[float, bytes]] = field(default_factory=list)
     """The pieces of the answer, each with the real seconds since the request. The last ones can be missing."""
     answer_bytes: int = 0
-    _began: float = field(default_factory=time.monotonic)
+    _began: int = field(default_factory=time.monotonic_ns)
 
     def begin(self, content_type: str) -> None:
         """Record that the answer begins."""
@@ -63,7 +63,7 @@ class Capture:
         return redactor
 
     def _seconds(self) -> float:
-        return round(time.monotonic() - self._began, 6)
+        return (time.monotonic_ns() - self._began) // 1000 / 1e6
 
 
 class Log:

@@ -129,12 +129,12 @@ class Runs:
         )
         run = Run(interaction, stored=request.store)
         self.creates[key] = self.creates.get(key, 0) + 1
-        records: list[Record] = [("creates", key, self.creates[key]), ("clock", "now", now)]
-        if run.stored:
-            self.stored[interaction.id] = interaction
-            records.append(("interaction", interaction.id, interaction))
-        self._journal.write(*records)
-        self._begin(run)
+        with self._journal:
+            self._journal.write(("creates", key, self.creates[key]), ("clock", "now", now))
+            if run.stored:
+                self.stored[interaction.id] = interaction
+                self._save(run)
+            self._begin(run)
         return run
 
     def find(self, interaction_id: str) -> Run:
@@ -215,7 +215,7 @@ class Runs:
             answer = immediate_answer(self._brain, interaction.turn, interaction.hop)
             if answer is not None:
                 run.pending, run.read = deque(answer), True
-                if self._add_due_entries(run):
+                if self._advance(run):
                     return
         run.task = asyncio.create_task(self._work(run))
 
@@ -225,7 +225,7 @@ class Runs:
             turn = replace(run.interaction.turn, answered=tuple(run.interaction.steps))
             arguments = run, turn, asyncio.get_running_loop()
             threading.Thread(target=self._read, args=arguments, name="brain", daemon=True).start()
-        while not self._add_due_entries(run):
+        while not self._advance(run):
             self._settled.notify_all()
             await (run.arrived.wait() if run.due is None else self.clock.until(run.due))
 
@@ -244,6 +244,11 @@ class Runs:
                 if interaction.finished:
                     return
             loop.call_soon_threadsafe(add)
+
+    def _advance(self, run: Run) -> bool:
+        """Do what is due, in one transaction of the state file. Return whether the interaction has ended."""
+        with self._journal:
+            return self._add_due_entries(run)
 
     def _add_due_entries(self, run: Run) -> bool:
         """Add the steps and texts that are due. Return whether the interaction has ended.

@@ -25,12 +25,17 @@ class JournalError(Exception):
 class Journal:
     """The records in the state file; if `path` is None, nothing is stored. Used by one server, on one thread.
 
+    In `with journal:`, which can be nested, all writes wait for the end and are one transaction. Of the values of one
+    record only the last is written.
+
     Raises:
         JournalError: another server has the file open, or the file is not a state file of this server.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._db: sqlite3.Connection | None = None
+        self._depth = 0
+        self._waiting: dict[tuple[str, str], Any] = {}
         if path is None:
             return
         self._lock = filelock.FileLock(path.with_name(path.name + ".lock"))
@@ -51,18 +56,33 @@ class Journal:
             self._db.close()
             self._lock.release()
 
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        self._depth -= 1
+        if self._waiting and not self._depth:
+            self._write_waiting()
+
     def write(self, *records: Record) -> None:
         """Write or delete records in one transaction. A record that is written again keeps its place in the order."""
         if self._db is None:
             return
+        self._waiting.update(((kind, key), value) for kind, key, value in records)
+        if not self._depth:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        assert self._db
+        records, self._waiting = self._waiting, {}
         with self._db:
-            for kind, key, value in records:
+            for name, value in records.items():
                 if value is None:
-                    self._db.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+                    self._db.execute("DELETE FROM records WHERE kind = ? AND key = ?", name)
                 else:
                     self._db.execute(
                         "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                        (kind, key, json.dumps(value, default=vars)),
+                        (*name, json.dumps(value, default=vars)),
                     )
 
     def read(self, kind: str) -> Iterator[tuple[str, Any]]:

@@ -28,7 +28,8 @@ def with_files(brain: Brain, files: Files) -> Brain:
     """Return a brain that reads the files that a turn refers to, and calls `brain` with their contents as `data`."""
 
     def answer(turn: Turn) -> Iterable[Entry]:
-        return answer_with_contents(turn) if any(_references(files, turn.steps)) else brain(turn)
+        # Without files, no chain is searched for them: it may have 10,000 steps.
+        return answer_with_contents(turn) if files and any(_references(files, turn.steps)) else brain(turn)
 
     def answer_with_contents(turn: Turn) -> Iterator[Entry]:  # a generator: files are read in the brain's thread
         steps = tuple(_with_contents(files, step) if any(_references(files, [step])) else step for step in turn.steps)

@@ -53,6 +53,10 @@ class Files:
         self._limits = limits
         self._all = {key: File(**value) for key, value in journal.read("file")}
 
+    def __bool__(self) -> bool:
+        """Whether there is any file."""
+        return bool(self._all)
+
     def create(self, upload: Upload, base_url: str) -> dict[str, Any]:
         """Make a file of a complete upload. The metadata of the upload may have a name and a display name for it."""
         metadata = object_field(upload.metadata, "file")

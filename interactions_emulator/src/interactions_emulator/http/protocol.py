@@ -148,6 +148,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
+        transport.set_write_buffer_limits(high=0)  # uvloop: send at once, not when all waiting requests are answered
         self.client = str((transport.get_extra_info("peername") or ("",))[0])
         self._log.opened += 1
         self._log.open += 1

@@ -89,8 +89,8 @@ def parse_create(raw: bytes) -> Create:
     elsewhere = body.continuation_token or body.model_extra  # a misspelled input is an unknown parameter, see the rules
     steps = () if body.input is None and elsewhere else input_steps(body.input)
     warnings = check_rules(body, steps)
-    given = body.model_fields_set
-    echoed = {key: value for key in ECHOED_FIELDS if key in given and (value := getattr(body, key)) is not None}
+    fields = vars(body)
+    echoed = {key: value for key in ECHOED_FIELDS if (value := fields[key]) is not None}
     formats = [body.response_format] if isinstance(body.response_format, dict) else body.response_format or []
     previous = {"previous_interaction_id": body.previous_interaction_id} if body.previous_interaction_id else {}
     target = {"model": body.model} if body.model else {"agent": body.agent}

@@ -1,0 +1,326 @@
+"""Sessions of a turn: read once, kept for the next turn, and written in few transactions by plain SQL.
+
+For each event, ADK 2.13 reads three rows through SQLAlchemy's ORM and commits a transaction of its own
+(`database_session_service.py:append_event`), and each turn reads and parses all its events again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
+
+from google.adk.errors._stale_session_error import StaleSessionError
+from google.adk.errors.session_not_found_error import SessionNotFoundError
+from google.adk.events import Event
+from google.adk.sessions import Session, State
+from google.adk.sessions._session_util import make_json_safe_state
+from google.adk.sessions.base_session_service import GetSessionConfig
+from google.adk.sessions.database_session_service import _merge_state
+from google.adk.sessions.migration._schema_check_utils import LATEST_SCHEMA_VERSION
+from google.adk.sessions.schemas.shared import timestamp_to_utc_datetime, utc_datetime_to_timestamp
+from google.adk.sessions.schemas.v1 import StorageAppState, StorageEvent, StorageSession, StorageUserState
+from sqlalchemy import Connection, Table, and_, bindparam, insert, select, update
+
+from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedDatabaseSessions, recent, windowed_reads
+from tools.shielded import shielded
+from tools.transactions import Transactions, ping_when_idle
+
+log = logging.getLogger(__name__)
+
+WRITE_AFTER_S = 5.0
+"""Maximum seconds for which an event stays unwritten."""
+KEPT_SESSIONS = 100
+"""Maximum number of conversations whose newest events stay in memory: those of the last turns."""
+TRANSFER_TOOL = "transfer_to_agent"
+
+_Key = tuple[str, str, str]
+"""Application, user and id of a session."""
+
+_S, _E, _A, _U = (
+    cast(Table, each.__table__) for each in (StorageSession, StorageEvent, StorageAppState, StorageUserState)
+)
+_IS_SESSION = and_(
+    _S.c.app_name == bindparam("app"), _S.c.user_id == bindparam("user"), _S.c.id == bindparam("session")
+)
+_READ = (
+    select(_S.c.state, _S.c.update_time, _A.c.state, _U.c.state)
+    .outerjoin(_A, _A.c.app_name == _S.c.app_name)
+    .outerjoin(_U, and_(_U.c.app_name == _S.c.app_name, _U.c.user_id == _S.c.user_id))
+    .where(_IS_SESSION)
+)
+_READ_EVENTS = (
+    select(_E.c.id, _E.c.invocation_id, _E.c.timestamp, _E.c.event_data)
+    .where(
+        _E.c.app_name == bindparam("app"), _E.c.user_id == bindparam("user"), _E.c.session_id == bindparam("session")
+    )
+    .order_by(_E.c.timestamp.desc(), _E.c.id.desc())
+    .limit(WINDOW_EVENTS)
+)
+_WRITE = update(_S).where(_IS_SESSION, _S.c.update_time == bindparam("before")).values(update_time=bindparam("now"))
+_WRITE_STATE = _WRITE.values(update_time=bindparam("now"), state=bindparam("new_state"))
+_WRITE_EVENTS = insert(_E)
+
+
+@dataclass
+class _Stored:
+    """A session as it is stored."""
+
+    state: dict[str, Any]
+    """The state of the session alone, without state of the user and the application."""
+    updated: datetime
+    merged: dict[str, Any]
+    """The state as an agent sees it."""
+    events: list[Event] | None = None
+    """The newest events, `WINDOW_EVENTS` at most; None: not read."""
+
+
+@dataclass
+class _Turn:
+    """What a turn has read and not yet written."""
+
+    key: _Key | None = None
+    stored: _Stored | None = None
+    is_fresh: bool = False
+    """Whether `stored` was read by this turn and not used yet."""
+    session: Session | None = None
+    unwritten: list[tuple[Event, dict[str, Any]]] = field(default_factory=list)
+    """Events with their rows."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    timer: asyncio.TimerHandle | None = None
+
+
+_turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
+
+
+class TurnSessions(WindowedDatabaseSessions):
+    """ADK's sessions in a database; within `turn`, events are written together and read only if they are not known.
+
+    Outside of a turn, and in a database with ADK's older schema, everything is done by ADK.
+    """
+
+    write_after_s = WRITE_AFTER_S
+
+    def __init__(self, db_url: str, connect_args: dict[str, Any] | None = None, **engine: Any) -> None:
+        super().__init__(db_url, connect_args=connect_args or {}, pool_pre_ping=False, **engine)
+        if self.db_engine.dialect.name == "postgresql":
+            ping_when_idle(self.db_engine)
+        self._transactions = Transactions(self.db_engine, connect_args)
+        self._known: OrderedDict[_Key, tuple[datetime, list[Event]]] = OrderedDict()
+        """The revision and the newest events of conversations."""
+        self._running: dict[_Key, _Turn] = {}
+        self._late_writes: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Reads and writes within this block belong to one turn of one conversation, which nobody else may change.
+
+        The turn's end writes what is left if the turn has failed or was cancelled.
+        """
+        turn = _Turn()
+        before = _turn.set(turn)
+        try:
+            with windowed_reads():
+                yield
+        finally:
+            _turn.reset(before)
+            if turn.key:
+                self._running.pop(turn.key, None)
+            try:
+                await self._write(turn)
+            except Exception:
+                log.exception("the message of a turn that did not end was not stored")
+
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        turn, key = _turn.get(), (app_name, user_id, session_id)
+        only_exists = config is not None and config.num_recent_events == 0 and config.after_timestamp is None
+        if turn is None or not (config is None or only_exists) or not await self._is_newest_schema():
+            if running := self._running.get(key):
+                await self._write(running)  # else a page that is loaded during a turn would not show the message
+            return await super().get_session(app_name=app_name, user_id=user_id, session_id=session_id, config=config)
+        await self._write(turn)
+        if not (turn.is_fresh and turn.stored and turn.key == key):
+            turn.key, turn.stored, turn.is_fresh = key, await self._read(key), True
+            self._running[key] = turn
+        stored = turn.stored
+        if stored is None:
+            return None
+        if only_exists:
+            return _session(key, stored, [])
+        turn.is_fresh = False
+        if stored.events is None:
+            stored.events = await self._transactions.run(partial(_read_events, key=key), single=True)
+
+        async def read(config: GetSessionConfig | None = None) -> Session | None:
+            if config:
+                return _session(key, stored, stored.events or ())
+            return await super(TurnSessions, self).get_session(
+                app_name=app_name, user_id=user_id, session_id=session_id, config=GetSessionConfig()
+            )
+
+        return await recent(read)
+
+    async def append_event(self, session: Session, event: Event) -> Event:
+        turn, stored = _turn.get(), None
+        if turn and turn.key == (session.app_name, session.user_id, session.id):
+            stored = turn.stored
+        if (
+            turn is None
+            or stored is None
+            or event.partial
+            or session._storage_update_marker != _marker(stored.updated)
+            or any(name.startswith((State.APP_PREFIX, State.USER_PREFIX)) for name in event.actions.state_delta)
+        ):
+            if turn:
+                await self._write(turn)
+                turn.stored = turn.stored if event.partial else None
+            return await super().append_event(session, event)
+        self._apply_temp_state(session, event)
+        event = self._trim_temp_delta_state(event)
+        turn.session = session
+        turn.unwritten.append((event, _row(session, event)))
+        if _writes_at_once(event):
+            try:
+                await self._write(turn)
+            except Exception:
+                turn.unwritten = [each for each in turn.unwritten if each[0] is not event]
+                raise
+        elif turn.timer is None:
+            turn.timer = asyncio.get_running_loop().call_later(self.write_after_s, self._write_late, turn)
+        return self._commit_event_to_session(session, event)
+
+    async def close(self) -> None:
+        await super().close()
+        self._transactions.close()
+
+    async def _is_newest_schema(self) -> bool:
+        await self.prepare_tables()
+        return self._db_schema_version == LATEST_SCHEMA_VERSION
+
+    async def _read(self, key: _Key) -> _Stored | None:
+        row = await self._transactions.run(
+            lambda connection: connection.execute(_READ, _named(key)).one_or_none(), single=True
+        )
+        if row is None:
+            return None
+        state, updated, of_app, of_user = row
+        stored = _Stored(state, updated, _merge_state(of_app or {}, of_user or {}, state))
+        known = self._known.get(key)
+        if known and known[0] == updated:
+            stored.events = known[1]
+        return stored
+
+    @shielded
+    async def _write(self, turn: _Turn) -> None:
+        """Writes the turn's unwritten events in one transaction; then the session is known as it is stored.
+
+        Raises:
+            StaleSessionError: somebody else has changed the session.
+            SessionNotFoundError: somebody has deleted it.
+        """
+        async with turn.lock:
+            if turn.timer:
+                turn.timer.cancel()
+                turn.timer = None
+            stored, key, written = turn.stored, turn.key, turn.unwritten[:]
+            if not written or stored is None or key is None or turn.session is None:
+                return
+            self._known.pop(key, None)
+            await self._transactions.run(partial(_write_events, key=key, stored=stored, written=written))
+            del turn.unwritten[: len(written)]
+            stored.events = [*(stored.events or ()), *(event for event, _ in written)][-WINDOW_EVENTS:]
+            self._known[key] = (stored.updated, stored.events)
+            if len(self._known) > KEPT_SESSIONS:
+                self._known.popitem(last=False)
+            turn.session.last_update_time = utc_datetime_to_timestamp(stored.updated)
+            turn.session._storage_update_marker = _marker(stored.updated)
+
+    def _write_late(self, turn: _Turn) -> None:
+        async def write() -> None:
+            with suppress(Exception):  # the next write of the turn tries it again, and raises
+                await self._write(turn)
+
+        turn.timer = None
+        task = asyncio.ensure_future(write())
+        self._late_writes.add(task)
+        task.add_done_callback(self._late_writes.discard)
+
+
+def _write_events(
+    connection: Connection, key: _Key, stored: _Stored, written: Sequence[tuple[Event, dict[str, Any]]]
+) -> None:
+    """Adds events to a session that is still as `stored` says, and brings `stored` up to date."""
+    updated = timestamp_to_utc_datetime(written[-1][0].timestamp)
+    values = {**_named(key), "before": stored.updated, "now": updated}
+    delta = {name: value for event, _ in written for name, value in event.actions.state_delta.items()}
+    state = {**stored.state, **make_json_safe_state(delta)}
+    statement = _WRITE_STATE if delta else _WRITE
+    changed = connection.execute(statement, values | ({"new_state": state} if delta else {}))
+    if changed.rowcount != 1:
+        if connection.execute(_READ, _named(key)).one_or_none() is None:
+            raise SessionNotFoundError(f"Session {key[2]} not found.")
+        raise StaleSessionError("The session was changed by somebody else during this turn.")
+    connection.execute(_WRITE_EVENTS, [row for _, row in written])
+    stored.state, stored.updated = state, updated
+
+
+def _writes_at_once(event: Event) -> bool:
+    """Whether an event has to be stored before anybody sees it: an answer, or a tool that may act on the world.
+
+    What may wait is the user's message, until the answer or the first tool, and a handover between agents.
+    """
+    names = [call.name for call in event.get_function_calls()]
+    names += [response.name for response in event.get_function_responses()]
+    return any(name != TRANSFER_TOOL for name in names) if names else event.author != "user"
+
+
+def _named(key: _Key) -> dict[str, Any]:
+    return dict(zip(("app", "user", "session"), key, strict=True))
+
+
+def _marker(updated: datetime) -> str:
+    """The revision of a session, as ADK writes it (`schemas/v1.py:get_update_marker`)."""
+    return updated.isoformat(timespec="microseconds")
+
+
+def _session(key: _Key, stored: _Stored, events: Iterable[Event]) -> Session:
+    app, user, session_id = key
+    updated = utc_datetime_to_timestamp(stored.updated)
+    session = Session(
+        app_name=app, user_id=user, id=session_id, state=dict(stored.merged), events=[], last_update_time=updated
+    )
+    session.events = list(events)
+    session._storage_update_marker = _marker(stored.updated)
+    return session
+
+
+def _row(session: Session, event: Event) -> dict[str, Any]:
+    """The row of an event, as ADK writes it."""
+    return {
+        "id": event.id,
+        "app_name": session.app_name,
+        "user_id": session.user_id,
+        "session_id": session.id,
+        "invocation_id": event.invocation_id,
+        "timestamp": timestamp_to_utc_datetime(event.timestamp),
+        "event_data": event.model_dump(exclude_none=True, mode="json"),
+    }
+
+
+def _read_events(connection: Connection, key: _Key) -> list[Event]:
+    """The newest events, oldest first, parsed as ADK parses them (`schemas/v1.py:to_event`)."""
+    return [
+        Event.model_validate(
+            {"timestamp": utc_datetime_to_timestamp(at), **(data or {}), "id": event_id, "invocation_id": invocation}
+        )
+        for event_id, invocation, at, data in reversed(connection.execute(_READ_EVENTS, _named(key)).all())
+    ]
