@@ -23,7 +23,7 @@ from tests.ledger.server import Server
 from tests.routing.test_conversation import TURNS
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import Talk, refusals
-from tools.adk.turn_sessions import TurnSessions
+from tools.adk.turn_sessions import KEPT_BYTES, TurnSessions
 from tools.app import build_app
 
 NAMES = {"app_name": "desk", "user_id": "ada", "session_id": "s1"}
@@ -134,11 +134,28 @@ async def test_a_message_and_its_answer_are_one_transaction_and_an_answer_is_sto
             session = await opened(sessions)
             for event in (said("user", "hello"), called("transfer_to_agent"), answered("transfer_to_agent")):
                 await sessions.append_event(session, event)
+            await sessions.append_event(session, said("assistant", "Hel", partial=True))
             assert not (await stored(url)).events
             await sessions.append_event(session, said("assistant", "Hello."))
             assert len((await stored(url)).events) == 4
             await sessions.append_event(session, called("get_weather"))  # stored before the tool runs
             assert len((await stored(url)).events) == 5
+
+
+async def test_deleted_and_very_large_conversations_are_not_kept_in_memory(tmp_path: Path) -> None:
+    async with TurnSessions(f"sqlite+aiosqlite:///{tmp_path}/sessions.db") as sessions:
+        await opened(sessions, create=True)
+        for text, kept in (("short", 1), ("long" * KEPT_BYTES, 0), ("short", 0)):
+            async with sessions.turn():
+                await sessions.append_event(await opened(sessions), said("desk", text))
+            assert len(sessions._known) == kept
+        await sessions.delete_session(**NAMES)
+        await opened(sessions, create=True)
+        async with sessions.turn():
+            await sessions.append_event(await opened(sessions), said("desk", "short"))
+        assert len(sessions._known) == 1
+        await sessions.delete_session(**NAMES)
+        assert not sessions._known
 
 
 @pytest.mark.parametrize("how", ["it is cancelled", "it takes long"])

@@ -39,6 +39,8 @@ WRITE_AFTER_S = 5.0
 """Maximum seconds for which an event stays unwritten."""
 KEPT_SESSIONS = 100
 """Maximum number of conversations whose newest events stay in memory: those of the last turns."""
+KEPT_BYTES = 200_000
+"""Maximum bytes of texts and files of a conversation whose events stay in memory."""
 TRANSFER_TOOL = "transfer_to_agent"
 
 _Key = tuple[str, str, str]
@@ -131,8 +133,8 @@ class TurnSessions(WindowedDatabaseSessions):
                 yield
         finally:
             _turn.reset(before)
-            if turn.key:
-                self._running.pop(turn.key, None)
+            if turn.key and self._running.get(turn.key) is turn:
+                del self._running[turn.key]
             try:
                 await self._write(turn)
             except Exception:
@@ -170,19 +172,20 @@ class TurnSessions(WindowedDatabaseSessions):
         return await recent(read)
 
     async def append_event(self, session: Session, event: Event) -> Event:
+        if event.partial:  # ADK stores none
+            return event
         turn, stored = _turn.get(), None
         if turn and turn.key == (session.app_name, session.user_id, session.id):
             stored = turn.stored
         if (
             turn is None
             or stored is None
-            or event.partial
             or session._storage_update_marker != _marker(stored.updated)
             or any(name.startswith((State.APP_PREFIX, State.USER_PREFIX)) for name in event.actions.state_delta)
         ):
             if turn:
                 await self._write(turn)
-                turn.stored = turn.stored if event.partial else None
+                turn.stored = None  # somebody else writes
             return await super().append_event(session, event)
         self._apply_temp_state(session, event)
         event = self._trim_temp_delta_state(event)
@@ -197,6 +200,14 @@ class TurnSessions(WindowedDatabaseSessions):
         elif turn.timer is None:
             turn.timer = asyncio.get_running_loop().call_later(self.write_after_s, self._write_late, turn)
         return self._commit_event_to_session(session, event)
+
+    async def delete_session(self, app_name: str, user_id: str, session_id: str) -> None:
+        key = (app_name, user_id, session_id)
+        self._known.pop(key, None)
+        turn = _turn.get() or self._running.get(key)
+        if turn and turn.key == key:
+            turn.unwritten, turn.stored, turn.is_fresh = [], None, False
+        await super().delete_session(app_name, user_id, session_id)
 
     async def close(self) -> None:
         await super().close()
@@ -235,10 +246,12 @@ class TurnSessions(WindowedDatabaseSessions):
             if not written or stored is None or key is None or turn.session is None:
                 return
             self._known.pop(key, None)
-            await self._transactions.run(partial(_write_events, key=key, stored=stored, written=written))
+            work = partial(_write_events, key=key, stored=stored, written=written)
+            stored.state, stored.updated = await self._transactions.run(work)
             del turn.unwritten[: len(written)]
             stored.events = [*(stored.events or ()), *(event for event, _ in written)][-WINDOW_EVENTS:]
-            self._known[key] = (stored.updated, stored.events)
+            if sum(map(_bytes, stored.events)) <= KEPT_BYTES:
+                self._known[key] = (stored.updated, stored.events)
             if len(self._known) > KEPT_SESSIONS:
                 self._known.popitem(last=False)
             turn.session.last_update_time = utc_datetime_to_timestamp(stored.updated)
@@ -257,8 +270,8 @@ class TurnSessions(WindowedDatabaseSessions):
 
 def _write_events(
     connection: Connection, key: _Key, stored: _Stored, written: Sequence[tuple[Event, dict[str, Any]]]
-) -> None:
-    """Adds events to a session that is still as `stored` says, and brings `stored` up to date."""
+) -> tuple[dict[str, Any], datetime]:
+    """Adds events to a session that is still as `stored` says. Returns its new state and revision."""
     updated = timestamp_to_utc_datetime(written[-1][0].timestamp)
     values = {**_named(key), "before": stored.updated, "now": updated}
     delta = {name: value for event, _ in written for name, value in event.actions.state_delta.items()}
@@ -270,7 +283,12 @@ def _write_events(
             raise SessionNotFoundError(f"Session {key[2]} not found.")
         raise StaleSessionError("The session was changed by somebody else during this turn.")
     connection.execute(_WRITE_EVENTS, [row for _, row in written])
-    stored.state, stored.updated = state, updated
+    return state, updated
+
+
+def _bytes(event: Event) -> int:
+    parts = (event.content.parts if event.content else None) or ()
+    return sum(len(part.text or "") + len((part.inline_data and part.inline_data.data) or b"") for part in parts)
 
 
 def _writes_at_once(event: Event) -> bool:
