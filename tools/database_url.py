@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -54,6 +55,12 @@ def parse_database_url(text: str, variable: str) -> DatabaseUrl:
         raise SettingsError(f"{variable}={redacted_url(url)} names a database that is not supported: {FORMS}")
     url = url.set(drivername=driver)
     return _sqlite(url, variable) if url.get_backend_name() == "sqlite" else _postgresql(url, variable)
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Returns the file of a SQLite database; None if it is in memory, or has parameters, with which it may be a URI."""
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:") and not url.query
+    return Path(url.database) if is_file and url.database else None
 
 
 def redacted_url(url: URL) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socket import SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Any, ClassVar
 
 import httpx2
@@ -16,7 +17,8 @@ from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.board.conftest import BRIEF, Page, Site
 from tests.scripts import REPORT, cited, picture
 from tests.serve.conftest import listening
-from tools.board.local import opening_file
+from tools.board.local import listen, opening_file
+from tools.board.renderers import Renderers
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
 from tools.research.report.documents import documents_installed
@@ -145,6 +147,36 @@ def test_a_browser_sends_the_cookie_to_no_other_server_of_this_machine(site: Sit
     for text in (share, *(site.client.get(url).text for url in ("/", "/research/new", path, f"{path}/delete", "/no"))):
         assert {link.startswith(f"{site.access.path}/") for link in foreign.findall(text)} == {True}
     assert site.access.path not in link_in(share)
+
+
+def test_a_cookie_of_the_same_name_from_another_server_locks_nobody_out(site: Site) -> None:
+    [own] = [f"{cookie.name}={cookie.value}" for cookie in site.client.cookies.jar]
+    added = f"{own.partition('=')[0]}=added"
+    for cookies, status in ((f"{own}; {added}", 200), (f"{added}; {own}", 200), (added, 403)):
+        with httpx2.Client(base_url=str(site.client.base_url), headers={"Cookie": cookies}) as browser:
+            assert browser.get("/").status_code == status, cookies
+
+
+def test_no_other_program_can_take_the_port_before_the_page_is_served() -> None:
+    with listen(0) as own, socket() as other:
+        other.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(own.getsockname())
+        with pytest.raises(OSError, match="in use"):
+            listen(own.getsockname()[1])
+
+
+def test_readers_of_a_share_link_keep_neither_its_owner_nor_readers_of_others_waiting(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers, hold = list[str](), Renderers.hold
+    monkeypatch.setattr(Renderers, "hold", lambda self, reader: readers.append(reader) or hold(self, reader))
+    path = site.start()
+    site.finish(path)
+    link = link_in(site.send(site.page(path), "share", days="1").text)
+    readers.clear()
+    assert [site.client.get(url).status_code for url in (link, path, f"{path}/report.html")] == [200] * 3
+    assert readers == ["readers of user", "user", "user"]
 
 
 def test_another_host_name_is_refused_even_with_the_cookie(site: Site) -> None:

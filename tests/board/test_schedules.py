@@ -64,6 +64,14 @@ def test_a_schedule_starts_after_the_button_under_its_times_price_and_ceiling(si
     assert BRIEF in site.client.get(LIST).text
 
 
+def test_the_button_names_the_ceiling_to_the_cent(site: Site) -> None:
+    path = propose(site, max_usd="12345.64")
+    shown = site.client.get(path).text
+    assert "Start these runs, for at most $12345.64 a month" in shown
+    assert "$12345.64 in a calendar month" in shown
+    assert [each.max_usd for each in schedules(site)] == [12345.64]
+
+
 def test_a_run_of_a_schedule_shows_what_has_changed_and_leads_to_its_schedule(site: Site) -> None:
     path = begin(site)
     for weeks in (2, 1):

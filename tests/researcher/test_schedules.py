@@ -135,6 +135,7 @@ async def test_the_list_and_the_instruction_of_the_model_have_the_schedules(desk
     [
         ({"max_usd_per_month": 2}, "a ceiling of $2 a month allows none"),
         ({"max_usd_per_month": "a lot"}, "`max_usd_per_month` is not a number"),
+        ({"max_usd_per_month": 10**400}, "`max_usd_per_month` is too large"),
         ({"every": "munday"}, "`munday` is no day"),
         ({"every": "", "cron": "0 0 30 2 *"}, "is never due"),
         ({"timezone": "Mars/Base"}, "there is no time zone `Mars/Base`"),

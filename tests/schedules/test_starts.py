@@ -12,7 +12,7 @@ from tools.research.job import Order, State
 from tools.research.notices.outbox import CEILING
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.quotas import Quotas
-from tools.research.schedules.schedule import MAX_SCHEDULES, BadSchedule, Status, UnknownSchedule
+from tools.research.schedules.schedule import MAX_SCHEDULES, BadSchedule, Schedule, Status, UnknownSchedule
 from tools.research.schedules.timing import Timing
 
 
@@ -153,6 +153,23 @@ async def test_a_proposal_starts_nothing_before_its_yes_and_the_yes_counts_once_
     again = await replica.add(propose=True)
     with pytest.raises(NotConfirmed):
         await replica.schedules.activate(again, yes)
+
+
+async def test_a_proposal_that_is_started_while_another_ceiling_is_proposed_stays_as_it_was_agreed_to(
+    open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = Replica(open_ledger())
+    proposed, add = await replica.add(propose=True), replica.ledger.schedules.add
+
+    async def add_then_start(schedule: Schedule) -> tuple[Schedule, bool]:
+        found = await add(schedule)
+        await replica.schedules.activate(proposed)
+        return found
+
+    monkeypatch.setattr(replica.ledger.schedules, "add", add_then_start)
+    made, new = await replica.schedules.add(proposed.order, MONDAYS, 30, LIMITS, propose=True)
+    assert (made.id, made.status, made.max_usd, new) == (proposed.id, Status.ACTIVE, proposed.max_usd, False)
+    assert len(await replica.start_due(DECEMBER[0])) == 1
 
 
 async def test_the_same_schedule_is_made_once_and_users_share_none(open_ledger: Open) -> None:

@@ -13,7 +13,7 @@ from google.adk.runners import Runner
 from google.genai import types
 
 from tools.adk.windowed_sessions import WindowedSqliteSessions
-from tools.private_folder import create_private_folder
+from tools.private_folder import create_private_file, create_private_folder
 from tools.settings import Settings
 
 
@@ -25,9 +25,10 @@ def new_runner(app: App, settings: Settings) -> Runner:
 
 def local_services(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactService]:
     """Opens the sessions and artifacts in the data folder."""
-    create_private_folder(settings.data_dir)
-    sessions = WindowedSqliteSessions(str(settings.data_dir / "sessions.db"))
-    return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
+    file, artifacts = settings.data_dir / "sessions.db", settings.data_dir / "artifacts"
+    create_private_folder(artifacts)
+    create_private_file(file)
+    return WindowedSqliteSessions(str(file)), FileArtifactService(str(artifacts))
 
 
 async def run_turn(

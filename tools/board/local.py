@@ -20,7 +20,6 @@ from urllib.parse import parse_qs
 
 from starlette.authentication import SimpleUser
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -60,7 +59,7 @@ class LocalAccess:
             await send({"type": "websocket.close", "code": 1008})
             return
         own = scope["path"].startswith(f"{self.path}/")
-        known = own and _same(Request(scope).cookies.get(self._cookie_name, ""), self._cookie)
+        known = own and self._has_cookie(Headers(scope=scope))
         answer = self._answer(scope, known)
         if answer is None:
             where = {"user": SimpleUser(LOCAL_USER if known else NOBODY), "root_path": self.path if own else ""}
@@ -71,6 +70,11 @@ class LocalAccess:
     @property
     def _cookie_name(self) -> str:
         return f"desk_board_{self.port}"
+
+    def _has_cookie(self, headers: Headers) -> bool:
+        """Whether one of the cookies is right: another local server can add one of the same name."""
+        given = [cookie.strip() for line in headers.getlist("cookie") for cookie in line.split(";")]
+        return any(_same(cookie, f"{self._cookie_name}={self._cookie}") for cookie in given)
 
     def _answer(self, scope: Scope, known: bool) -> Response | None:
         """Returns the answer to a request that may not pass, or that brings the secret; None if it may pass.
@@ -122,6 +126,7 @@ def listen(port: int) -> socket:
     found.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
     try:
         found.bind((HOST, port))
+        found.listen()  # at once: until then, another program can take the port, and would get the secret address
     except OSError:
         found.close()
         raise

@@ -1,4 +1,7 @@
-"""Limits how many reports are rendered at a time, so that one user, or the readers of a share link, delay no others."""
+"""Limits how many reports are rendered at a time, so that no reader delays others.
+
+A reader is a user, or all the people together who have share links of one user.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from weakref import WeakValueDictionary
 from starlette.exceptions import HTTPException
 
 MAX_AT_ONCE = 2
-"""Maximum number of processes that render reports at a time; at most one of them works for the same user."""
+"""Maximum number of processes that render reports at a time; at most one of them works for the same reader."""
 MAX_WAITING = 20
-"""Maximum number of requests of a user that render or wait for it."""
+"""Maximum number of requests of a reader that render or wait for it."""
 
 
 class Renderers:
@@ -25,18 +28,18 @@ class Renderers:
         self._waiting = Counter[str]()
 
     @asynccontextmanager
-    async def hold(self, user: str) -> AsyncIterator[None]:
-        """Waits until a process may be started for a user, and counts it while the block runs.
+    async def hold(self, reader: str) -> AsyncIterator[None]:
+        """Waits until a process may be started for a reader, and counts it while the block runs.
 
         Raises:
-            HTTPException: status 429: too many requests of this user wait already.
+            HTTPException: status 429: too many requests of this reader wait already.
         """
-        if self._waiting[user] >= MAX_WAITING:
+        if self._waiting[reader] >= MAX_WAITING:
             raise HTTPException(429, "Too many reports are being prepared for you at this moment. Try it again.")
-        self._waiting[user] += 1
-        turn = self._turns.setdefault(user, asyncio.Lock())  # kept as long as a request of the user holds it
+        self._waiting[reader] += 1
+        turn = self._turns.setdefault(reader, asyncio.Lock())  # kept as long as a request of the reader holds it
         try:
             async with turn, self._free:
                 yield
         finally:
-            self._waiting -= Counter((user,))  # leaves no entry of 0
+            self._waiting -= Counter((reader,))  # leaves no entry of 0

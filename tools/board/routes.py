@@ -215,11 +215,11 @@ class Board:
     async def shared_page(self, request: Request) -> Response:
         job_id = shared_job(await self._sign(), request.path_params["token"], self.now())
         service = research()
-        report = await service.report(job_id)
-        if report is None:
+        job, report = await service.ledger.get(job_id), await service.report(job_id)
+        if job is None or report is None:
             raise BadLink("The report of this link was deleted.")
         await screen_text(self.screen, "reports", report.text)
-        [shown] = await self._render(request, [report])
+        [shown] = await self._render(f"readers of {job.order.user}", [report])
         response = self.show(request, "shared.html", title=report.title, report=shown)
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
@@ -293,7 +293,7 @@ class Board:
             if page.phase == "waiting":
                 raise
             page, report, texts, answers = replace(page, reason=str(error)), None, [], []  # it can still be deleted
-        shown = await self._render(request, texts)
+        shown = await self._render(request.user.username, texts)
         lines = await service.ledger.lines(job) if page.phase in ("running", "stalled") and not self.screen else []
         return self.show(
             request,
@@ -334,10 +334,10 @@ class Board:
         await screen_text(self.screen, "reports", report.text)
         return report
 
-    async def _render(self, request: Request, reports: list[Report]) -> list[Markup]:
+    async def _render(self, reader: str, reports: list[Report]) -> list[Markup]:
         if not reports:
             return []
-        async with self._renderers.hold(request.user.username):
+        async with self._renderers.hold(reader):
             return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
 
     async def read_form(self, request: Request) -> dict[str, str]:

@@ -162,7 +162,7 @@ class SchedulePages:
             brief=schedule.order.brief,
             seen=seen(schedule),
             terms=terms(schedule, now),
-            max_usd=f"${schedule.max_usd:g}",
+            max_usd=schedule.ceiling,
             held=schedule.held,
             known="known" in request.query_params,
             runs=runs(schedule, await service.jobs(request.user.username)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import shlex
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +25,7 @@ from tools.interactions.connection_check import check_connection
 from tools.interactions.local_emulator import model_problem, options_mismatch
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
+from tools.private_folder import is_open_to_others
 from tools.redaction import redact, without_credentials
 from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
@@ -57,6 +59,9 @@ async def findings() -> list[Finding]:
         return [*found, *(Finding("settings", line, good=False) for line in with_places(str(error)).splitlines())]
     found += [_documents(), *_config(settings)]
     found += [Finding("warning", text) for text in _warnings()]
+    if is_open_to_others(settings.data_dir):
+        folder = shlex.quote(str(settings.data_dir))
+        found.append(Finding("warning", f"other users of this machine can look into DESK_DATA_DIR: chmod 700 {folder}"))
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
     if settings.corpus and not settings.corpus.is_dir():

@@ -110,7 +110,7 @@ async def _schedule(
     if as_json:
         typer.echo(json.dumps(await _data(research(), made), ensure_ascii=False))
     if not new:
-        known = f"its ceiling is ${made.max_usd:g} a month, and it is {made.status}"
+        known = f"its ceiling is {made.ceiling} a month, and it is {made.status}"
         err.print(f"{made.id} does this already: {known}. Nothing was changed.", soft_wrap=True)
         return
     if not as_json:

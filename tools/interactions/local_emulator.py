@@ -146,7 +146,7 @@ def index_file(corpus: Path | None) -> Path | None:
     folder = platformdirs.user_cache_path("research-desk")
     documents = str(corpus.resolve()) if corpus else sys.prefix
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        create_private_folder(folder)  # the index has the texts of the documents
     except OSError:
         return None
     if not os.access(folder, os.W_OK):

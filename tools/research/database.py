@@ -16,10 +16,10 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, Statem
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
+from tools.database_url import DatabaseUrl, parse_database_url, redacted_url, sqlite_file
 from tools.errors import DeskError
 from tools.extras import install_command
-from tools.private_folder import create_private_folder
+from tools.private_folder import create_private_file, create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
 from tools.shielded import shielded
@@ -218,6 +218,8 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _read_any_text)
     else:
         ping_when_idle(engine)
+    if file := sqlite_file(url):
+        event.listen(engine.sync_engine, "do_connect", lambda *_: create_private_file(file))
     return engine
 
 

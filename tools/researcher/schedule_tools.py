@@ -7,7 +7,7 @@ import time
 from google.adk.tools import ToolContext
 
 from tools.research.factory import research
-from tools.research.schedules.schedule import Status
+from tools.research.schedules.schedule import MAX_CEILING_USD, Status
 from tools.research.schedules.timing import new_timing
 from tools.researcher import schedules
 from tools.researcher.presenter import Presentation, present
@@ -44,6 +44,10 @@ async def schedule_research(
     title, brief = checked_texts(title, brief)
     if isinstance(max_usd_per_month, bool) or not isinstance(max_usd_per_month, int | float):
         raise BadArgument("`max_usd_per_month` is not a number: ask the user for a ceiling in US dollars")
+    try:
+        max_usd = float(max_usd_per_month)
+    except OverflowError:
+        raise BadArgument(f"`max_usd_per_month` is too large: name at most {MAX_CEILING_USD:,.0f}") from None
     for name, value in (("every", every), ("cron", cron), ("timezone", timezone)):
         if not isinstance(value, str):
             raise BadArgument(f"`{name}` is not a text")
@@ -52,7 +56,6 @@ async def schedule_research(
     session = tool_context.session
     timing = new_timing(every, cron, zone=timezone, now=time.time())
     order = settings.order(brief, title=title, user=session.user_id, session=session.id, use_max=use_max is True)
-    max_usd = float(max_usd_per_month)
     schedule, _ = await service.schedules.add(order, timing, max_usd, settings.limits, propose=True)
     waits = schedule.status is Status.PROPOSED
     text = schedules.question(schedule) if waits else schedules.listing([schedule])

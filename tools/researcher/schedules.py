@@ -58,15 +58,13 @@ def question(schedule: Schedule) -> str:
 
 def reminder(schedule: Schedule) -> str:
     """Formats the line that repeats an unanswered question about a schedule."""
-    price = f"{price_range(schedule.order.agent)} a run, at most ${schedule.max_usd:g} a month"
+    price = f"{price_range(schedule.order.agent)} a run, at most {schedule.ceiling} a month"
     return f"⏳ Schedule `{schedule.id}` ({describe(schedule)}) waits for your yes: {price}. Say **yes** or **no**."
 
 
 def listing(schedules: list[Schedule]) -> str:
     """Formats a list of schedules, one line each; empty if there are none."""
-    lines = [
-        f"- `{each.id}` {_stands(each)}: {describe(each)}, at most ${each.max_usd:g} a month" for each in schedules
-    ]
+    lines = [f"- `{each.id}` {_stands(each)}: {describe(each)}, at most {each.ceiling} a month" for each in schedules]
     return "\n".join(["Schedules:", *lines]) if lines else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,13 @@ from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
 from tools.board.routes import Board
-from tools.database_url import redacted_url
+from tools.database_url import redacted_url, sqlite_file
 from tools.extras import install_command
 from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
-from tools.private_folder import create_private_folder
+from tools.private_folder import create_private_file, create_private_folder
 from tools.research.database import Database
 from tools.research.factory import close
 from tools.research.locks import Locks
@@ -238,6 +238,9 @@ def new_sessions(server: ServerSettings, settings: Settings) -> CheckedSessions:
     sqlite = url.get_backend_name() == "sqlite"
     pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
     create_private_folder(settings.data_dir)
+    if file := sqlite_file(url):
+        with suppress(OSError):  # `/readyz` says that it cannot be written
+            create_private_file(file)
     address = url.render_as_string(hide_password=False)
     try:
         # without hide_parameters, the text of an error would quote messages

@@ -64,6 +64,11 @@ class Schedule:
         return cost_of(self.order.agent)[1]
 
     @property
+    def ceiling(self) -> str:
+        """The ceiling to the cent, as a person agrees to it: "$15"."""
+        return f"${self.max_usd:.2f}".removesuffix(".00")
+
+    @property
     def key(self) -> str:
         """Hash of the order and the times: the same schedule is not made twice, whatever its ceiling and title."""
         order = replace(self.order, session="", attempt=1)

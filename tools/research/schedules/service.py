@@ -64,7 +64,7 @@ class Schedules:
         wanted = new_schedule(order, timing, max_usd, self._clock(), limits, status)
         made, new = await self._ledger.schedules.add(wanted)
         if propose and made.status is Status.PROPOSED and made.version != wanted.version:
-            await self._ledger.schedules.delete(made.id)
+            await self._ledger.schedules.delete(made.id, status=Status.PROPOSED)  # not one that was started meanwhile
             made, new = await self._ledger.schedules.add(wanted)
         return made, new
 

@@ -123,12 +123,22 @@ class ScheduleStore:
         return _schedule(row._mapping) if row else None
 
     @shielded
-    async def delete(self, schedule_id: str) -> bool:
-        """Deletes a schedule. Its runs, and what they cost, stay. Returns whether there was one."""
+    async def delete(self, schedule_id: str, *, status: Status | None = None) -> bool:
+        """Deletes a schedule. Its runs, and what they cost, stay.
+
+        Args:
+            status: if given, a schedule that has another status meanwhile is kept.
+
+        Returns:
+            Whether it was deleted.
+        """
+        wanted = and_(SCHEDULES.c.id == schedule_id, *([SCHEDULES.c.status == status] if status else []))
         async with self._database.write() as connection:
+            if not (await connection.execute(delete(SCHEDULES).where(wanted))).rowcount:
+                return False
             await connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == schedule_id))
             await delete_notices(connection, schedule_id)
-            return bool((await connection.execute(delete(SCHEDULES).where(SCHEDULES.c.id == schedule_id))).rowcount)
+            return True
 
     async def due(self, server: str, now: float) -> list[Schedule]:
         """Returns a server's schedules that have a run to start: one that is due, or an order that was never sent."""

@@ -21,7 +21,7 @@ def terms(schedule: Schedule, now: float) -> dict[str, str]:
         "Next": ", ".join(schedule.timing.show(due) for due in schedule.timing.upcoming(now, SHOWN_TIMES)),
         "Price": f"{price_range(schedule.order.agent)} a run, and up to ${QUESTION_COST_USD:.2f} for words about what"
         " has changed, if the ceiling leaves it over",
-        "Ceiling": f"${schedule.max_usd:g} in a calendar month{_shortfall(schedule, now)}",
+        "Ceiling": f"{schedule.ceiling} in a calendar month{_shortfall(schedule, now)}",
     }
 
 
