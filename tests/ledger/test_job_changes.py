@@ -27,15 +27,18 @@ async def never(seconds: float) -> None:
 
 
 class Clock:
-    """A clock that sleeping moves."""
+    """A clock that sleeping moves, unless it stands still."""
 
     def __init__(self) -> None:
         self.now = NOW
+        self.goes = asyncio.Event()
+        self.goes.set()
 
     def __call__(self) -> float:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
+        await self.goes.wait()
         self.now += seconds
         await asyncio.sleep(0)
 
@@ -215,8 +218,10 @@ async def test_a_lease_is_seen_to_expire_within_a_second(open_ledger: Open) -> N
     changes = JobChanges(ledger, clock, clock.sleep)
     job = await running(ledger, lease_s=7)
     async with watching(changes, job):
+        clock.goes.clear()
         now = clock.now
         assert await ledger.take_lease(job.id, "a", now, 7)
+        clock.goes.set()
         await changes.wait(job, until_free=True)
         assert now + 7 < clock.now <= now + 8 + 1
     await changes.close()
