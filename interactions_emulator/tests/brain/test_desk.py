@@ -73,6 +73,10 @@ ANSWERS = {
     "quote": f"**Heat pumps**\n\nResearch heat pumps.\n\n$1 to $3, 5 to 20 minutes.\n\n{QUESTION}",
     "quote and done": f"# Cats and their sleep\n\nCats sleep.\n\n{REMINDER}",
     "plan": f"Research plan for “Threads”\n\n1. Search.\n2. Write.\n\n{QUESTION}",
+    "schedule": (
+        "Schedule `sched_jk23mn45`: **Heat pumps**\n\n> Research heat pumps.\n\n- Price: $1 to $3 a run\n\nNothing was"
+        " started. Say **yes** to let these runs start without another question, **no** to drop it, or what to change."
+    ),
     "deletion": "Delete research `job_ab23cd45` (“Cats”)? It cannot be undone. Say **yes** or **no**.",
 }
 
