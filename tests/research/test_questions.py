@@ -18,6 +18,9 @@ async def test_a_question_that_two_processes_get_at_the_same_time_is_paid_for_on
     settings = load_research_settings(load_settings().config)
     first, second = desk.service(), desk.service()
     job, _ = await first.start(settings.order("tides", user=LOCAL_USER, session=OUTSIDE_CONVERSATIONS))
+    while not (await first.job(job.id)).interaction_id:
+        await asyncio.sleep(0.001)
+    await desk.pass_time(3000)
     async for _ in first.watch(job.id):
         pass
     wordings = (QUESTION, QUESTION.upper(), f"  {QUESTION}")
