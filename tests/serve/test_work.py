@@ -11,18 +11,16 @@ import httpx2
 import pytest
 import yaml
 from sqlalchemy import text
-from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
-from tests.forks import Fork
+from tests.forks import Fork, run
 from tests.kill.test_kill import researches, until
 from tests.notices.conftest import Configure, Receiver, hook
 from tests.notices.conftest import configure as configure
 from tests.notices.conftest import receiver as receiver
 from tests.ports import free_port
 from tests.serve.conftest import message, ready, said
-from tools.cli.app import app
 from tools.research.database import Database
 from tools.research.job import State
 from tools.research.ledger import Ledger
@@ -101,7 +99,7 @@ async def test_a_worker_finishes_the_research_of_a_server_and_of_a_killed_worker
 
 def test_a_worker_without_a_usable_ledger_says_so_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK_DATABASE_URL", "mysql://a@b/c")
-    result = CliRunner().invoke(app, ["work"])
-    assert result.exit_code == 1
-    assert result.output.count("\n") == 1
-    assert "DESK_DATABASE_URL" in result.output
+    result = run("tools", "work")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "DESK_DATABASE_URL" in result.stderr
