@@ -17,10 +17,12 @@ from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.board.conftest import BRIEF, Page, Site
 from tests.scripts import REPORT, cited, picture
 from tests.serve.conftest import listening
+from tools.board.errors import described
 from tools.board.local import listen, opening_file
 from tools.board.renderers import Renderers
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
+from tools.research.database import LedgerError
 from tools.research.report.documents import documents_installed
 
 ATTACKS = (
@@ -283,3 +285,8 @@ def test_an_address_of_the_page_leads_to_no_other_site(site: Site) -> None:
         answer: Any = site.client.get(f"{site.client.base_url}".rstrip("/") + url)
         assert answer.status_code == 404
         assert "location" not in answer.headers
+
+
+async def test_a_page_for_everybody_does_not_name_the_database_that_cannot_be_opened() -> None:
+    status, text = described(LedgerError("the ledger postgresql+asyncpg://desk:***@10.0.0.1/desk cannot be opened"))
+    assert (status, "postgresql" in text, "10.0.0.1" in text) == (503, False, False)

@@ -17,7 +17,7 @@ def job_of_other_session(jobs: Iterable[Job], order: Order) -> Job | None:
     A user who has lost a conversation may order the same again in a new one, and should not pay twice.
 
     Args:
-        jobs: the jobs of the order's user.
+        jobs: the jobs of the order's user. A thousand long briefs take a second: call it in a thread.
     """
     same = [job for job in jobs if _is_same(job.order, order)]
     if any(job.order.session == order.session for job in same):

@@ -23,7 +23,7 @@ from tools.yaml_files import did_you_mean
 DEFAULT_AT = "08:00"
 """The time of day if none is named."""
 MAX_CRON_CHARS = 100
-"""Maximum characters of a cron expression."""
+"""Maximum characters of a cron expression, and of each other text that says when: patterns take quadratic time."""
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _DATES = {
     "day": "* * *",
@@ -107,6 +107,8 @@ def new_timing(every: str = "", cron: str = "", at: str = "", zone: str = "", no
     Raises:
         BadTiming: one of them cannot be used, the times are less than an hour apart, or there is no such time.
     """
+    if max(map(len, (every, at, zone))) > MAX_CRON_CHARS:
+        raise BadTiming(f"the time has more than {MAX_CRON_CHARS} characters: write it shorter")
     if bool(every.strip()) == bool(cron.strip()):
         raise BadTiming("say when: either with words, such as `monday 09:00`, or with a cron expression, and not both")
     if cron and at:
