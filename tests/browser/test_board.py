@@ -132,7 +132,8 @@ def shown(page: Page, script: bool) -> None:
 
 def fits(page: Page) -> None:
     """Checks that nothing is cut off or has to be scrolled sideways."""
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    # By a locator, which waits if the browser loads the page again at this moment, as it does without JavaScript.
+    wide = page.locator("html").evaluate("html => html.scrollWidth - html.clientWidth")
     assert wide <= 0, page.url
 
 
