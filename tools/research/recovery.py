@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 from tools.research.config import research_settings
 from tools.research.factory import research
+from tools.research.loops import repeat
 from tools.research.notices.delivery import deliver_loop
 from tools.settings import load_settings
 
@@ -26,12 +27,16 @@ ORDERS_INTERVAL_S = 1.0
 async def run_background() -> None:
     """Resumes jobs, starts what is due and sends notices, until the task is cancelled. No part waits for another."""
     if load_settings().follow:
-        await asyncio.gather(recover_loop(), schedule_loop(), deliver_loop())
+        await asyncio.gather(
+            repeat(_recover, INTERVAL_S, "orphaned research runs could not be resumed"),
+            repeat(_start_due, INTERVAL_S, "schedules could not be read"),
+            deliver_loop(),
+        )
 
 
 async def run_worker() -> None:
     """Does `run_background`, and starts the orders of processes that follow no runs."""
-    await asyncio.gather(run_background(), start_loop())
+    await asyncio.gather(run_background(), repeat(_start_unsent, ORDERS_INTERVAL_S, "new orders could not be started"))
 
 
 @asynccontextmanager
@@ -46,36 +51,18 @@ async def background_work(work: Callable[[], Coroutine[None, None, None]] | None
             await task
 
 
-async def recover_loop() -> None:
-    """Resumes orphaned jobs every `INTERVAL_S` seconds, until the task is cancelled.
-
-    An orphaned job needs work and has no valid lease.
-    """
-    while True:
-        try:
-            for job in await research().resume():
-                log.info("%s was orphaned and is resumed", job.id)
-        except Exception as error:  # the ledger may be readable later
-            log.warning("orphaned research runs could not be resumed: %s", error)
-        await asyncio.sleep(INTERVAL_S)
+async def _recover() -> None:
+    """Resumes orphaned jobs: they need work and have no valid lease."""
+    for job in await research().resume():
+        log.info("%s was orphaned and is resumed", job.id)
 
 
-async def schedule_loop() -> None:
-    """Starts the runs of schedules that are due every `INTERVAL_S` seconds, until the task is cancelled."""
-    while True:
-        try:
-            for job_id in await research().schedules.start_due(research_settings().limits):
-                log.info("%s was started by its schedule", job_id)
-        except Exception as error:  # the ledger or the configuration may be readable later
-            log.warning("schedules could not be read: %s", error)
-        await asyncio.sleep(INTERVAL_S)
+async def _start_due() -> None:
+    """Starts the runs of schedules that are due."""
+    for job_id in await research().schedules.start_due(research_settings().limits):
+        log.info("%s was started by its schedule", job_id)
 
 
-async def start_loop() -> None:
-    """Starts new orders every `ORDERS_INTERVAL_S` seconds, until the task is cancelled."""
-    while True:
-        try:
-            await research().start_unsent()
-        except Exception as error:  # the ledger may be readable later
-            log.warning("new orders could not be started: %s", error)
-        await asyncio.sleep(ORDERS_INTERVAL_S)
+async def _start_unsent() -> None:
+    """Starts orders that no process has begun to send."""
+    await research().start_unsent()

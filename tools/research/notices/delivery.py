@@ -15,6 +15,7 @@ from tools.research import factory
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
+from tools.research.loops import repeat
 from tools.research.notices.message import Message, ceiling_message, event_of, message
 from tools.research.notices.outbox import CEILING, MAX_DUE_PER_TARGET, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
@@ -144,12 +145,7 @@ async def _write_result(ledger: Ledger, notice: Notice, error: str, clock: Calla
 
 async def deliver_loop() -> None:
     """Sends notices every `INTERVAL_S` seconds, until the task is cancelled. Waits until the ledger is in use."""
-    while True:
-        try:
-            await _deliver_from_here()
-        except Exception as error:  # the ledger or the configuration may be readable later
-            log.warning("notices could not be sent: %s", error)
-        await asyncio.sleep(INTERVAL_S)
+    await repeat(_deliver_from_here, INTERVAL_S, "notices could not be sent")
 
 
 async def deliver_remaining(seconds: float = FINAL_DELIVERY_TIMEOUT_S) -> None:
