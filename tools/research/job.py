@@ -60,9 +60,20 @@ OUTSIDE_CONVERSATIONS = "command-line"
 """The session of runs that are ordered outside conversations, so that the same brief is the same job everywhere."""
 LOCAL_USER = "user"
 """The user of runs that are ordered on the person's own machine, without authentication."""
-ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
-"""The characters of ids that are easy to type."""
-JOB_ID = re.compile(rf"(?<!\w)job_[{ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
+_ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id(kind: str) -> str:
+    """Returns a random id that is easy to type, such as `job_7q2mxk4d`."""
+    return f"{kind}_{''.join(secrets.choice(_ID_CHARACTERS) for _ in range(8))}"
+
+
+def id_pattern(kind: str) -> re.Pattern[str]:
+    """Returns a pattern that matches an id of `new_id` in a message."""
+    return re.compile(rf"(?<!\w){kind}_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
+
+
+JOB_ID = id_pattern("job")
 """Matches the id of a job in a message."""
 
 
@@ -290,6 +301,5 @@ class JobVersion:
 
 
 def new_job(order: Order, now: float, state: State = State.INTENDED) -> Job:
-    """Builds a job that was not sent yet, with an id that is easy to type (`JOB_ID`)."""
-    name = "".join(secrets.choice(ID_CHARACTERS) for _ in range(8))
-    return Job(id=f"job_{name}", order=order, state=state, created=now, updated=now, cost=cost_of(order.agent)[1])
+    """Builds a job that was not sent yet."""
+    return Job(id=new_id("job"), order=order, state=state, created=now, updated=now, cost=cost_of(order.agent)[1])

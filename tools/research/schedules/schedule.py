@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import secrets
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tools.errors import DeskError
-from tools.research.job import ID_CHARACTERS, Job, Order, new_job
+from tools.research.job import Job, Order, id_pattern, new_id, new_job
 from tools.research.pricing import QUESTION_COST_USD, cost_of
 from tools.research.quotas import Quotas
 from tools.research.schedules.timing import Timing
 
-SCHEDULE_ID = re.compile(rf"(?<!\w)sched_[{ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
+SCHEDULE_ID = id_pattern("sched")
 """Matches the id of a schedule in a message."""
 MAX_SCHEDULES = 50
 """Maximum number of schedules of one user."""
@@ -113,8 +111,7 @@ def new_schedule(
         BadTiming: see `Timing.after`.
     """
     options = {name: value for name, value in order.options.items() if name != "collaborative_planning"}
-    name = "".join(secrets.choice(ID_CHARACTERS) for _ in range(8))
-    schedule = Schedule(f"sched_{name}", replace(order, options=options), timing, max_usd, status, now)
+    schedule = Schedule(new_id("sched"), replace(order, options=options), timing, max_usd, status, now)
     if not 0 < max_usd <= MAX_CEILING_USD:  # also refuses NaN
         raise BadSchedule(f"the ceiling is ${max_usd:g} a month: name one above 0 and at most {MAX_CEILING_USD:,.0f}")
     if not schedule.affords_run(0):
