@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,17 +85,10 @@ def row(schedule: Schedule, spent: float, now: float) -> Row:
     )
 
 
-def runs(schedule: Schedule, jobs: Sequence[Job]) -> list[Run]:
-    """Builds the list of a schedule's runs, newest first.
-
-    Args:
-        jobs: all of the user's jobs, newest first.
-    """
-    own = [job for job in jobs if job.order.schedule == schedule.id]
-    return [
-        Run(job.id, pages.label(job), schedule.timing.show(job.created), counts(job.changes) if job.changes else "")
-        for job in own
-    ]
+def run(schedule: Schedule, job: Job) -> Run:
+    """Builds a row of the list of a schedule's runs."""
+    changes = counts(job.changes) if job.changes else ""
+    return Run(job.id, pages.label(job), schedule.timing.show(job.created), changes)
 
 
 def seen(schedule: Schedule) -> str:
@@ -165,7 +158,7 @@ class SchedulePages:
             max_usd=schedule.ceiling,
             held=schedule.held,
             known="known" in request.query_params,
-            runs=runs(schedule, await service.jobs(request.user.username)),
+            runs=[run(schedule, job) for job in await service.schedules.runs(schedule)],
         )
 
     async def _act(self, request: Request) -> Response:

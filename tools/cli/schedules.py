@@ -192,12 +192,8 @@ async def _show(service: Research, found: Schedule) -> None:
             out.print(f"  [dim]{name:8}[/] {escape(' '.join(value.split()))}", soft_wrap=True)
     for each in await service.ledger.notices.of_job(found.id):
         out.print(f"  [dim]{'notice':8}[/] ceiling reached, {moment(each.created)}", soft_wrap=True)
-    for job in await _runs(service, found):
+    for job in await service.schedules.runs(found):
         out.print(f"  [dim]{'run':8}[/] {escape(_run(job, found))}", soft_wrap=True)
-
-
-async def _runs(service: Research, found: Schedule) -> list[Job]:
-    return [job for job in await service.jobs(found.order.user) if job.order.schedule == found.id]
 
 
 def _run(job: Job, found: Schedule) -> str:
@@ -223,7 +219,7 @@ async def _data(service: Research, found: Schedule) -> dict[str, Any]:
         "max_usd_per_month": found.max_usd,
         "spent_usd_this_month": await service.schedules.spent(found),
         "notify": list(found.order.notify),
-        "runs": [job.id for job in await _runs(service, found)],
+        "runs": [job.id for job in await service.schedules.runs(found)],
     }
 
 

@@ -129,6 +129,7 @@ class Ledger:
         user: str | None = None,
         session: str | None = None,
         states: Collection[State] | None = None,
+        schedule: str | None = None,
         limit: int = 100,
     ) -> list[Job]:
         """Returns jobs, newest first. Skips rows that cannot be read."""
@@ -139,6 +140,8 @@ class Ledger:
             query = query.where(JOBS.c.session == session)
         if states is not None:
             query = query.where(JOBS.c.state.in_(list(states)))
+        if schedule is not None:
+            query = query.where(JOBS.c.schedule == schedule)
         jobs: list[Job] = []
         async with self._database.begin() as connection:
             seen = 0

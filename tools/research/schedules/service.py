@@ -84,6 +84,10 @@ class Schedules:
             raise UnknownSchedule(f"there is no schedule {schedule_id[:40]}: `desk schedules` lists them")
         return found
 
+    async def runs(self, schedule: Schedule) -> list[Job]:
+        """Returns the runs of a schedule, newest first."""
+        return await self._ledger.find(schedule=schedule.id, limit=1000)
+
     async def spent(self, schedule: Schedule) -> float:
         """Returns what the runs of a schedule cost at most in this calendar month, in USD."""
         return await self._ledger.schedules.spent(schedule, self._clock())
