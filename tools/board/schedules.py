@@ -56,6 +56,8 @@ class Row:
     label: str
     when: str
     spent: str
+    seen: str
+    """Stamp of its status and terms: a form that shows another one does nothing."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def row(schedule: Schedule, spent: float, now: float) -> Row:
         standing(schedule, now),
         schedule.timing.words(),
         money,
+        seen(schedule),
     )
 
 
@@ -153,7 +156,6 @@ class SchedulePages:
             token=await self._board.token(request),
             schedule=row(schedule, await service.schedules.spent(schedule), now),
             brief=schedule.order.brief,
-            seen=seen(schedule),
             terms=terms(schedule, now),
             max_usd=schedule.ceiling,
             held=schedule.held,
