@@ -173,19 +173,19 @@ def running_server(host: str, port: int, a2a: bool = False, mcp: bool = False) -
             thread.join()
 
 
-Process = Callable[[], tuple[Fork, httpx2.Client]]
+Process = Callable[..., tuple[Fork, httpx2.Client]]
 
 
 @pytest.fixture
 def process(api: Emulator, tmp_path: Path) -> Iterator[Process]:
-    """Starts `desk serve` as a separate process, and returns it with a client of it."""
+    """Starts `desk serve`, or another command that is a server, and returns its process with a client of it."""
     started: list[tuple[Fork, httpx2.Client]] = []
 
-    def start() -> tuple[Fork, httpx2.Client]:
+    def start(*command: str) -> tuple[Fork, httpx2.Client]:
         port = free_port()
         env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
         with (tmp_path / "serve.log").open("ab") as log:
-            server = Fork("tools", "serve", "--port", str(port), env=env, stdout=log, stderr=log)
+            server = Fork("tools", *(command or ("serve",)), "--port", str(port), env=env, stdout=log, stderr=log)
         client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
         started.append((server, client))
         return server, client

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -19,36 +16,11 @@ from tests.kill.test_kill import researches, until
 from tests.notices.conftest import Configure, Receiver, hook
 from tests.notices.conftest import configure as configure
 from tests.notices.conftest import receiver as receiver
-from tests.ports import free_port
-from tests.serve.conftest import message, ready, said
+from tests.serve.conftest import Process, message, ready, said
 from tools.research.database import Database
 from tools.research.job import State
 from tools.research.ledger import Ledger
 from tools.settings import load_settings
-
-Start = Callable[..., tuple[Fork, httpx2.Client]]
-
-
-@pytest.fixture
-def start(api: Emulator, tmp_path: Path) -> Iterator[Start]:
-    """Starts a command that is a server, and returns its process with a client of it."""
-    started: list[tuple[Fork, httpx2.Client]] = []
-
-    def start(*command: str) -> tuple[Fork, httpx2.Client]:
-        port = free_port()
-        with (tmp_path / f"{command[0]}.log").open("ab") as log:
-            env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
-            process = Fork("tools", *command, "--port", str(port), env=env, stdout=log, stderr=log)
-        client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
-        started.append((process, client))
-        until(lambda: ready(client))
-        return process, client
-
-    yield start
-    for process, client in started:
-        client.close()
-        process.kill()
-        process.wait()
 
 
 def manifest_command(name: str) -> list[str]:
@@ -61,10 +33,17 @@ def manifest_command(name: str) -> list[str]:
     return [program[3], *arguments[: arguments.index("--host")]]
 
 
+async def started(process: Process, name: str) -> tuple[Fork, httpx2.Client]:
+    """A process of a deployment of the manifest that takes requests, with a client of it."""
+    found, client = process(*manifest_command(name))
+    await asyncio.to_thread(until, lambda: ready(client))
+    return found, client
+
+
 @pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.nightly), "postgresql"])
 async def test_a_worker_finishes_the_research_of_a_server_and_of_a_killed_worker_and_sends_its_notices(
     database: str,
-    start: Start,
+    process: Process,
     api: Emulator,
     configure: Configure,
     receiver: Receiver,
@@ -74,11 +53,11 @@ async def test_a_worker_finishes_the_research_of_a_server_and_of_a_killed_worker
     if database == "postgresql":
         monkeypatch.setenv("DESK_DATABASE_URL", request.getfixturevalue("postgres").create_database())
     configure("notify:\n" + hook(receiver))
-    _, server = await asyncio.to_thread(start, *manifest_command("desk"))
+    _, server = await started(process, "desk")
     assert server.get("/readyz").json() == {"status": "ok"}
     server.post("/apps/desk/users/me/sessions/s1").raise_for_status()
     turn = asyncio.create_task(asyncio.to_thread(server.post, "/run", json=message("research tides")))
-    worker, _ = await asyncio.to_thread(start, *manifest_command("desk-work"))
+    worker, _ = await started(process, "desk-work")
     ledger = Ledger(load_settings().ledger_url)
     while not (jobs := await ledger.find()) or not jobs[0].interaction_id:
         await asyncio.sleep(0.02)
@@ -89,7 +68,7 @@ async def test_a_worker_finishes_the_research_of_a_server_and_of_a_killed_worker
         await connection.execute(text("UPDATE research_jobs SET lease_until = 0"))  # the dead worker's lease expired
     await database.close()
     await asyncio.to_thread(api.advance, 3600)
-    await asyncio.to_thread(start, *manifest_command("desk-work"))
+    await started(process, "desk-work")
     assert "# Tides" in said(await turn)
     await asyncio.to_thread(until, lambda: receiver.webhooks)
     assert [body["type"] for _, body in receiver.webhooks] == ["research.completed"]
