@@ -131,11 +131,7 @@ async def _research(
     from tools.research.job import OUTSIDE_CONVERSATIONS, TERMINAL, State
     from tools.research.pricing import price_range
 
-    settings, service = checked_settings(), new_service()
-    if use_max and not settings.max_agent:
-        raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
-    for name in notify:
-        settings.target(name)
+    settings, service = settings_for_order(use_max, notify), new_service()
     inputs = _contents(files)
     order = settings.order(
         brief, user=USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan, notify=notify
@@ -267,6 +263,22 @@ async def _forget(job_id: str, yes: bool, force: bool) -> None:
         out.print(escape(line), soft_wrap=True)
     if (copies := DEFAULT_FOLDER / job.id).exists():
         out.print(f"{copies}: left alone, these are your copies", soft_wrap=True, markup=False)
+
+
+def settings_for_order(use_max: bool, notify: list[str]) -> ResearchSettings:
+    """The researcher's settings, for an order with `--max` and `--notify`.
+
+    Raises:
+        typer.BadParameter: there is no agent for `--max`.
+        UnknownTarget: there is no such target.
+        ConfigError, StorageForbidden: see `checked_settings`.
+    """
+    settings = checked_settings()
+    if use_max and not settings.max_agent:
+        raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
+    for name in notify:
+        settings.target(name)
+    return settings
 
 
 def checked_settings() -> ResearchSettings:

@@ -87,18 +87,14 @@ async def _schedule(
     yes: bool,
     as_json: bool,
 ) -> None:
-    from tools.cli.research import checked_settings
+    from tools.cli.research import settings_for_order
     from tools.research.factory import research
     from tools.research.job import OUTSIDE_CONVERSATIONS
     from tools.research.schedules.schedule import new_schedule
     from tools.research.schedules.texts import terms
     from tools.research.schedules.timing import new_timing
 
-    settings, now = checked_settings(), time.time()
-    if use_max and not settings.max_agent:
-        raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
-    for name in notify:
-        settings.target(name)
+    settings, now = settings_for_order(use_max, notify), time.time()
     timing = new_timing(every, cron, at, timezone, now)
     order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
     wanted = new_schedule(order, timing, max_usd, now, settings.limits)
