@@ -19,6 +19,7 @@ from tools.interactions import backend
 from tools.mcp_server import arguments, resources
 from tools.mcp_server.server import TOOLS
 from tools.research.config import load_research_settings
+from tools.research.database import LedgerError
 from tools.research.job import Job, Order, State, new_job
 from tools.research.report import documents
 from tools.settings import load_settings
@@ -287,3 +288,17 @@ async def test_a_cancelled_run_stays_cancelled_and_its_brief_may_be_ordered_agai
 
 def completed(order: Order) -> Job:
     return new_job(replace(order, server=backend.server_name()), 1.0, State.COMPLETED)
+
+
+async def test_a_ledger_that_cannot_be_opened_is_not_named_to_a_client(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unopened(self: object) -> None:
+        raise LedgerError("the ledger postgresql+asyncpg://desk:***@10.0.0.1/desk cannot be opened")
+
+    async with desk.client() as client:
+        monkeypatch.setattr("tools.research.database.Database.begin", unopened)
+        told = await error(client, "list")
+        monkeypatch.undo()
+    assert "the database cannot be used now" in told
+    assert "10.0.0.1" not in told

@@ -10,6 +10,7 @@ from google.genai import types
 from tests.researcher.conftest import Call, Desk
 from tests.talk import refusals, words
 from tools.app import build_app
+from tools.research.database import LedgerError
 from tools.research.job import State
 from tools.researcher.agent import Researcher
 from tools.researcher.tools import MAX_BRIEF_CHARS
@@ -286,6 +287,22 @@ async def test_an_unavailable_ledger_is_reported_and_nothing_is_ordered(
     assert "the database does not answer now" in results(desk)[0]["error"]
     assert desk.creates == 0
     assert "The research runs of this conversation are not known" in desk.script.asked[-1].system_instruction
+
+
+async def test_a_ledger_that_cannot_be_opened_is_not_named_in_a_conversation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await desk.quote()
+    with monkeypatch.context() as patch:
+        patch.setattr("tools.research.database.Database.begin", _unopened)
+        answer = await desk.say("yes", [("approve", {"job_id": job.id})], "It cannot be used.")
+    told = f"{answer} {results(desk)[0]['error']} {desk.script.asked[-1].system_instruction}"
+    assert told.count("the database cannot be used now") == 2
+    assert "10.0.0.1" not in told
+
+
+def _unopened(self: object) -> None:
+    raise LedgerError("the ledger postgresql+asyncpg://desk:***@10.0.0.1/desk cannot be opened")
 
 
 def _broken(self: object) -> None:

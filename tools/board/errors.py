@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
@@ -14,15 +13,13 @@ from tools.errors import DeskError
 from tools.interactions.client import ApiError
 from tools.redaction import redact
 from tools.research.config import StorageForbidden
-from tools.research.database import DATABASE_ERRORS, LedgerError, describe_database_error
+from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.questions import NotConfirmed
 from tools.research.quotas import LimitReached
 from tools.research.schedules.schedule import BadSchedule, UnknownSchedule
 from tools.research.schedules.timing import BadTiming
 from tools.research.screening import Withheld
-
-log = logging.getLogger(__name__)
 
 
 class Outdated(DeskError):
@@ -49,11 +46,9 @@ def described(error: BaseException) -> tuple[int, str]:
         return error.status_code, error.detail
     if isinstance(error, BadLink):
         return error.status, str(error)
-    if isinstance(error, LedgerError):  # its text names the database's host and user, and readers of links see this
-        log.error("%s", error)
-        return 503, "The database cannot be used now. Nothing was done: try it again."
     if isinstance(error, DATABASE_ERRORS):
-        return 503, f"{describe_database_error(error).capitalize()}. Nothing was done: try it again."
+        said = describe_database_error(error)
+        return 503, f"{said[0].upper()}{said[1:]}. Nothing was done: try it again."
     status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
     text = redact(str(error))
     return status, f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -221,12 +221,12 @@ async def _foreseen(work: Awaitable[T]) -> T:
 
     try:
         return await work
-    except (DeskError, AnswerNeeded):
-        raise
     except TimeoutError:
         raise Failed("there was no answer in time; what was started goes on: research_status shows it") from None
-    except DATABASE_ERRORS as error:
+    except DATABASE_ERRORS as error:  # before `DeskError`, of which one is a kind
         raise Failed(f"{describe_database_error(error)}; the same call may be sent again") from None
+    except (DeskError, AnswerNeeded):
+        raise
     except Exception:
         log.exception("a call failed")
         raise Failed(INTERNAL_ERROR) from None

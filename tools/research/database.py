@@ -73,9 +73,9 @@ def refuses_value(error: BaseException) -> bool:
 
 
 def describe_database_error(error: BaseException) -> str:
-    """Describes one of `DATABASE_ERRORS` for a person, without SQL and values."""
-    if isinstance(error, LedgerError):
-        return str(error)
+    """Describes one of `DATABASE_ERRORS` for a person, who may be anybody: without SQL, values and addresses."""
+    if isinstance(error, LedgerError):  # its text names the database's host and user
+        return "the database cannot be used now; on its machine, `desk doctor` says why"
     return "the database refuses a value" if refuses_value(error) else "the database does not answer now"
 
 

@@ -53,12 +53,12 @@ def refusing_tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaita
         try:
             async with asyncio.timeout(_attach_seconds(context) + WATCH_GRACE_S):
                 result = await act(**arguments)
-        except DeskError as error:
-            return {"error": redact(str(error))}
         except TimeoutError:
             return {"error": "there was no answer in time; what was started goes on, and show_research shows it"}
-        except DATABASE_ERRORS as error:
+        except DATABASE_ERRORS as error:  # before `DeskError`, of which one is a kind
             return {"error": f"{describe_database_error(error)}; nothing was done"}
+        except DeskError as error:
+            return {"error": redact(str(error))}
         context.actions.skip_summarization = True
         return result
 
