@@ -50,8 +50,10 @@ def test_the_demo_shows_each_feature_and_buys_one_run(use: Any, tmp_path: Path) 
         environment.setenv("DESK_ASK_ABOVE_USD", "0")  # as it is without a setting
         use(server)
         shown = desk("demo", "--out", str(tmp_path / "reports"))
+        again = desk("demo", "--out", str(tmp_path / "reports"))
         bought = [i for i in server.interactions() if i["target"].startswith("deep-research")]
-    assert shown.returncode == 0, shown.stderr
+    assert (shown.returncode, again.returncode) == (0, 0), shown.stderr + again.stderr
+    assert "it is shown again, and nothing is paid twice" in again.stdout
     text = " ".join(shown.stdout.replace("*", "").split())  # lines are wrapped
     for said in ("Lisbon", "spam", "Nothing was started. Say yes", "Sources"):
         assert said in text

@@ -20,6 +20,8 @@ from tools.settings import load_settings
 
 QUESTION = "What is an asynchronous context manager in Python?"
 BRIEF = "Write a research report about that, and about coroutines"
+_SESSION = "demo-"
+"""How the ids of the demo's conversations begin."""
 
 
 async def run_demo(console: Console, folder: Path) -> None:
@@ -27,7 +29,7 @@ async def run_demo(console: Console, folder: Path) -> None:
     settings = load_settings()
     question, brief = await asyncio.to_thread(_about, settings.corpus) if settings.corpus else (QUESTION, BRIEF)
     runner = new_runner(build_app(), settings)
-    session = f"demo-{secrets.token_hex(4)}"
+    session = f"{_SESSION}{secrets.token_hex(4)}"
     console.print(f"Research Desk on {backend.current()}", markup=False, soft_wrap=True)
     for title, text in (
         ("Small talk", "Hello! Who are you?"),
@@ -40,13 +42,17 @@ async def run_demo(console: Console, folder: Path) -> None:
         ("Research: a brief and its price", brief),
         ("Research: after a yes", "Yes, please"),
     ):
+        if text == "Yes, please" and not await research().ledger.find(user=USER, session=session, limit=1):
+            console.print("This research was ordered before: it is shown again, and nothing is paid twice.")
+            break
         console.print(Rule(title, align="left"))
         console.print(f"[bold cyan]you[/] {text}", highlight=False)
         async for event, said in run_turn(runner, text, user=USER, session=session):
             if said:
                 show(event.author, said, bool(event.partial))
     service = research()
-    job = (await service.ledger.find(user=USER, session=session, limit=1))[0]
+    jobs = await service.ledger.find(user=USER, limit=1000)
+    job = next(job for job in jobs if job.order.session.startswith(_SESSION))
     report = await service.report(job.id)
     console.print(Rule())
     if report is None:
