@@ -98,9 +98,9 @@ async def _schedule(
     timing = new_timing(every, cron, at, timezone, now)
     order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
     wanted = new_schedule(order, timing, max_usd, now, settings.limits)
+    facts = {"Brief": brief, **terms(wanted, now)}
+    err.print("\n".join(f"{name}: {value}" for name, value in facts.items()), markup=False, soft_wrap=True)
     if not yes:
-        facts = {"Brief": brief, **terms(wanted, now)}
-        err.print("\n".join(f"{name}: {value}" for name, value in facts.items()), markup=False, soft_wrap=True)
         confirm("Let these runs start without another question?", "agree to the ceiling with --yes")
     made, new = await research().schedules.add(order, timing, max_usd, settings.limits)
     if as_json:
@@ -178,7 +178,7 @@ async def _show(service: Research, found: Schedule) -> None:
         "when": found.timing.words(),
         "next": found.timing.show(found.due) if found.due else "",
         "waits": found.held,
-        "ceiling": f"${found.max_usd:.2f} a month, of which ${await service.schedules.spent(found):.2f} are spent in"
+        "ceiling": f"${found.max_usd:.2f} a month, ${await service.schedules.spent(found):.2f} spent so far in"
         f" {found.timing.show_month(now)}",
         "made": moment(found.created),
     }
