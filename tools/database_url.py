@@ -58,7 +58,10 @@ def parse_database_url(text: str, variable: str) -> DatabaseUrl:
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """Returns the file of a SQLite database; None if it is in memory, or has parameters, with which it may be a URI."""
+    """Returns the file of a SQLite database; None for other databases, and for an address with parameters.
+
+    With parameters, SQLite may read the path as a URI.
+    """
     is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:") and not url.query
     return Path(url.database) if is_file and url.database else None
 

@@ -74,8 +74,8 @@ class Transactions:
 def ping_when_idle(engine: AsyncEngine) -> None:
     """Tests a pooled connection before its use, but only if it was idle for `IDLE_S` seconds.
 
-    SQLAlchemy's `pool_pre_ping` tests it each time, which takes asyncpg three round trips. A server takes longer than
-    `IDLE_S` to restart, so that no dead connection is used.
+    SQLAlchemy's `pool_pre_ping` tests it each time, which takes asyncpg three round trips. A connection that was
+    used less than `IDLE_S` ago is not tested: a server cannot have restarted in that time.
     """
 
     @event.listens_for(engine.sync_engine, "checkin")

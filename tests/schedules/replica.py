@@ -17,7 +17,7 @@ from tools.research.notices.delivery import deliver_due
 from tools.research.notices.targets import Target
 from tools.research.quotas import Quotas
 from tools.research.schedules.schedule import Schedule
-from tools.research.schedules.store import Due, ScheduleStore
+from tools.research.schedules.store import DueOutcome, ScheduleStore
 from tools.research.service import Research
 from tools.research.timings import ResearchTimings
 
@@ -49,7 +49,7 @@ class MortalStore(ScheduleStore):
         super().__init__(database)
         self._ledger = ledger
 
-    async def order_due(self, schedule: Schedule, job: Job, next_due: float, limits: Quotas) -> Due | None:
+    async def order_due(self, schedule: Schedule, job: Job, next_due: float, limits: Quotas) -> DueOutcome | None:
         return await self._ledger._write(super().order_due, schedule, job, next_due, limits)
 
     async def save_words(self, *arguments: Any) -> bool:

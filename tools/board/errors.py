@@ -23,7 +23,7 @@ from tools.research.screening import Withheld
 
 
 class Outdated(DeskError):
-    """What a form's page has shown is in another state now."""
+    """The run or the schedule has changed since the page with this form was shown."""
 
 
 FAILED = "The server failed at this request. Its log says why. Try it again."

@@ -21,8 +21,8 @@ LogContents = Annotated[bool, typer.Option("--log-contents", help="Log messages 
 def listen_address(host: str, port: int, default_port: int) -> tuple[str, int]:
     """Returns the host and port to listen on.
 
-    If `port` is 0, it is `PORT` of the environment, or `default_port`. If `host` is empty, it is every address where
-    `PORT` is set, because the platform that sets it calls the process from outside; else it is this machine only.
+    Port 0 stands for `PORT` of the environment, or else for `default_port`. An empty host stands for all addresses if
+    `PORT` is set, because the platform that sets it calls from outside, else for 127.0.0.1.
 
     Raises:
         SettingsError: `PORT` is not a port.

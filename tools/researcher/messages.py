@@ -138,7 +138,7 @@ def _may_have_cost(job: Job) -> bool:
     return bool(job.interaction_id or job.plan or (job.state is State.CANCELLED and job.error))
 
 
-def changed(job: Job) -> str:
+def changes_section(job: Job) -> str:
     """Formats what has changed since the schedule's run before; empty if the job was not compared."""
     if job.changes is None:
         return ""

@@ -31,7 +31,7 @@ from tools.research.schedules.schedule import Status
 from tools.research.service import Research
 from tools.research.texts import title
 from tools.researcher import confirmation, schedules
-from tools.researcher.messages import changed, closing, outcome, quote, reminder, started, unseen_notice
+from tools.researcher.messages import changes_section, closing, outcome, quote, reminder, started, unseen_notice
 
 log = logging.getLogger(__name__)
 
@@ -206,7 +206,7 @@ class TurnPresenter:
             text = quote(job, base) if waits and not job.plan else outcome(job)
             yield self._say(text, error_code=code, error_message=job.error if failed else None)
             return
-        shown = "\n\n".join(filter(None, (changed(job), to_chat(report).rstrip())))
+        shown = "\n\n".join(filter(None, (changes_section(job), to_chat(report).rstrip())))
         await screen_report(self.context, f"{shown}\n\n{job.error}".rstrip())  # before any file is saved
         saved: list[str] = []
         if self.context.artifact_service:

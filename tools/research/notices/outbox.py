@@ -75,15 +75,11 @@ async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], no
 
 
 async def record_ceiling(
-    connection: AsyncConnection, schedule_id: str, targets: Collection[str], month: float, now: float
+    connection: AsyncConnection, schedule_id: str, targets: Collection[str], month_start: float, now: float
 ) -> None:
-    """Writes the notices about a schedule that has reached its ceiling, once a month.
-
-    Args:
-        month: when the month began.
-    """
+    """Writes, at most once a month, the notices that a schedule has reached its ceiling."""
     if targets:
-        id_ = _hash([schedule_id, CEILING, month])
+        id_ = _hash([schedule_id, CEILING, month_start])
         new = {"id": id_, "job": schedule_id, "state": CEILING, "created": now, "due": now, "attempts": 0, "error": ""}
         rows = [{**new, "target": target} for target in targets]
         await connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)

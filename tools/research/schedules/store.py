@@ -31,11 +31,14 @@ from tools.shielded import shielded
 log = logging.getLogger(__name__)
 
 UNSENT_AFTER_S = 3600.0
-"""Seconds after which an order that was never sent needs `ScheduleStore.order_due`, see `Research.resume`."""
+"""Seconds after which a schedule's order that was never sent is checked against the ceiling again before it is sent.
+
+As long, `Research.resume` sends it without that check.
+"""
 
 
 @dataclass(frozen=True)
-class Due:
+class DueOutcome:
     """What became of a run that was due: it has a job, or there is a reason why it has none."""
 
     job: str = ""
@@ -148,7 +151,7 @@ class ScheduleStore:
         return [schedule for schedule in found if schedule.order.server == server]
 
     @shielded
-    async def order_due(self, schedule: Schedule, job: Job, next_due: float, limits: Quotas) -> Due | None:
+    async def order_due(self, schedule: Schedule, job: Job, next_due: float, limits: Quotas) -> DueOutcome | None:
         """Orders the run of a schedule that has one to start, and moves the schedule on to its next due time.
 
         An order of the schedule that was never sent, since its process died, takes the place of a new one.
@@ -179,21 +182,21 @@ class ScheduleStore:
             if waiting is None and not schedule.affords_run(await _spent(connection, schedule, now)):
                 begins, _ = schedule.timing.month(now)
                 await record_ceiling(connection, schedule.id, schedule.order.notify, begins, now)
-                return Due(full=True)
+                return DueOutcome(full=True)
             try:
                 quota_check(limits, job)(await used_by(connection, _as(job, waiting), now))
             except LimitReached as error:
                 await connection.execute(
                     update(SCHEDULES).where(SCHEDULES.c.id == schedule.id).values(due=schedule.due, held=str(error))
                 )
-                return Due(held=str(error))
+                return DueOutcome(held=str(error))
             if waiting:
                 await connection.execute(update(JOBS).where(JOBS.c.id == waiting, _unsent()).values(updated=now))
             else:
                 await connection.execute(insert(JOBS).values(**row_of(job)))
             last = update(SCHEDULES).where(SCHEDULES.c.id == schedule.id).values(last_job=waiting or job.id)
             await connection.execute(last)
-            return Due(job=waiting or job.id)
+            return DueOutcome(job=waiting or job.id)
 
     @shielded
     async def spent(self, schedule: Schedule, now: float) -> float:

@@ -110,7 +110,9 @@ def new_timing(every: str = "", cron: str = "", at: str = "", zone: str = "", no
     if max(map(len, (every, at, zone))) > MAX_CRON_CHARS:
         raise BadTiming(f"the time has more than {MAX_CRON_CHARS} characters: write it shorter")
     if bool(every.strip()) == bool(cron.strip()):
-        raise BadTiming("say when: either with words, such as `monday 09:00`, or with a cron expression, and not both")
+        raise BadTiming(
+            "say when: either with words (every), such as `monday 09:00`, or with a cron expression (cron), and not both"
+        )
     if cron and at:
         raise BadTiming("a cron expression has the time of day in it: leave the other time out")
     found = Timing(" ".join(cron.split()) or _cron_of(every, at), zone.strip() or machine_zone())

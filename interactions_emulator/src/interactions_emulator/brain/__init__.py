@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from interactions_emulator.brain.answer import Ids, say, sendable, with_text
+from interactions_emulator.brain.answer import Ids, say, sendable, with_paragraph
 from interactions_emulator.brain.conversation import Conversation, read_conversation
 from interactions_emulator.brain.drawing import draw
 from interactions_emulator.brain.protocol import Brain, Step, TimedStep, Turn
@@ -44,7 +44,7 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
     for step in _first_steps(turn, conversation, tools, corpus, ids):
         if rest and step["type"] == "function_call" and tools.functions >= research_tools.FUNCTIONS:
             yield say(still_open)  # the agent ends the turn after the call
-        yield with_text(step, still_open) if rest else step
+        yield with_paragraph(step, still_open) if rest else step
 
 
 def _first_steps(turn: Turn, conversation: Conversation, tools: Tools, corpus: Corpus, ids: Ids) -> Iterator[Step]:

@@ -91,7 +91,7 @@ def say(text: str) -> Step:
     return Draft("").write(text).step()
 
 
-def with_text(step: Step, text: str) -> Step:
+def with_paragraph(step: Step, text: str) -> Step:
     """A `model_output` whose text has another paragraph before its sign-off; other steps and texts as they are."""
     content = [dict(part) for part in step.get("content") or [] if isinstance(part, dict)]
     for part in content:
