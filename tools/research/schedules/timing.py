@@ -111,7 +111,7 @@ def new_timing(every: str = "", cron: str = "", at: str = "", zone: str = "", no
         raise BadTiming(f"the time has more than {MAX_CRON_CHARS} characters: write it shorter")
     if bool(every.strip()) == bool(cron.strip()):
         raise BadTiming(
-            "say when: either with words (every), such as `monday 09:00`, or with a cron expression (cron), and not both"
+            "say when: either with `every`, such as `monday 09:00`, or with a cron expression in `cron`, and not both"
         )
     if cron and at:
         raise BadTiming("a cron expression has the time of day in it: leave the other time out")
