@@ -8,6 +8,8 @@ import unicodedata
 from urllib.parse import urlsplit
 
 _UNICAST = ipaddress.IPv6Network("2000::/3")
+_SPECIAL = [ipaddress.ip_network(each) for each in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")]
+"""Networks that are not public (IANA's registries of special addresses), and that Python 3.11.7 takes for public."""
 _PRIVATE_NAME = re.compile(r"\.(local|localhost|localdomain|internal|intranet|private|corp|home|lan|home\.arpa)\Z")
 
 
@@ -50,4 +52,4 @@ def _is_public_host(host: str) -> bool:
         address not in _UNICAST or address.sixtofour or address.teredo or address.scope_id
     ):
         return False  # an IPv6 address of these kinds may contain a private IPv4 address
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)

@@ -89,7 +89,8 @@ def test_a_missing_package_is_named_before_a_run_is_paid_for(
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:10.0.0.1]", "[fe80::1]", "10.1.2.3", "localhost",
-     "desk.internal", "169.254.169.254", "１２７.0.0.1"],
+     "desk.internal", "169.254.169.254", "１２７.0.0.1",
+     "192.0.0.192", "192.88.99.1", "[3fff::1]"],
 )  # fmt: skip
 async def test_a_private_address_is_refused_in_every_spelling_and_by_every_sender(host: str) -> None:
     with pytest.raises(TargetError, match="public https://"):
