@@ -15,7 +15,15 @@ from tests.ledger.test_contract import ORDER, job_of
 from tests.ledger.test_migrations import sql
 from tools.research.job import Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas, budget_check, quota_check
+from tools.research.quotas import (
+    LIMIT_PERIOD_S,
+    STILL_RUNS_S,
+    LimitReached,
+    Quotas,
+    order_check,
+    question_check,
+    quota_check,
+)
 from tools.research.spending import Spending, Used, spending_of_question
 from tools.settings import DAY_S
 
@@ -123,7 +131,7 @@ async def test_a_create_that_started_nothing_is_removed_from_the_spending(open_l
     for job in jobs:
         await ledger.change(job.id, {State.STARTING}, now, refused=True, state=State.FAILED)
     assert await ledger.spending() == []
-    assert await used(ledger, now) == Used(0, 0, 0.0)
+    assert await used(ledger, now) == Used(0, 0, 0.0, dropped=8)
 
 
 async def test_a_refusal_removes_only_the_spending_of_the_refused_create(open_ledger: Open) -> None:
@@ -198,7 +206,7 @@ async def test_daily_usage_counts_creates_of_the_last_24_hours_and_those_about_t
     await add(ledger, job_of("waits for a yes", created=NOW, state=State.AWAITING_APPROVAL))
     await begun(ledger, "of another user", NOW, "bob")
     await ledger.record_spending(sent, spending_of_question(sent, MODEL, NOW), None)
-    assert await used(ledger) == Used(running=1, creates=2, usd=6.1)  # a question is not a create
+    assert await used(ledger) == Used(running=1, creates=2, usd=6.1, waiting=1)  # a question is not a create
     assert await used(ledger, user="eve") == Used(0, 0, 0.0)
 
 
@@ -312,7 +320,7 @@ async def test_the_daily_dollar_limit_holds_for_concurrent_questions(open_ledger
 
     async def ask(number: int) -> None:
         entry = spending_of_question(job, MODEL, NOW)
-        await ledgers[number % 2].record_spending(job, entry, budget_check(limits, entry))
+        await ledgers[number % 2].record_spending(job, entry, question_check(limits, entry))
 
     given = await asyncio.gather(*map(ask, range(ORDERS)), return_exceptions=True)
     assert given.count(None) == 3
@@ -335,6 +343,53 @@ async def test_limits_do_not_refuse_an_order_that_already_has_a_job(open_ledger:
     job, again = new_job(ORDER, NOW), new_job(ORDER, NOW + 1)
     await ledger.add(job, quota_check(limits, job))
     assert await ledger.add(again, quota_check(limits, again)) == (job, False)
+
+
+async def order_waiting(ledger: Ledger, number: int, limits: Quotas, now: float = NOW) -> Job:
+    job = job_of(f"brief {number}", created=now, state=State.AWAITING_APPROVAL)
+    return (await ledger.add(job, order_check(limits, job)))[0]
+
+
+async def test_no_more_orders_wait_for_a_yes_than_the_limit_allows_whoever_writes_them(open_ledger: Open) -> None:
+    ledgers, limits = [open_ledger(), open_ledger()], Quotas(waiting=3)
+    ordering = (order_waiting(ledgers[number % 2], number, limits) for number in range(ORDERS))
+    given = await asyncio.gather(*ordering, return_exceptions=True)
+    waiting = [job for job in given if isinstance(job, Job)]
+    refused = [error for error in given if isinstance(error, LimitReached)]
+    assert (len(waiting), len(refused)) == (3, ORDERS - 3)
+    assert "3 orders wait for a yes already (limit 3): approve or cancel some first" in str(refused[0])
+    assert await ledgers[0].approve(waiting[0], NOW, quota_check(limits, waiting[0]))  # a yes always gets through
+    await order_waiting(ledgers[0], ORDERS, limits)
+    other = job_of("brief 0", "eve", NOW, state=State.AWAITING_APPROVAL)
+    assert (await ledgers[0].add(other, order_check(limits, other)))[1]
+
+
+@pytest.mark.parametrize("ended", [{"state": State.CANCELLED}, {"state": State.FAILED}], ids=["dropped", "refused"])
+async def test_orders_that_end_without_a_start_do_not_fill_the_ledger(open_ledger: Open, ended: Any) -> None:
+    ledger, limits = open_ledger(), Quotas(waiting=3)
+    for number in range(3):
+        job = await order_waiting(ledger, number, limits)
+        await ledger.change(job.id, {State.AWAITING_APPROVAL}, NOW, **ended)
+    with pytest.raises(LimitReached, match=r"3 orders ended without a start in the last 24 hours \(limit 3\): delete"):
+        await order_waiting(ledger, 3, limits)
+    await order_waiting(ledger, 4, limits, NOW + LIMIT_PERIOD_S + 1)
+    await ledger.delete(job.id)
+    await order_waiting(ledger, 5, limits)
+
+
+async def test_a_report_is_asked_about_as_often_as_the_limit_allows(open_ledger: Open) -> None:
+    ledger, limits = open_ledger(), Quotas(questions_per_job=2)
+    asked, other = await begun(ledger, "tides"), await begun(ledger, "waves")
+
+    async def ask(job: Job) -> None:
+        entry = spending_of_question(job, MODEL, NOW)
+        await ledger.record_spending(job, entry, question_check(limits, entry))
+
+    await ask(asked)
+    await ask(asked)
+    with pytest.raises(LimitReached, match=rf"2 questions were asked about {asked.id} already \(limit 2\): ask about"):
+        await ask(asked)
+    await ask(other)
 
 
 async def test_the_plan_limit_refuses_a_sixth_plan_but_not_the_run(open_ledger: Open) -> None:

@@ -307,6 +307,21 @@ async def test_a_sixth_plan_is_refused_and_the_job_can_still_be_approved(desk: D
     assert await kinds(service) == [Kind.PLAN, *[Kind.REVISION] * 4, Kind.RUN]
 
 
+async def test_an_order_over_the_limit_of_waiting_ones_is_refused_and_a_deleted_one_makes_room(desk: Desk) -> None:
+    service, limits = desk.service(), only(waiting=1)
+    waiting, _ = await service.start(ORDER, limits=limits, confirm=True)
+    other = replace(ORDER, brief="Another brief")
+    with pytest.raises(LimitReached, match=r"wait for a yes already \(limit 1\): approve or cancel some first"):
+        await service.start(other, limits=limits, confirm=True)
+    again, new = await service.start(ORDER, limits=limits, confirm=True)
+    assert (again.id, new) == (waiting.id, False)
+    await service.cancel(waiting.id)
+    with pytest.raises(LimitReached, match=r"ended without a start"):
+        await service.start_again(waiting, limits=limits, confirm=True)
+    await service.forget(waiting.id)
+    assert (await service.start(other, limits=limits, confirm=True))[1]
+
+
 async def test_many_concurrent_approvals_start_one_run(desk: Desk) -> None:
     services = [desk.service(), desk.service()]
     job, _ = await services[0].start(ORDER, confirm=True)

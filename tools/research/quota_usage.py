@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.job import ACTIVE, Job, Kind, State
@@ -44,13 +44,25 @@ async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
     creates, spent = (
         await connection.execute(select(func.coalesce(func.sum(case((create, 1), else_=0)), 0), total).where(of_day))
     ).one()
-    plans = (
-        await connection.execute(
-            select(func.count()).where(
-                SPENDING.c.job == job.id,
-                SPENDING.c.refused == 0,
-                SPENDING.c.kind.in_([Kind.PLAN, Kind.REVISION]),
-            )
-        )
-    ).scalar_one()
-    return Used(int(running) + int(may_run), int(creates) + int(orders), float(spent) + float(ordered), int(plans))
+    of_job = (SPENDING.c.job == job.id, SPENDING.c.refused == 0)
+    kinds = select(SPENDING.c.kind, func.count()).where(*of_job).group_by(SPENDING.c.kind)
+    requests = {kind: int(count) for kind, count in await connection.execute(kinds)}
+    waits = select(func.count()).where(mine, JOBS.c.state == State.AWAITING_APPROVAL)
+    dropped = select(func.count()).where(
+        mine, _ended_before_start(), JOBS.c.updated.between(now - LIMIT_PERIOD_S, MAX_TIME_S)
+    )
+    return Used(
+        running=int(running) + int(may_run),
+        creates=int(creates) + int(orders),
+        usd=float(spent) + float(ordered),
+        plans=requests.get(Kind.PLAN, 0) + requests.get(Kind.REVISION, 0),
+        questions=requests.get(Kind.QUESTION, 0),
+        waiting=int((await connection.execute(waits)).scalar_one()),
+        dropped=int((await connection.execute(dropped)).scalar_one()),
+    )
+
+
+def _ended_before_start() -> ColumnElement[bool]:
+    """As `Job.ended_before_start`."""
+    cancelled = and_(JOBS.c.state == State.CANCELLED, JOBS.c.plan.is_(None), JOBS.c.may_run == 0)
+    return and_(JOBS.c.interaction_id.is_(None), or_(cancelled, JOBS.c.state == State.FAILED))

@@ -1,4 +1,4 @@
-"""The limits of one user and their checks: jobs at once, creates and estimated USD in 24 hours, and plans per job."""
+"""The limits of one user and their checks: what runs, waits and was spent, and plans and questions per job."""
 
 from __future__ import annotations
 
@@ -29,14 +29,51 @@ class Quotas(BaseModel):
     """Maximum USD in 24 hours; each run counts with the upper end of its estimate."""
     plans_per_job: int = Field(default=5, gt=0)
     """Maximum number of plans and revised plans of a job."""
+    questions_per_job: int = Field(default=100, gt=0)
+    """Maximum number of questions to a model about a job's report."""
+    waiting: int = Field(default=100, gt=0)
+    """Maximum number of orders and plans that wait for a yes, and of orders that are dropped in 24 hours."""
 
 
 class LimitReached(DeskError):
     """The user may not start this now. The message says which limit, and what to do."""
 
 
-def budget_check(limits: Quotas, entry: Spending) -> Check:
-    """Returns a check of `usd_per_day` only."""
+def question_check(limits: Quotas, entry: Spending) -> Check:
+    """Returns a check of `usd_per_day` and `questions_per_job` for a question to a model."""
+    affordable = _budget_check(limits, entry)
+
+    def check(used: Used) -> None:
+        if used.questions >= limits.questions_per_job:
+            raise LimitReached(
+                f"{used.questions} questions were asked about {entry.job} already (limit {limits.questions_per_job}):"
+                " ask about another report, or research what is still open"
+            )
+        affordable(used)
+
+    return check
+
+
+def order_check(limits: Quotas, job: Job) -> Check:
+    """Returns a check of all limits for a new job."""
+    can_start = quota_check(limits, job)
+
+    def check(used: Used) -> None:
+        if used.waiting >= limits.waiting:
+            raise LimitReached(
+                f"{used.waiting} orders wait for a yes already (limit {limits.waiting}): approve or cancel some first"
+            )
+        if used.dropped >= limits.waiting:
+            raise LimitReached(
+                f"{used.dropped} orders ended without a start in the last 24 hours (limit {limits.waiting}): delete"
+                " some first"
+            )
+        can_start(used)
+
+    return check
+
+
+def _budget_check(limits: Quotas, entry: Spending) -> Check:
 
     def check(used: Used) -> None:
         if used.usd + entry.estimate > limits.usd_per_day:
@@ -50,7 +87,7 @@ def budget_check(limits: Quotas, entry: Spending) -> Check:
 
 def quota_check(limits: Quotas, job: Job) -> Check:
     """Returns a check of all limits for a job's next create request."""
-    affordable = budget_check(limits, spending_of(job, job.created))
+    affordable = _budget_check(limits, spending_of(job, job.created))
     plans = job.kind is not Kind.RUN
 
     def check(used: Used) -> None:

@@ -25,7 +25,7 @@ from tools.research.job_changes import JobChanges
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
-from tools.research.quotas import Quotas, budget_check, quota_check
+from tools.research.quotas import Quotas, order_check, question_check, quota_check
 from tools.research.report.reading import Report, from_json
 from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report_sources import resolve_links, verify_sources
@@ -169,7 +169,7 @@ class Research:
     ) -> tuple[Job, bool]:
         with telemetry.order_span() as trace:
             job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
-            job, new = await self.ledger.add(job, quota_check(limits, job) if limits else None)
+            job, new = await self.ledger.add(job, order_check(limits, job) if limits else None)
             telemetry.annotate(job, new)
         await self._ensure(job.id)
         return job, new
@@ -243,7 +243,7 @@ class Research:
         job, report = await self.finished(job_id, "to ask about")
         self._data.check(job)
         entry = spending_of_question(job, model, self._clock())
-        await self.ledger.record_spending(job, entry, budget_check(limits, entry) if limits else None)
+        await self.ledger.record_spending(job, entry, question_check(limits, entry) if limits else None)
         asking = asyncio.create_task(ask_about_report(self.ledger, self._client, job, report, question, model, session))
         self._asking.add(asking)  # runs on if the caller is cancelled: an unrecorded answer cannot be deleted later
         asking.add_done_callback(self._asking.discard)

@@ -36,7 +36,7 @@ class Spending:
 
 @dataclass(frozen=True)
 class Used:
-    """A user's running jobs, and spending in the last 24 hours."""
+    """What a user has used of the limits: jobs and spending, and requests for the job that is checked."""
 
     running: int
     """Number of jobs that run or may run."""
@@ -45,6 +45,12 @@ class Used:
     usd: float
     plans: int = 0
     """Number of plans and revisions that the checked job has had."""
+    questions: int = 0
+    """Number of questions about the checked job."""
+    waiting: int = 0
+    """Number of jobs that wait for a yes."""
+    dropped: int = 0
+    """Number of jobs that ended before their start in the last 24 hours."""
 
 
 def spending_of(job: Job, now: float) -> Spending:

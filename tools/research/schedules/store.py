@@ -19,7 +19,7 @@ from tools.research.notices.outbox import delete_notices, record_ceiling, releas
 from tools.research.question_queries import use_yes
 from tools.research.questions import Yes
 from tools.research.quota_usage import used_by
-from tools.research.quotas import LimitReached, Quotas, budget_check, quota_check
+from tools.research.quotas import LimitReached, Quotas, question_check, quota_check
 from tools.research.rows import MAX_COST_USD, MAX_TIME_S, changes_text, options_text, row_of
 from tools.research.schedules.schedule import MAX_SCHEDULES, BadSchedule, Schedule, Status
 from tools.research.schedules.timing import Timing
@@ -216,7 +216,7 @@ class ScheduleStore:
             if not schedule.affords_words(await _spent(connection, schedule, entry.time), entry.time):
                 return False
             try:
-                budget_check(limits, entry)(await used_by(connection, job, entry.time))
+                question_check(limits, entry)(await used_by(connection, job, entry.time))
             except LimitReached:
                 return False
             await record_spending(connection, entry)
