@@ -12,7 +12,14 @@ from tools.research.job import Order, State
 from tools.research.notices.outbox import CEILING
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.quotas import Quotas
-from tools.research.schedules.schedule import MAX_SCHEDULES, BadSchedule, Schedule, Status, UnknownSchedule
+from tools.research.schedules.schedule import (
+    MAX_SCHEDULES,
+    BadSchedule,
+    Schedule,
+    ScheduleChanged,
+    Status,
+    UnknownSchedule,
+)
 from tools.research.schedules.timing import Timing
 
 
@@ -170,6 +177,18 @@ async def test_a_proposal_that_is_started_while_another_ceiling_is_proposed_stay
     made, new = await replica.schedules.add(proposed.order, MONDAYS, 30, LIMITS, propose=True)
     assert (made.id, made.status, made.max_usd, new) == (proposed.id, Status.ACTIVE, proposed.max_usd, False)
     assert len(await replica.start_due(DECEMBER[0])) == 1
+
+
+async def test_a_proposal_that_is_started_while_it_is_dropped_stays_and_the_answer_says_so(open_ledger: Open) -> None:
+    replica, other = Replica(open_ledger()), Replica(open_ledger())
+    proposed = await replica.add(propose=True)
+    active = await other.schedules.activate(proposed)
+    with pytest.raises(ScheduleChanged, match=f"{proposed.id} has changed at this moment: it is active now"):
+        await replica.schedules.delete(proposed)
+    assert len(await replica.start_due(DECEMBER[0])) == 1
+    await replica.schedules.delete(active)
+    await replica.schedules.delete(active)  # a repeated request: it is gone, as wanted
+    assert await replica.schedules.of_user("ada") == []
 
 
 async def test_the_same_schedule_is_made_once_and_users_share_none(open_ledger: Open) -> None:

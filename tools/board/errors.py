@@ -17,7 +17,7 @@ from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.questions import NotConfirmed
 from tools.research.quotas import LimitReached
-from tools.research.schedules.schedule import BadSchedule, UnknownSchedule
+from tools.research.schedules.schedule import BadSchedule, ScheduleChanged, UnknownSchedule
 from tools.research.schedules.timing import BadTiming
 from tools.research.screening import Withheld
 
@@ -34,7 +34,7 @@ _STATUSES: Mapping[type[BaseException], int] = {
     Withheld: 403,
     UnknownJob: 404,
     UnknownSchedule: 404,
-    **dict.fromkeys((Outdated, NotFinished, NotConfirmed, NotDeleted, WrongBackend), 409),
+    **dict.fromkeys((Outdated, NotFinished, NotConfirmed, NotDeleted, ScheduleChanged, WrongBackend), 409),
     LimitReached: 429,
     ApiError: 502,
 }

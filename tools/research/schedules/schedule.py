@@ -28,6 +28,10 @@ class UnknownSchedule(DeskError):
     """The user has no such schedule."""
 
 
+class ScheduleChanged(DeskError):
+    """A schedule was changed by another request, so it was not deleted."""
+
+
 class Status(StrEnum):
     """What a schedule does."""
 

@@ -16,7 +16,7 @@ from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas
 from tools.research.schedules.changes import in_words, is_empty
-from tools.research.schedules.schedule import Schedule, Status, UnknownSchedule, new_schedule
+from tools.research.schedules.schedule import Schedule, ScheduleChanged, Status, UnknownSchedule, new_schedule
 from tools.research.schedules.timing import Timing
 from tools.research.spending import spending_of_question
 
@@ -64,7 +64,7 @@ class Schedules:
         wanted = new_schedule(order, timing, max_usd, self._clock(), limits, status)
         made, new = await self._ledger.schedules.add(wanted)
         if propose and made.status is Status.PROPOSED and made.version != wanted.version:
-            await self._ledger.schedules.delete(made.id, status=Status.PROPOSED)  # not one that was started meanwhile
+            await self._ledger.schedules.delete(made)  # not one that was started meanwhile
             made, new = await self._ledger.schedules.add(wanted)
         return made, new
 
@@ -117,8 +117,18 @@ class Schedules:
         return await self._ledger.schedules.pause(schedule) or await self.own(schedule.order.user, schedule.id)
 
     async def delete(self, schedule: Schedule) -> None:
-        """Deletes a schedule. Its runs stay, and a run that was started goes on."""
-        await self._ledger.schedules.delete(schedule.id)
+        """Deletes a schedule. Its runs stay, and a run that was started goes on.
+
+        Raises:
+            ScheduleChanged: it was started, paused or resumed meanwhile, and is kept.
+        """
+        if not await self._ledger.schedules.delete(schedule):
+            found = await self._ledger.schedules.get(schedule.id)
+            if found:  # else another request has deleted it
+                raise ScheduleChanged(
+                    f"{schedule.id} has changed at this moment: it is {found.status} now, and it was kept. Look at it,"
+                    " and delete it again if you still want to"
+                )
 
     async def start_due(self, limits: Quotas) -> list[str]:
         """Starts a run of each schedule that is due, and follows it in the background.

@@ -126,21 +126,18 @@ class ScheduleStore:
         return _schedule(row._mapping) if row else None
 
     @shielded
-    async def delete(self, schedule_id: str, *, status: Status | None = None) -> bool:
-        """Deletes a schedule. Its runs, and what they cost, stay.
-
-        Args:
-            status: if given, a schedule that has another status meanwhile is kept.
+    async def delete(self, schedule: Schedule) -> bool:
+        """Deletes a schedule, unless its status has changed meanwhile. Its runs, and what they cost, stay.
 
         Returns:
             Whether it was deleted.
         """
-        wanted = and_(SCHEDULES.c.id == schedule_id, *([SCHEDULES.c.status == status] if status else []))
+        unchanged = and_(SCHEDULES.c.id == schedule.id, SCHEDULES.c.status == schedule.status)
         async with self._database.write() as connection:
-            if not (await connection.execute(delete(SCHEDULES).where(wanted))).rowcount:
+            if not (await connection.execute(delete(SCHEDULES).where(unchanged))).rowcount:
                 return False
-            await connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == schedule_id))
-            await delete_notices(connection, schedule_id)
+            await connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == schedule.id))
+            await delete_notices(connection, schedule.id)
             return True
 
     async def due(self, server: str, now: float) -> list[Schedule]:
