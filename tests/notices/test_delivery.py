@@ -9,6 +9,7 @@ import logging
 import re
 import signal
 import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,9 @@ from tools.interactions import backend
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.notices.delivery import LEASE_S, MAX_CONCURRENT_SENDS, RETRY_AFTER_S, deliver_due
+from tools.research.notices.delivery import LEASE_S, RETRY_AFTER_S, deliver_due, start_due
 from tools.research.notices.message import Message
-from tools.research.notices.outbox import MAX_DUE_PER_TARGET, Notice
+from tools.research.notices.outbox import Notice
 from tools.research.notices.sender import send
 from tools.research.notices.targets import Event, Target
 from tools.research.quotas import LIMIT_PERIOD_S
@@ -121,7 +122,7 @@ async def test_a_question_that_replaces_an_unsent_one_is_noticed_once(open_ledge
 
 async def test_a_notice_that_cannot_be_read_delays_no_other(open_ledger: Open, receiver: Receiver) -> None:
     ledger = open_ledger()
-    for number in range(MAX_DUE_PER_TARGET + 1):
+    for number in range(11):
         await job_in(ledger, State.FAILED, replace(ORDER, brief=f"brief {number}"))
     async with ledger._database.write() as connection:
         await connection.execute(update(NOTICES).values(state="of a newer program"))
@@ -170,6 +171,20 @@ async def test_a_kill_loses_no_notice_and_a_second_copy_has_the_same_id(
     assert len({json.dumps(body) for _, body in receiver.webhooks}) == 1
 
 
+@pytest.mark.parametrize("names", [["hook"], ["hook", "phone"]])
+async def test_a_killed_process_repeats_at_most_the_notice_that_it_was_sending_to_each_target(
+    names: list[str], url: str, open_ledger: Open, receiver: Receiver
+) -> None:
+    victim = Fork("tests.notices.victim", url, f"{receiver.url}/{PATH}", SECRET, "after", "12", *names)
+    assert await asyncio.to_thread(victim.wait) == -signal.SIGKILL
+    ledger = open_ledger()
+    for now in (NOW, NOW + LEASE_S):
+        await deliver(ledger, now, **dict.fromkeys(names, target(receiver)))
+    copies = Counter(notice_id for notice_id, _ in receiver.webhooks)
+    assert len(copies) == 12
+    assert 1 <= sum(copies.values()) - 12 * len(names) <= len(names)
+
+
 async def test_several_replicas_send_each_notice_once(open_ledger: Open, receiver: Receiver) -> None:
     ledgers = [open_ledger() for _ in range(4)]
     jobs = [await job_in(ledgers[0], State.COMPLETED, replace(ORDER, brief=f"brief {n}")) for n in range(12)]
@@ -199,34 +214,37 @@ async def test_a_target_that_cannot_be_reached_is_tried_for_a_day_and_changes_no
     assert await ledger.get(job.id) == job
 
 
-async def test_many_notices_for_a_silent_target_delay_no_other_target(
+async def test_targets_that_never_answer_delay_no_other_target(
     open_ledger: Open, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger, asked, let_go = open_ledger(), list[str](), asyncio.Event()
-    silent, hook = target(receiver, contents=True), target(receiver)
+    ledger, asked, let_go = open_ledger(), Counter[str](), asyncio.Event()
+    names = [f"silent{number}" for number in range(20)]
 
     async def wait_if_silent(to: Target, message: Message) -> str:
         if not to.contents:
             return await send(to, message)
-        asked.append(message.id)
+        asked[message.id] += 1
         await let_go.wait()
         return "no answer"
 
     monkeypatch.setattr("tools.research.notices.delivery.send", wait_if_silent)
-    for number in range(3 * MAX_DUE_PER_TARGET):
-        await job_in(ledger, State.COMPLETED, replace(ORDER, brief=f"brief {number}", notify=("silent",)))
-    await job_in(ledger, State.COMPLETED)
-    sending = asyncio.create_task(deliver(ledger, NOW, silent=silent, hook=hook))
+    targets = {name: target(receiver, contents=True) for name in names} | {"hook": target(receiver)}
+    for number in range(12):
+        order = replace(ORDER, brief=f"brief {number}", notify=("hook", *names))
+        await job_in(ledger, State.COMPLETED, order)
     try:
-        async with asyncio.timeout(30):
-            while not receiver.webhooks or len(asked) < MAX_CONCURRENT_SENDS // 2:
-                await asyncio.sleep(0.01)
-        later = await job_in(ledger, State.COMPLETED, replace(ORDER, brief="ordered meanwhile"))
+        async with asyncio.timeout(60):
+            for expected in (12, 13):  # the last one is ordered while the others hang
+                await start_due(ledger, lambda: targets, lambda: NOW)
+                while len(receiver.webhooks) < expected:
+                    await asyncio.sleep(0.001)
+                last = await job_in(ledger, State.COMPLETED, replace(ORDER, brief=f"after {expected}"))
     finally:
         let_go.set()
-        await sending
-    assert receiver.webhooks[-1][1]["data"]["job"] == later.id
-    assert len(set(asked)) == len(asked) == 3 * MAX_DUE_PER_TARGET
+    assert sum(asked.values()) == len(names)
+    await deliver_due(ledger, lambda: targets, lambda: NOW)
+    assert receiver.webhooks[-1][1]["data"]["job"] == last.id
+    assert [*asked.values()] == [len(names)] * 12
 
 
 async def test_a_notice_is_left_to_a_process_that_knows_its_target(open_ledger: Open, receiver: Receiver) -> None:

@@ -1,6 +1,7 @@
-"""`python -m tests.notices.victim LEDGER ADDRESS SECRET MOMENT`: ends a job, and is killed before or after its notice.
+"""`python -m tests.notices.victim LEDGER ADDRESS SECRET MOMENT [JOBS TARGET…]`: ends jobs, and is killed.
 
-With any moment but "before", it is killed after the notice was sent and before that is written.
+With the moment "before", it is killed before it sends a notice; else in the middle of its notices: after one was sent
+and before that is written.
 """
 
 from __future__ import annotations
@@ -26,17 +27,27 @@ def die(*_: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def work(url: str, address: str, secret: str, moment: str) -> None:
-    ledger = Ledger(url)
-    job, _ = await ledger.add(
-        new_job(Order("Why are there tides?", "ada", "s1", "deep-research", notify=("hook",)), NOW)
-    )
-    await ledger.change(job.id, {State.INTENDED}, NOW, state=State.COMPLETED)
+async def work(url: str, address: str, secret: str, moment: str, jobs: str = "1", *names: str) -> None:
+    ledger, targets = Ledger(url), names or ("hook",)
+    for number in range(int(jobs)):
+        order = Order(f"Why are there tides? {number}", "ada", "s1", "deep-research", notify=targets)
+        job, _ = await ledger.add(new_job(order, NOW))
+        await ledger.change(job.id, {State.INTENDED}, NOW, state=State.COMPLETED)
     if moment == "before":
         die()
-    Outbox.end = die  # type: ignore[method-assign]
+    end, ends = Outbox.end, iter(range(int(jobs) // 2))
+
+    async def die_in_the_middle(*arguments: Any) -> None:
+        if next(ends, None) is not None:
+            await end(*arguments)
+            return
+        for _ in range(2000):  # whatever else this process sends now may arrive
+            await asyncio.sleep(0)
+        die()
+
+    Outbox.end = die_in_the_middle  # type: ignore[method-assign, assignment]
     target = Target(url=address, secret=secret, private=True)
-    await deliver_due(ledger, lambda: {"hook": target}, lambda: NOW)
+    await deliver_due(ledger, lambda: dict.fromkeys(targets, target), lambda: NOW)
 
 
 if __name__ == "__main__":

@@ -495,6 +495,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Waits for running statements, then closes all connections."""
+        self.notices.stop()
         await self.locks.close()
         await finish_shielded()
         await self._database.close()

@@ -1,4 +1,7 @@
-"""Sends the notices that are due. Any number of processes may do so; each notice is sent by one of them at a time."""
+"""Sends the notices that are due. Any number of processes may do so; each notice is sent by one of them at a time.
+
+A process sends one notice at a time to each target, and writes its result before it sends the next one there.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from tools.errors import DeskError
@@ -17,7 +19,7 @@ from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 from tools.research.loops import repeat
 from tools.research.notices.message import Message, ceiling_message, event_of, message
-from tools.research.notices.outbox import CEILING, MAX_DUE_PER_TARGET, Notice
+from tools.research.notices.outbox import CEILING, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
 from tools.research.notices.targets import Event, Target
 from tools.research.report.reading import from_json
@@ -33,11 +35,6 @@ LEASE_S = 60.0
 """Seconds for which a process has a notice that it sends; longer than `SEND_TIMEOUT_S`."""
 RETRY_AFTER_S = (10.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 50_400.0)
 """Seconds between two attempts at a notice: eight attempts in about a day."""
-MAX_CONCURRENT_SENDS = 8
-"""Maximum number of notices that a process sends at the same time, and half of it for one target.
-
-So a target that does not answer delays the notices for others by seconds, however many notices wait for it.
-"""
 MAX_WRITES = 5
 """Maximum number of attempts to write the result of a sending, one a second."""
 FINAL_DELIVERY_TIMEOUT_S = SEND_TIMEOUT_S + 5.0
@@ -45,49 +42,47 @@ FINAL_DELIVERY_TIMEOUT_S = SEND_TIMEOUT_S + 5.0
 
 
 async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]], clock: Callable[[], float]) -> None:
-    """Sends all notices that are due, and waits for those that this process is sending already.
+    """Sends all notices that are due, and waits until they are sent; see `start_due`."""
+    for _ in range(2):  # a task that runs already may have read the ledger before the newest notice was written
+        await start_due(ledger, targets, clock)
+        if tasks := [*ledger.notices.sending.values()]:
+            await asyncio.wait(tasks)
+
+
+async def start_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]], clock: Callable[[], float]) -> None:
+    """Starts a task for each target that has notices that are due and no task yet. No target waits for another.
 
     Args:
-        targets: returns the targets by name; called only if a notice is due.
+        targets: returns the targets by name; called only if a notice is due. Notices for other targets are left to
+            other processes, until they are too old.
         clock: returns seconds since the epoch.
 
     Raises:
         DATABASE_ERRORS: the ledger cannot be read.
         ConfigError: the targets cannot be read.
     """
-    if await ledger.notices.any_due(clock()):
-        known = targets()
-        while await _deliver_some(ledger, known, clock):
-            pass
-    if sending := [*ledger.notices.sending]:
-        await asyncio.wait(sending)
+    sending = ledger.notices.sending
+    if due := await ledger.notices.due_targets(clock()):
+        known, expired = targets(), clock() - sum(RETRY_AFTER_S)
+        for name, oldest in due.items():
+            if name not in sending and (name in known or oldest < expired):
+                sending[name] = asyncio.create_task(_deliver_to(ledger, name, known.get(name), clock))
 
 
-async def _deliver_some(ledger: Ledger, known: Mapping[str, Target], clock: Callable[[], float]) -> bool:
-    """Sends notices that are due, a limited number for each target. Returns whether more may be due now."""
-    due = await ledger.notices.due(clock(), known, clock() - sum(RETRY_AFTER_S))
-    count = Counter(notice.target for notice in due)
-    free = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
-    free_of = {target: asyncio.Semaphore(MAX_CONCURRENT_SENDS // 2) for target in count}
-
-    async def one(notice: Notice) -> bool:
-        async with free_of[notice.target], free:
-            try:
-                await _deliver(ledger, notice, known.get(notice.target), clock)
-            except DATABASE_ERRORS as error:
-                log.warning("%s: a notice to %s is left for later: %s", notice.job, notice.target, error)
-                return False
-        return True
-
-    return all(await asyncio.gather(*map(one, due))) and MAX_DUE_PER_TARGET in count.values()
+async def _deliver_to(ledger: Ledger, name: str, target: Target | None, clock: Callable[[], float]) -> None:
+    """Sends what is due to one target, one notice after the other, so that a kill repeats at most one of them."""
+    try:
+        while notice := await ledger.notices.next_due(name, clock(), None if target else clock() - sum(RETRY_AFTER_S)):
+            await _deliver(ledger, notice, target, clock)
+    except Exception as error:  # the ledger may be readable later
+        log.warning("notices to %s are left for later: %s", name, error)
+    finally:
+        del ledger.notices.sending[name]
 
 
 @shielded
 async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock: Callable[[], float]) -> None:
     """Takes a notice, sends it, and writes the result. Shielded: a cancel between the last two would send it twice."""
-    if task := asyncio.current_task():
-        ledger.notices.sending.add(task)
-        task.add_done_callback(ledger.notices.sending.discard)
     if not await ledger.notices.take(notice, clock() + LEASE_S):
         return  # another process has it
     if target is None:
@@ -145,14 +140,14 @@ async def _write_result(ledger: Ledger, notice: Notice, error: str, clock: Calla
 
 async def deliver_loop() -> None:
     """Sends notices every `INTERVAL_S` seconds, until the task is cancelled. Waits until the ledger is in use."""
-    await repeat(_deliver_from_here, INTERVAL_S, "notices could not be sent")
+    await repeat(lambda: _from_here(start_due), INTERVAL_S, "notices could not be sent")
 
 
 async def deliver_remaining(seconds: float = FINAL_DELIVERY_TIMEOUT_S) -> None:
     """Sends what is due before the process ends or gets no more time. After `seconds`, the rest is left for later."""
     with suppress(Exception):  # a notice never changes the result of a command or a message
         async with asyncio.timeout(seconds):
-            await _deliver_from_here()
+            await _from_here(deliver_due)
 
 
 @asynccontextmanager
@@ -167,6 +162,9 @@ async def delivering() -> AsyncIterator[None]:
             await deliver_remaining()
 
 
-async def _deliver_from_here() -> None:
+_Deliver = Callable[[Ledger, Callable[[], Mapping[str, Target]], Callable[[], float]], Awaitable[None]]
+
+
+async def _from_here(deliver: _Deliver) -> None:
     if (service := factory.opened()) and load_settings().follow:
-        await deliver_due(service.ledger, lambda: research_settings().notify, time.time)
+        await deliver(service.ledger, lambda: research_settings().notify, time.time)

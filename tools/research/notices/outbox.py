@@ -27,8 +27,6 @@ CEILING: Literal["ceiling"] = "ceiling"
 """The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
 WORDS_WAIT_S = 60.0
 """Seconds for which the notice about a run of a schedule waits for a model's words about what has changed."""
-MAX_DUE_PER_TARGET = 10
-"""Maximum number of notices for one target that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +119,8 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.sending: set[asyncio.Task[Any]] = set()
-        """The tasks of this process that send notices now."""
+        self.sending: dict[str, asyncio.Task[None]] = {}
+        """The tasks of this process that send notices now, by the name of their target."""
 
     @shielded
     async def of_job(self, job_id: str) -> list[Notice]:
@@ -131,25 +129,21 @@ class Outbox:
         return await self._read(query)
 
     @shielded
-    async def any_due(self, now: float) -> bool:
-        """Whether a notice has to be sent."""
-        return bool(await self._read(select(NOTICES).where(_due(now)).limit(1)))
+    async def due_targets(self, now: float) -> dict[str, float]:
+        """Returns the names of targets to which notices have to be sent, and when the oldest of these was created."""
+        oldest = func.min(NOTICES.c.created).label("oldest")
+        query = select(NOTICES.c.target, oldest).where(_due(now)).group_by(NOTICES.c.target)
+        async with self._database.begin() as connection:
+            return {row.target: row.oldest for row in await connection.execute(query)}
 
     @shielded
-    async def due(self, now: float, targets: Collection[str], expired: float) -> list[Notice]:
-        """Returns notices that have to be sent: for each target those that were tried least, in turns.
-
-        Args:
-            targets: names of the targets that this process knows. Notices for others are left to other processes.
-            expired: a notice that was created before this time is returned whatever its target is.
-        """
-        known = or_(NOTICES.c.target.in_(list(targets)), NOTICES.c.created < expired)
-        order = (NOTICES.c.attempts, NOTICES.c.due)
-        place = func.row_number().over(partition_by=NOTICES.c.target, order_by=order).label("place")
-        found = select(NOTICES, place).where(_due(now), known).subquery()
-        columns = (found.c[column.name] for column in NOTICES.c)
-        query = select(*columns).where(found.c.place <= MAX_DUE_PER_TARGET)
-        return await self._read(query.order_by(found.c.place, found.c.attempts, found.c.due))
+    async def next_due(self, target: str, now: float, created_before: float | None = None) -> Notice | None:
+        """Returns the notice that has to be sent next to a target: of those that were tried least, the oldest one."""
+        query = select(NOTICES).where(_due(now), NOTICES.c.target == target)
+        if created_before is not None:
+            query = query.where(NOTICES.c.created < created_before)
+        found = await self._read(query.order_by(NOTICES.c.attempts, NOTICES.c.due).limit(1))
+        return found[0] if found else None
 
     @shielded
     async def take(self, notice: Notice, until: float) -> bool:
@@ -173,6 +167,11 @@ class Outbox:
         """Deletes a notice that nobody wants."""
         async with self._database.write() as connection:
             await connection.execute(delete(NOTICES).where(_is(notice)))
+
+    def stop(self) -> None:
+        """Takes no other notice. What is being sent is finished, see `finish_shielded`."""
+        for task in self.sending.values():
+            task.cancel()
 
     async def _update(self, notice: Notice, *, taken: int = 0, **values: Any) -> bool:
         unchanged = and_(_is(notice), NOTICES.c.attempts == notice.attempts + taken, NOTICES.c.ended.is_(None))
