@@ -102,6 +102,16 @@ async def test_a_private_address_is_refused_in_every_spelling_and_by_every_sende
     raise AssertionError("Apprise may connect there")
 
 
+@pytest.mark.parametrize("rest", ["", "daemon", "_/?format=text"])
+@pytest.mark.parametrize(
+    "scheme", ["blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "SysLog", "windows"]
+)
+def test_a_service_of_this_machine_is_refused_like_a_private_address(scheme: str, rest: str) -> None:
+    with pytest.raises(TargetError, match="this machine itself: `private: true` allows it"):
+        Target(url=f"{scheme}://{rest}").filled({})
+    assert Target(url="syslog://", private=True).filled({})
+
+
 @pytest.mark.parametrize("addresses", [["10.0.0.1"], [PUBLIC, "127.0.0.1"], ["::ffff:10.0.0.1"]])
 async def test_a_webhook_to_a_name_that_leads_into_a_private_network_is_never_sent(
     addresses: list[str], receiver: Receiver

@@ -55,7 +55,8 @@ def check_url(target: Target) -> None:
     """Checks a URL of Apprise, without a connection.
 
     Raises:
-        TargetError: Apprise is missing or cannot use the URL, or the URL names a host of a private network.
+        TargetError: Apprise is missing or cannot use the URL, or the URL names this machine or a host of a private
+            network.
     """
     service = _guarded(_Guard(target.private), lambda: _service(target))
     named = any("{host}" in template for template in service.templates)
@@ -89,7 +90,7 @@ def _service(target: Target) -> apprise.NotifyBase:
     """The service of a URL.
 
     Raises:
-        TargetError: Apprise cannot use the URL.
+        TargetError: Apprise cannot use the URL, or the service is this machine and the target is not private.
     """
     from apprise import Apprise
     from apprise.plugins import N_MGR
@@ -98,6 +99,8 @@ def _service(target: Target) -> apprise.NotifyBase:
     if not colon or scheme.lower() not in N_MGR:
         name = f" `{scheme}://`" if colon else ""
         raise TargetError("url", f"Apprise has no service{name}: its pages list the URLs (appriseit.com/services)")
+    if "{schema}://" in N_MGR[scheme.lower()].templates and not target.private:  # without host or account
+        raise TargetError("url", f"`{scheme}://` sends notices to this machine itself: `private: true` allows it")
     service = Apprise.instantiate(target.url, asset=_asset())
     if service is None:
         raise TargetError(
