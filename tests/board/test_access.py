@@ -19,7 +19,7 @@ from tests.scripts import REPORT, cited, picture
 from tests.serve.conftest import listening
 from tools.board.errors import described
 from tools.board.local import listen, opening_file
-from tools.board.renderers import Renderers
+from tools.board.report_limits import ReportLimits
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
 from tools.research.database import LedgerError
@@ -171,8 +171,8 @@ def test_no_other_program_can_take_the_port_before_the_page_is_served() -> None:
 def test_readers_of_a_share_link_keep_neither_its_owner_nor_readers_of_others_waiting(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readers, hold = list[str](), Renderers.hold
-    monkeypatch.setattr(Renderers, "hold", lambda self, reader: readers.append(reader) or hold(self, reader))
+    readers, loading = list[str](), ReportLimits.loading
+    monkeypatch.setattr(ReportLimits, "loading", lambda self, reader: readers.append(reader) or loading(self, reader))
     path = site.start()
     site.finish(path)
     link = link_in(site.send(site.page(path), "share", days="1").text)

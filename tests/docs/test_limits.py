@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import ROOT
-from tools.board import renderers, routes
+from tools.board import report_limits, routes, sending
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import delivery, sender
 from tools.research.verification import matching
@@ -14,7 +14,8 @@ FETCH = FetchLimits()
 WORDS = {6: "six", 8: "eight"}
 QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
-    ("privacy.md", "at most {} requests wait", renderers.MAX_WAITING),
+    ("privacy.md", "at most {} requests wait or are answered", report_limits.MAX_REQUESTS),
+    ("privacy.md", "nothing for {:.0f} seconds is cut off", sending.MAX_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
     ("notices.md", "tried {} times in about a day", WORDS[len(delivery.RETRY_AFTER_S) + 1]),

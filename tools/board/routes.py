@@ -6,9 +6,10 @@ import functools
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
 from tools.board.paths import go, root
-from tools.board.renderers import Renderers
+from tools.board.report_limits import ReportLimits
 from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
+from tools.board.sending import PiecewiseSending
 from tools.board.share_links import DAY_S, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
@@ -64,6 +66,18 @@ _FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src dat
 Page = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """The texts of models on a job's page, as safe HTML."""
+
+    report: str = ""
+    plan: str = ""
+    changes: str = ""
+    counted: str = ""
+    """How much has changed."""
+    answers: Sequence[pages.Answer] = ()
+
+
 class Board:
     """The page, over the research service of the running event loop.
 
@@ -78,8 +92,8 @@ class Board:
         self, screen: TextScreener | None = None, public_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
         self.screen, self._public_url, self.now = screen, public_url.rstrip("/"), clock
-        self._streams: dict[str, int] = {}
-        self._renderers = Renderers()
+        self._streams = Counter[str]()
+        self._reports = ReportLimits()
         self._signer: Signer | None = None
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
@@ -112,7 +126,7 @@ class Board:
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: self._http_error})
         app.router.redirect_slashes = False  # a redirect would trust the header Host
-        return SecurityHeaders(app)
+        return SecurityHeaders(PiecewiseSending(app))
 
     async def list_page(self, request: Request) -> Response:
         service, user = research(), request.user.username
@@ -183,28 +197,19 @@ class Board:
     async def events(self, request: Request) -> Response:
         service, job = await self._job(request)
         after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        user = request.user.username
-        if self._streams.get(user, 0) >= _MAX_STREAMS:
-            raise HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
+        request.state.until_sent.enter_context(self._stream(request.user.username))
         found = progress(
             service.ledger, service.changes.wait, job.id, parse_cursor(after), with_lines=self.screen is None
         )
-
-        async def counted() -> Any:
-            with self._stream(user):
-                async for event in found:
-                    yield event
-
-        return StreamingResponse(counted(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return StreamingResponse(found, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     async def download(self, request: Request) -> Response:
-        service, job = await self._job(request)
+        _, job = await self._job(request)
         ending = request.path_params["ending"]
         kind = formats().get(ending)
         if kind is None:
             raise HTTPException(404, "The report does not come in that form.")
-        report = await self._report(service, job)
-        async with self._renderers.hold(request.user.username):
+        async with self._report(request, request.user.username, job) as report, self._reports.process:
             data = await render(report, ending)
         headers = {
             "Content-Disposition": f'attachment; filename="{job.id}.{ending}"',
@@ -215,12 +220,11 @@ class Board:
     async def shared_page(self, request: Request) -> Response:
         job_id = shared_job(await self._sign(), request.path_params["token"], self.now())
         service = research()
-        job, report = await service.ledger.get(job_id), await service.report(job_id)
-        if job is None or report is None:
+        if (job := await service.ledger.get(job_id)) is None:
             raise BadLink("The report of this link was deleted.")
-        await screen_text(self.screen, "reports", report.text)
-        [shown] = await self._render(f"readers of {job.order.user}", [report])
-        response = self.show(request, "shared.html", title=report.title, report=shown)
+        async with self._report(request, f"readers of {job.order.user}", job) as report:
+            [shown] = await self._render([report])
+            response = self.show(request, "shared.html", title=report.title, report=shown)
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
@@ -277,23 +281,15 @@ class Board:
         base = await service.own_job(job.order.user, job.order.base) if job.order.base else None
         entries = await service.ledger.spending(user=job.order.user)
         spent = pages.spent_by_job(entries).get(job.id, 0.0)
-        page = pages.job_page(job, spent, self.now(), base)
-        report = await service.report(job.id) if page.phase in ("report", "ended") else None
-        texts = [report] if report else []
-        answers = [each for each in job.follow_ups if each.text] if report else []
-        texts += [_as_report(each.text) for each in answers]
-        if report and job.changes:
-            texts.append(_as_report(job.changes.words or job.changes.text))
-        if page.phase == "waiting" and job.plan:
-            texts.append(_as_report(job.plan.text))
+        page, texts = pages.job_page(job, spent, self.now(), base), _Texts()
         try:
-            for each in texts:
-                await screen_text(self.screen, "reports", each.text)
+            if page.phase in ("waiting", "report", "ended"):
+                async with self._loading(request, request.user.username):
+                    texts = await self._texts(service, job, page.phase)
         except Withheld as error:
             if page.phase == "waiting":
                 raise
-            page, report, texts, answers = replace(page, reason=str(error)), None, [], []  # it can still be deleted
-        shown = await self._render(request.user.username, texts)
+            page = replace(page, reason=str(error))  # it can still be deleted
         lines = await service.ledger.lines(job) if page.phase in ("running", "stalled") and not self.screen else []
         return self.show(
             request,
@@ -302,11 +298,7 @@ class Board:
             job=page,
             known="known" in request.query_params,
             asked="asked" in request.query_params,
-            report=shown[0] if report else "",
-            plan=shown[0] if shown and not report else "",
-            changes=shown[len(answers) + 1] if report and job.changes else "",
-            counted=counts(job.changes) if report and job.changes else "",
-            answers=[pages.Answer(each.question, html) for each, html in zip(answers, shown[1:], strict=False)],
+            texts=texts,
             lines=lines,
             cursor=Cursor(run_of(job), len(lines)),
             formats=formats(),
@@ -316,8 +308,35 @@ class Board:
             max_title_chars=forms.MAX_TITLE_CHARS,
         )
 
+    async def _texts(self, service: Research, job: Job, phase: pages.Phase) -> _Texts:
+        """Loads, checks and renders the texts of models on a job's page.
+
+        Raises:
+            Withheld: one of them must not be shown.
+        """
+        if phase == "waiting":
+            return _Texts(plan=(await self._checked([_as_report(job.plan.text)]))[0]) if job.plan else _Texts()
+        if (report := await service.report(job.id)) is None:
+            return _Texts()
+        answers = [each for each in job.follow_ups if each.text]
+        changed = [job.changes.words or job.changes.text] if job.changes else []
+        texts = [report, *map(_as_report, [each.text for each in answers] + changed)]
+        first, *others = await self._checked(texts)
+        return _Texts(
+            report=first,
+            answers=[pages.Answer(each.question, html) for each, html in zip(answers, others, strict=False)],
+            changes=others[-1] if changed else "",
+            counted=counts(job.changes) if job.changes else "",
+        )
+
+    async def _checked(self, reports: Sequence[Report]) -> list[Markup]:
+        for each in reports:
+            await screen_text(self.screen, "reports", each.text)
+        return await self._render(reports)
+
     async def _shared(self, request: Request, service: Research, job: Job, days: int) -> Response:
-        await self._report(service, job)
+        async with self._report(request, job.order.user, job):
+            pass  # there is one, and it may be shown
         expires = self.now() + days * DAY_S
         path = f"/research/shared/{share_token(await self._sign(), job.id, expires)}"
         link = f"{self._public_url or own_origin(request.scope)}{path}"
@@ -327,17 +346,25 @@ class Board:
         service = research()
         return service, await own_job(service, request.user.username, request.path_params["job_id"])
 
-    async def _report(self, service: Research, job: Job) -> Report:
-        report = await service.report(job.id)
-        if report is None:
-            raise NotFinished(f"This research has no report: it is {state(job)}.")
-        await screen_text(self.screen, "reports", report.text)
-        return report
+    @asynccontextmanager
+    async def _report(self, request: Request, reader: str, job: Job) -> AsyncIterator[Report]:
+        """Loads a report that may be shown. It is in memory while the block runs."""
+        async with self._loading(request, reader):
+            report = await research().report(job.id)
+            if report is None:
+                raise NotFinished(f"This research has no report: it is {state(job)}.")
+            await screen_text(self.screen, "reports", report.text)
+            yield report
 
-    async def _render(self, reader: str, reports: list[Report]) -> list[Markup]:
-        if not reports:
-            return []
-        async with self._renderers.hold(reader):
+    @asynccontextmanager
+    async def _loading(self, request: Request, reader: str) -> AsyncIterator[None]:
+        """Waits until a report may be loaded, and counts the request until its answer was sent."""
+        request.state.until_sent.enter_context(self._reports.request(reader))
+        async with self._reports.loading(reader):
+            yield
+
+    async def _render(self, reports: Sequence[Report]) -> list[Markup]:
+        async with self._reports.process:
             return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
 
     async def read_form(self, request: Request) -> dict[str, str]:
@@ -367,14 +394,14 @@ class Board:
         return self._signer
 
     @contextmanager
-    def _stream(self, user: str) -> Any:
-        self._streams[user] = self._streams.get(user, 0) + 1
+    def _stream(self, user: str) -> Iterator[None]:
+        if self._streams[user] >= _MAX_STREAMS:
+            raise HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
+        self._streams[user] += 1
         try:
             yield
         finally:
-            self._streams[user] -= 1
-            if not self._streams[user]:
-                del self._streams[user]
+            self._streams -= Counter((user,))  # leaves no entry of 0
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         """Renders a template."""

@@ -1,0 +1,123 @@
+"""Reports may be large, and to render them is work: nobody's requests keep others waiting or fill the memory."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from socket import create_connection
+
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Message
+
+from tests.board.conftest import Site, until
+from tools.board import routes
+from tools.board.report_limits import MAX_LOADED, MAX_REQUESTS, ReportLimits
+from tools.board.sending import PIECE_BYTES, PiecewiseSending
+from tools.research.ledger import Ledger
+
+
+async def test_a_reader_has_one_report_in_memory_and_all_readers_together_a_few() -> None:
+    limits, done = ReportLimits(), asyncio.Event()
+    loaded = list[str]()
+
+    async def load(reader: str) -> None:
+        async with limits.loading(reader):
+            loaded.append(reader)
+            await done.wait()
+
+    flood = [asyncio.create_task(load("")) for _ in range(30)]
+    others = [asyncio.create_task(load(f"user {number}")) for number in range(MAX_LOADED)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert loaded == ["", *(f"user {number}" for number in range(MAX_LOADED - 1))]
+    done.set()
+    await asyncio.gather(*flood, *others)
+    assert len(loaded) == 30 + MAX_LOADED
+
+
+async def test_requests_of_a_reader_are_limited_and_give_their_place_back() -> None:
+    limits = ReportLimits()
+    for _ in range(2):
+        with ExitStack() as requests:
+            for _ in range(MAX_REQUESTS):
+                requests.enter_context(limits.request("ada"))
+            with pytest.raises(HTTPException) as refused, limits.request("ada"):
+                pass
+            assert refused.value.status_code == 429
+            with limits.request("bob"):
+                pass
+
+
+async def test_a_cancelled_request_gives_its_turn_back() -> None:
+    limits = ReportLimits()
+    async with limits.loading("ada"):
+        waiting = asyncio.create_task(limits.loading("ada").__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    async with asyncio.timeout(5), limits.loading("ada"):
+        pass
+
+
+def test_a_user_who_asks_for_a_report_many_times_at_once_has_it_in_memory_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site.start()
+    site.finish(path)
+    link = site.send(site.page(path), "share", days="1").text.partition(' value="http')[2].partition('"')[0]
+    loaded, most, report, render = set[object](), list[int](), Ledger.report, routes.render_fragments
+
+    async def counted_report(ledger: Ledger, job_id: str) -> str | None:
+        loaded.add(asyncio.current_task())
+        most.append(len(loaded))
+        return await report(ledger, job_id)
+
+    async def counted_render(*arguments: object) -> list[str]:
+        try:
+            return await render(*arguments)  # type: ignore[arg-type]
+        finally:
+            loaded.discard(asyncio.current_task())
+
+    monkeypatch.setattr(Ledger, "report", counted_report)
+    monkeypatch.setattr(routes, "render_fragments", counted_render)
+    for url in (path, f"http{link}"):
+        with ThreadPoolExecutor(6) as threads:
+            assert {*threads.map(lambda url: site.client.get(url).status_code, [url] * 6)} == {200}
+    assert len(most) == 12
+    assert max(most) == 1
+
+
+async def test_a_client_that_does_not_read_is_cut_off_and_its_place_is_free_again() -> None:
+    ended, sent = list[str](), list[int]()
+
+    async def page(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        scope["state"]["until_sent"].callback(lambda: ended.append("ended"))
+        await Response(b"x" * 10 * PIECE_BYTES)(scope, receive, send)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def stuck(message: Message) -> None:
+        sent.append(len(message.get("body", b"")))
+        if len(sent) == 3:
+            await asyncio.Event().wait()
+
+    sending = PiecewiseSending(page, max_wait_s=0.01)
+    await asyncio.wait_for(sending({"type": "http", "method": "GET"}, receive, stuck), 10)
+    assert (sent, ended) == ([0, PIECE_BYTES, PIECE_BYTES], ["ended"])
+
+
+def test_a_reader_who_takes_nothing_keeps_a_place_only_while_the_answer_is_sent(site: Site) -> None:
+    path = site.start()
+    site.finish(path)
+    cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in site.client.cookies.jar)
+    head = f"GET {site.access.path}{path} HTTP/1.1\r\nHost: 127.0.0.1:{site.access.port}\r\nCookie: {cookie}\r\n\r\n"
+    with ExitStack() as connections:
+        for _ in range(MAX_REQUESTS):
+            connection = connections.enter_context(create_connection(("127.0.0.1", site.access.port)))
+            connection.sendall(head.encode())
+    until(lambda: site.client.get(path).status_code == 200)

@@ -1,0 +1,54 @@
+"""Sends answers in pieces, so that a client that reads slowly, or not at all, does not fill the memory."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PIECE_BYTES = 64_000
+MAX_WAIT_S = 60.0
+"""Seconds after which a client that has not taken a piece is cut off."""
+
+
+@dataclass(frozen=True)
+class PiecewiseSending:
+    """ASGI middleware that sends answers in pieces.
+
+    `request.state.until_sent` takes context managers, which end when the answer was sent, or could not be.
+    """
+
+    app: ASGIApp
+    max_wait_s: float = MAX_WAIT_S
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_cut = False
+
+        async def send_in_pieces(message: Message) -> None:
+            nonlocal is_cut
+            body = message.get("body", b"")
+            for begin in range(0, len(body) or 1, PIECE_BYTES):
+                piece = dict(message)
+                if len(body) > PIECE_BYTES:
+                    piece["body"] = body[begin : begin + PIECE_BYTES]
+                    piece["more_body"] = message.get("more_body", False) or begin + PIECE_BYTES < len(body)
+                try:
+                    async with asyncio.timeout(self.max_wait_s):
+                        await send(piece)
+                except TimeoutError:
+                    is_cut = True
+                    raise
+
+        with ExitStack() as until_sent:
+            state = {**scope.get("state", {}), "until_sent": until_sent}
+            try:
+                await self.app({**scope, "state": state}, receive, send_in_pieces)
+            except (TimeoutError, ClientDisconnect):
+                if not is_cut:
+                    raise
