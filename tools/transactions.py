@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from sqlite3 import OperationalError
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
@@ -39,7 +41,7 @@ class Transactions:
             url = engine.url.set(drivername="sqlite")
             shared = {"check_same_thread": False, **(arguments or {})}  # `close` runs in another thread
             self._in_thread = create_engine(url, connect_args=shared, poolclass=StaticPool, hide_parameters=True)
-            event.listen(self._in_thread, "connect", _check_foreign_keys)
+            event.listen(self._in_thread, "connect", _set_up)
 
     @shielded
     async def run(self, work: Callable[[Connection], R], *, single: bool = False) -> R:
@@ -93,6 +95,13 @@ def ping_when_idle(engine: AsyncEngine) -> None:
             raise DisconnectionError from error  # the pool opens a new connection
 
 
-def _check_foreign_keys(connection: Any, _: object) -> None:
-    """Makes SQLite check foreign keys, as ADK's session service does."""
+def _set_up(connection: Any, _: object) -> None:
+    """Makes SQLite check foreign keys, as ADK's session service does, and write each transaction once, to a log.
+
+    The log is written to the disk from time to time: a killed process loses no transaction, a power cut may lose the
+    last ones.
+    """
     connection.execute("PRAGMA foreign_keys=ON")
+    with suppress(OperationalError):  # another process has the lock
+        connection.execute("PRAGMA journal_mode=WAL")  # stays set; readers do not wait for writers
+    connection.execute("PRAGMA synchronous=NORMAL")

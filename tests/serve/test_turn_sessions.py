@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,19 @@ async def test_a_message_and_its_answer_are_one_transaction_and_an_answer_is_sto
             assert len((await stored(url)).events) == 4
             await sessions.append_event(session, called("get_weather"))  # stored before the tool runs
             assert len((await stored(url)).events) == 5
+
+
+async def test_an_open_reader_of_a_sqlite_file_does_not_hold_up_a_turn(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.db"
+    async with TurnSessions(f"sqlite+aiosqlite:///{file}", connect_args={"timeout": 0}) as sessions:
+        await opened(sessions, create=True)
+        async with sessions.turn():
+            session = await opened(sessions)
+            await sessions.append_event(session, said("user", "hello"))
+            with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("SELECT * FROM events").fetchall()
+                await sessions.append_event(session, said("desk", "Hello."))  # else: database is locked
 
 
 async def test_deleted_and_very_large_conversations_are_not_kept_in_memory(tmp_path: Path) -> None:
