@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPST_TEMPLATE = r"""
 #let facts = sys.inputs
 #let direction = if facts.dir == "rtl" { rtl } else { ltr }
-#let start = if facts.dir == "rtl" { right } else { left }
+#let start() = if text.dir == rtl { right } else { left }
 #let soft = luma(38%)
 
 #set document(title: facts.title, author: facts.author)
@@ -53,11 +53,10 @@ TYPST_TEMPLATE = r"""
 #show raw.where(block: true): it => block(
   fill: luma(96%), radius: 3pt, inset: 9pt, width: 100%, align(left, it),
 )
-#show quote.where(block: true): it => block(
-  inset: if facts.dir == "rtl" { (right: 12pt) } else { (left: 12pt) },
-  stroke: if facts.dir == "rtl" { (right: 1.5pt + luma(80%)) } else { (left: 1.5pt + luma(80%)) },
-  text(fill: soft, it.body),
-)
+#show quote.where(block: true): it => context {
+  let side(value) = if start() == right { (right: value) } else { (left: value) }
+  block(inset: side(12pt), stroke: side(1.5pt + luma(80%)), text(fill: soft, it.body))
+}
 #let horizontalrule = line(length: 100%, stroke: 0.4pt + luma(75%))
 // Words that are too long for a line or a cell may break anywhere. An empty box adds no character to the text.
 #let break_words(body, length: 0) = {
@@ -69,10 +68,13 @@ TYPST_TEMPLATE = r"""
 #show raw.where(block: false): break_words.with(length: 24)
 #show raw.where(block: true): break_words.with(length: 70)
 
-#title()
-#v(-0.4em)
-#text(9pt, fill: soft, facts.about)
-#v(1.2em)
+#{
+  set text(dir: if facts.title_dir == "rtl" { rtl } else { ltr })
+  title()
+  v(-0.4em)
+  context align(start(), text(9pt, fill: soft, dir: ltr, facts.about))
+  v(1.2em)
+}
 
 """
 """The beginning of a PDF's source (https://typst.app/docs/reference/).
@@ -83,6 +85,8 @@ The facts (`sys.inputs`) are plain text, so they need no escapes.
 EPUB_STYLE = """
 h1 { margin-top: 1.5em; }
 h1, h2, h3, h4, h5, h6 { text-align: start; }
+ol, ul, blockquote { margin-left: 0; margin-inline-start: 1.7em; }
+nav a { unicode-bidi: plaintext; }
 figure { margin: 1.5em 0; text-align: center; page-break-inside: avoid; }
 figcaption { font-size: 0.85em; }
 table { border-collapse: collapse; margin: 1.2em 0; font-size: 0.85em; }

@@ -16,14 +16,8 @@ from itertools import groupby
 from typing import Any
 
 from tools.interactions.citations import Source, is_web, link_address, local_marks
-from tools.research.report.languages import (
-    UNKNOWN,
-    figure_word,
-    is_right_to_left,
-    language_of,
-    same_letters,
-    sources_word,
-)
+from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of
+from tools.research.report.languages import UNKNOWN, figure_word, language_of, same_letters, sources_word
 from tools.research.report.reading import Report
 from tools.research.report.source_checks import SYMBOLS, checks_table
 
@@ -67,15 +61,39 @@ def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
     blocks = list(tree["blocks"])
     if blocks and blocks[0]["t"] == "Header" and " ".join(_text(blocks[0]["c"][2]).split()) == report.title:
         del blocks[0]  # the document's title says it already
-    language = _language_of([_words(report.title), blocks])
-    return _Builder(report, format, language).document(blocks, tree["pandoc-api-version"])
+    text = f"{report.title} {_prose(blocks)}"
+    writing = _Writing(language_of(_ADDRESS.sub("", text)), direction_of(text) or "ltr")
+    return _Builder(report, format, writing).document(blocks, tree["pandoc-api-version"])
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """How a text is written."""
+
+    language: str
+    """For hyphenation and fonts, and for the words that the document adds."""
+    direction: Direction
+
+    def of(self, *texts: str) -> _Writing:
+        """Returns how a text within this one, or a list of several, is written.
+
+        The language is this one if that text has the same letters, or none. The direction is that of most items.
+        """
+        directions = Counter(map(direction_of, texts))
+        turned: Direction = "ltr" if self.direction == "rtl" else "rtl"
+        direction = turned if directions[turned] > directions[self.direction] else self.direction
+        language = language_of(_ADDRESS.sub("", " ".join(texts)))
+        if language in ("", UNKNOWN):
+            return self if direction == self.direction else _Writing(UNKNOWN, direction)
+        return _Writing(self.language if same_letters(language, self.language) else language, direction)
 
 
 @dataclass
 class _Builder:
     report: Report
     format: str
-    language: str
+    writing: _Writing
+    """How the whole document is written."""
     shown: set[str] = field(default_factory=set)
     """Names of the pictures that the document has so far."""
     depth: int = 0
@@ -95,87 +113,135 @@ class _Builder:
         for block in blocks:
             if block["t"] == "Header":
                 block["c"][0] -= above
-        body = self.blocks(blocks, self.language)
+        body = self.blocks(blocks, self.writing)
         if self.report.sources:
-            body += [_header(sources_word(self.language), "sources"), *self._small(self._sources())]
-        if self.report.interaction_id:
-            body += self._small(_para(_words(self.report.interaction_id)))
-        if self.format == "epub" and is_right_to_left(self.language):
-            body = _from_right_to_left(body)
+            heading = sources_word(self.writing.language)
+            body += self._written([_header(heading, "sources")], self.writing.of(heading), self.writing)
+            body += self._small(self._sources())
+        if run := self.report.interaction_id:
+            # Under the title, since a line at the end may stand alone on a page. `TYPST_TEMPLATE` has it already.
+            line = _para(_words(run))
+            if self.format == "docx":
+                body.insert(0, _div([line], [["custom-style", "Date"], ["dir", "ltr"]]))
+            elif self.format == "epub":  # it begins a page at each heading
+                body.append(_div([line], [["style", "page-break-before: avoid"], ["dir", "ltr"]]))
         return {"pandoc-api-version": version, "meta": self._meta(), "blocks": body}
 
     def _meta(self) -> Node:
-        direction = "rtl" if is_right_to_left(self.language) else "ltr"
+        direction = self.writing.direction
+        title_direction = direction_of(self.report.title) or direction
         values = {
-            "title": self.report.title,
-            "author": self.report.agent,
-            "date": self.report.created[:10],
-            "lang": self.language or "und",
+            "lang": self.writing.language or UNKNOWN,
             "dir": direction,
+            "title-dir": title_direction,
             "page-progression-direction": direction,
             "identifier": self.report.interaction_id,
         }
-        return {key: {"t": "MetaString", "c": value} for key, value in values.items() if value}
+        shown: dict[str, tuple[str, Direction]] = {
+            "title": (self.report.title, title_direction),
+            "author": (self.report.agent, "ltr"),
+            "date": (self.report.created[:10], "ltr"),
+        }
+        return {key: {"t": "MetaString", "c": value} for key, value in values.items() if value} | {
+            key: {"t": "MetaInlines", "c": [_span(_words(text), attributes=[["dir", written]])]}
+            for key, (text, written) in shown.items()
+            if text
+        }
 
-    def blocks(self, nodes: Iterable[Node], language: str) -> list[Node]:
-        """Builds blocks. Neighbours in a language with other letters than `language` become a part of their own."""
+    def blocks(self, nodes: Iterable[Node], around: _Writing, *, inside: bool = False) -> list[Node]:
+        """Builds blocks.
+
+        Args:
+            around: how the text around the blocks is written.
+            inside: whether they are in a list or a table, which sets their place on the line.
+        """
         found = list[Node]()
-        for other, group in groupby(nodes, lambda node: self._language(node, language)):
-            built = [new for node in group for new in self._block(node, other)]
-            found += self._in_language(built, other) if other != language and built else built
+        for writing, group in groupby(nodes, lambda node: self._writing(node, around, inside)):
+            built = [new for node in group for new in self._block(node, writing)]
+            found += self._written(built, writing, around, inside=inside)
         return found
 
-    def _language(self, node: Node, around: str) -> str:
-        """Returns the language of a block; that of the text around it if the block has the same letters or none."""
+    def _writing(self, node: Node, around: _Writing, inside: bool) -> _Writing:
         match node:
+            case {"t": "CodeBlock"}:
+                return _Writing(around.language, "ltr")
             case {"t": "Para", "c": [{"t": "Image", "c": [_, _, [target, _]]}]} if target in self.pictures:
                 return around
-            case {"t": "Table", "c": [_, _, _, [_, [_, *_] as head], *_]} if _language_of(head):
-                node = {"c": head}  # the names and addresses in its rows say nothing about its direction
-        found = _language_of(node)
-        return around if found in ("", UNKNOWN) or same_letters(found, around) else found
+            case {"t": "BulletList" | "OrderedList"} if inside:
+                return around
+            case {"t": "BulletList", "c": items} | {"t": "OrderedList", "c": [_, items]}:
+                return around.of(*map(_prose, items))
+            case {"t": "Table", "c": [_, _, _, [_, [_, *_] as head], *_]} if direction_of(_prose(head)):
+                return around.of(_prose(head))  # the names and addresses in its rows say nothing about its direction
+        return around.of(_prose(node))
 
-    def _in_language(self, blocks: list[Node], language: str) -> list[Node]:
-        direction = "rtl" if is_right_to_left(language) else "ltr"
+    def _written(self, blocks: list[Node], writing: _Writing, around: _Writing, *, inside: bool = False) -> list[Node]:
+        """Marks how blocks are written, unless the text around them is written in the same way."""
+        if writing == around or not blocks:
+            return blocks
         if self.format == "pdf":
-            return _with_text(blocks, f'dir: {direction}, lang: "{language.partition("-")[0]}"')
-        return [_div(blocks, [["lang", language], ["dir", direction]])]
+            language = writing.language.partition("-")[0] or UNKNOWN
+            return _with_settings(blocks, f'text(dir: {writing.direction}, lang: "{language}")')
+        return [self._marked(block, writing, inside) for block in blocks]
 
-    def _block(self, node: Node, language: str) -> list[Node]:
+    def _marked(self, block: Node, writing: _Writing, inside: bool) -> Node:
+        language = writing.language or UNKNOWN
+        attributes = [["lang", language], ["dir", writing.direction]]
+        match block:
+            case {"t": "Para" | "Plain" as kind, "c": inlines} if inside:
+                return {"t": kind, "c": [self._isolate(inlines, writing.direction, language)]}
+            case {"t": "Header", "c": [level, [identifier, *_], inlines]} if self.format == "epub":
+                # Pandoc divides an EPUB at headings only if they are not in a part of their own.
+                return {"t": "Header", "c": [level, [identifier, [], attributes], inlines]}
+        return {"t": "Div", "c": [["", [], attributes], [block]]}
+
+    def _block(self, node: Node, writing: _Writing) -> list[Node]:
         match node:
             case {"t": "Para" | "Plain", "c": [{"t": "Image", "c": [_, alt, [target, _]]}]} if self._may_show(target):
-                return [self._figure(target, _text(alt), language)]
+                return [self._figure(target, _text(alt), writing)]
             case {"t": "Para" | "Plain" as kind, "c": inlines}:
-                return [{"t": kind, "c": self._inlines(inlines)}]
+                return [{"t": kind, "c": self._inlines(inlines, writing.direction)}]
             case {"t": "Header", "c": [level, _, inlines]}:
-                return [{"t": "Header", "c": [level, _no_attributes(), self._inlines(inlines)]}]
+                return [{"t": "Header", "c": [level, _no_attributes(), self._inlines(inlines, writing.direction)]}]
             case {"t": "BlockQuote", "c": blocks}:
-                return self._nested([blocks], language, lambda parts: {"t": "BlockQuote", "c": parts[0]})
+                return self._nested([blocks], writing, lambda parts: {"t": "BlockQuote", "c": parts[0]})
             case {"t": "BulletList", "c": items}:
-                return self._nested(items, language, lambda parts: {"t": "BulletList", "c": parts})
+                built = self._nested(items, writing, lambda parts: {"t": "BulletList", "c": parts}, inside=True)
+                return self._aligned(built, writing, map(_prose, items))
             case {"t": "OrderedList", "c": [numbers, items]}:
-                return self._nested(items, language, lambda parts: {"t": "OrderedList", "c": [numbers, parts]})
+                built = self._nested(
+                    items, writing, lambda parts: {"t": "OrderedList", "c": [numbers, parts]}, inside=True
+                )
+                return self._aligned(built, writing, map(_prose, items))
             case {"t": "CodeBlock", "c": [[_, classes, _], code]}:
                 known = [name for name in classes[:1] if _LANGUAGE_OF_CODE.fullmatch(name)]
                 return [{"t": "CodeBlock", "c": [["", known, []], code]}]
             case {"t": "RawBlock", "c": [_, text]}:
                 words = [] if _BREAK.fullmatch(text.strip()) else _words(text)
-                return [_para(words)] if words else []
+                return [_para(self._inlines(words, writing.direction))] if words else []
             case {"t": "Table", "c": [_, _, columns, head, bodies, foot]}:
-                return self._table(columns, head, bodies, foot, language)
+                return self._table(columns, head, bodies, foot, writing)
             case {"t": "HorizontalRule"}:
                 return [node]
         raise ValueError(f"an unknown block of Pandoc's: {node['t']}")
 
-    def _nested(self, parts: list[Any], language: str, build: Callable[[list[Any]], Node]) -> list[Node]:
+    def _nested(
+        self, parts: list[Any], writing: _Writing, build: Callable[[list[Any]], Node], *, inside: bool = False
+    ) -> list[Node]:
         self.depth += 1
-        built = [self.blocks(part, language) for part in parts]
+        built = [self.blocks(part, writing, inside=inside) for part in parts]
         self.depth -= 1
         return [build(built)] if self.depth < MAX_NESTING else [block for part in built for block in part]
 
-    def _table(self, columns: list[Any], head: Any, bodies: Any, foot: Any, language: str) -> list[Node]:
+    def _aligned(self, built: list[Node], writing: _Writing, items: Iterable[str]) -> list[Node]:
+        """Keeps items in the other direction beside the marks of a list. Typst would put them on the other side."""
+        if self.format != "pdf" or {direction_of(item) for item in items} <= {None, writing.direction}:
+            return built
+        return _with_settings(built, f"align({'right' if writing.direction == 'rtl' else 'left'})")
+
+    def _table(self, columns: list[Any], head: Any, bodies: Any, foot: Any, writing: _Writing) -> list[Node]:
         if self.format == "pdf":  # Pandoc centres a table, and with it the cells without an alignment
-            start = "AlignRight" if is_right_to_left(language) else "AlignLeft"
+            start = "AlignRight" if writing.direction == "rtl" else "AlignLeft"
             for column in columns:
                 column[0] = {"t": start} if column[0]["t"] == "AlignDefault" else column[0]
         for column in columns:
@@ -183,33 +249,62 @@ class _Builder:
         rows = [*head[1], *(row for body in bodies for row in (*body[2], *body[3])), *foot[1]]
         for row in rows:
             for cell in row[1]:
-                cell[4] = self.blocks(cell[4], language)
+                cell[4] = self.blocks(cell[4], writing, inside=True)
         table = {"t": "Table", "c": [_no_attributes(), [None, []], columns, head, bodies, foot]}
         for count, size in _WIDE_TABLES:
             if len(columns) >= count and self.format == "pdf":
-                return _with_text([table], f"size: {size}")
+                return _with_settings([table], f"text(size: {size})")
         return [table]
 
-    def _inlines(self, nodes: Iterable[Node]) -> list[Node]:
-        return [new for node in nodes for new in self._inline(node)]
+    def _inlines(self, nodes: Iterable[Node], direction: Direction) -> list[Node]:
+        built = [new for node in nodes for new in self._inline(node, direction)]
+        return self._with_isolates(built) if direction == "rtl" else built
 
-    def _inline(self, node: Node) -> list[Node]:
+    def _with_isolates(self, inlines: Sequence[Node]) -> list[Node]:
+        """Isolates what is written from left to right in a text that is not."""
+        found = list[Node]()
+        for is_text, group in groupby(inlines, lambda node: node["t"] in ("Str", "Space")):
+            if not is_text:
+                found += group
+                continue
+            pieces = LEFT_TO_RIGHT.split("".join(node.get("c", " ") for node in group))
+            for position, piece in enumerate(pieces):
+                found += [self._isolated(piece, "ltr")] if position % 2 else _with_spaces(piece)
+        return found
+
+    def _isolated(self, text: str, direction: Direction) -> Node:
+        """Builds a text whose direction does not depend on the text around it."""
+        if self.format == "pdf":
+            escaped = re.sub(r'["\\]', r"\\\g<0>", text)
+            return {"t": "RawInline", "c": ["typst", f'#text(dir: {direction}, "{escaped}");']}
+        return self._isolate(_words(text), direction)
+
+    def _isolate(self, inlines: list[Node], direction: Direction, language: str = "") -> Node:
+        """The same as `_isolated`, for Word documents and EPUBs."""
+        attributes = [["lang", language], ["dir", direction]] if language else [["dir", direction]]
+        if self.format == "docx":  # LibreOffice needs the marks, since it does not read the direction of a part
+            mark = {"t": "Str", "c": _MARKS[direction]}
+            inlines = [mark, *inlines, mark]
+        return _span(inlines, attributes=attributes)
+
+    def _inline(self, node: Node, direction: Direction) -> list[Node]:
         match node:
             case {"t": "Str" | "Space" | "SoftBreak" | "LineBreak"}:
                 return [node]
             case {"t": "Emph" | "Strong" | "Strikeout" as kind, "c": inlines}:
-                return [{"t": kind, "c": self._inlines(inlines)}]
+                return [{"t": kind, "c": self._inlines(inlines, direction)}]
             case {"t": "Code", "c": [_, code]}:
-                return [{"t": "Code", "c": [_no_attributes(), code]}]
+                plain = {"t": "Code", "c": [_no_attributes(), code]}
+                return [self._isolate([plain], "ltr") if direction == "rtl" else plain]
             case {"t": "RawInline", "c": [_, text]}:
                 return [{"t": "LineBreak"}] if _BREAK.fullmatch(text) else _words(text)
             case {"t": "Link", "c": [_, inlines, [target, _]]}:
-                return self._link(self._inlines(inlines), target)
+                return self._link(self._inlines(inlines, direction), target)
             case {"t": "Image", "c": [_, alt, [target, _]]}:
                 if self._may_show(target):
                     self.shown.add(target)
                     return [self._image(target, _text(alt))]
-                return self._link(self._inlines(alt) or _words(target), target)
+                return self._link(self._inlines(alt, direction) or _words(target), target)
         raise ValueError(f"an unknown part of a line of Pandoc's: {node['t']}")
 
     def _link(self, inlines: list[Node], target: str) -> list[Node]:
@@ -228,14 +323,19 @@ class _Builder:
         """Whether a picture is one of the report's own, is not shown yet, and can be shown in the format."""
         return target in self.pictures and target not in self.shown
 
-    def _figure(self, target: str, alt: str, language: str) -> Node:
+    def _figure(self, target: str, alt: str, writing: _Writing) -> Node:
         self.shown.add(target)
-        caption = target.partition(".")[0]
-        number = re.fullmatch(r"figure-(\d+)", caption)
-        label = f"{figure_word(language)} {number[1]}" if number else caption
-        words = label if alt in ("", caption) else f"{label}: {alt}"
+        name = target.partition(".")[0]
+        number = re.fullmatch(r"figure-(\d+)", name)
+        label = f"{figure_word(writing.language)} {number[1]}" if number else name
+        caption, words = _words(label), label
+        if alt not in ("", name):
+            own = direction_of(alt) or writing.direction
+            shown = self._inlines(_words(alt), own) if own == writing.direction else [self._isolated(alt, own)]
+            caption += [*_words(":"), _SPACE, *shown]
+            words = f"{label}: {alt}"
         plain = {"t": "Plain", "c": [self._image(target, words)]}
-        return {"t": "Figure", "c": [_no_attributes(), [None, [{"t": "Plain", "c": _words(words)}]], [plain]]}
+        return {"t": "Figure", "c": [_no_attributes(), [None, [{"t": "Plain", "c": caption}]], [plain]]}
 
     def _image(self, name: str, alt: str) -> Node:
         picture, target = self.pictures[name], name
@@ -243,16 +343,20 @@ class _Builder:
             target = f"data:{picture.mime_type};base64,{base64.b64encode(picture.data).decode()}"
         return {"t": "Image", "c": [_no_attributes(), _words(alt), [target, ""]]}
 
-    def _sources(self) -> Node:
+    def _sources(self) -> list[Node]:
         sources = self.report.sources
+        writing = self.writing.of(*(source.title for source in sources))
         numbers = [sources[0].number, {"t": "Decimal"}, {"t": "Period"}]
-        return {"t": "OrderedList", "c": [numbers, [[self._source(source)] for source in sources]]}
+        entries = [[self._source(source, writing.direction)] for source in sources]
+        return self._written([{"t": "OrderedList", "c": [numbers, entries]}], writing, self.writing)
 
-    def _source(self, source: Source) -> Node:
+    def _source(self, source: Source, direction: Direction) -> Node:
         """Builds the entry of a source: its title, its address, and a link back to each of its citations."""
         web = is_web(source.url)
         name = source.title or source.url
-        title = _words(name if len(name) <= MAX_SHOWN_ADDRESS else f"{name[: MAX_SHOWN_ADDRESS // 3]}…")
+        shown = name if len(name) <= MAX_SHOWN_ADDRESS else f"{name[: MAX_SHOWN_ADDRESS // 3]}…"
+        own = direction_of(shown) or direction
+        title = self._inlines(_words(shown), direction) if own == direction else [self._isolated(shown, own)]
         line = [_span([_link(title, source.url)] if web else title, f"source-{source.number}")]
         if source.url not in ("", source.title) and len(source.url) <= MAX_SHOWN_ADDRESS:
             line += [_SPACE, *_words(source.url)]
@@ -263,13 +367,15 @@ class _Builder:
         for time in range(1, self.cited[source.number] + 1):
             arrow = _words("↑" if time == 1 else f"↑{time}")
             line += [_SPACE, _link(arrow, f"#{_citation(source.number, time)}")]
-        return {"t": "Plain", "c": line}
+        return {"t": "Plain", "c": self._with_isolates(line) if direction == "rtl" else line}
 
-    def _small(self, block: Node) -> list[Node]:
-        return _with_text([block], "size: 9pt") if self.format == "pdf" else [block]
+    def _small(self, blocks: list[Node]) -> list[Node]:
+        return _with_settings(blocks, "text(size: 9pt)") if self.format == "pdf" else blocks
 
 
 _SPACE: Node = {"t": "Space"}
+_MARKS: dict[Direction, str] = {"ltr": "\u200e", "rtl": "\u200f"}
+"""Invisible letters of each direction."""
 
 
 def _no_attributes() -> list[Any]:
@@ -288,30 +394,17 @@ def _div(blocks: list[Node], attributes: list[list[str]]) -> Node:
     return {"t": "Div", "c": [["", [], attributes], blocks]}
 
 
-def _with_text(blocks: list[Node], settings: str) -> list[Node]:
+def _with_settings(blocks: list[Node], settings: str) -> list[Node]:
     """Gives blocks other settings in Typst. Pandoc's own way for this loses them before a heading."""
-    return [_typst(f"#[\n#set text({settings})"), *blocks, _typst("]")]
+    return [_typst(f"#[\n#set {settings}"), *blocks, _typst("]")]
 
 
 def _typst(code: str) -> Node:
     return {"t": "RawBlock", "c": ["typst", code]}
 
 
-def _from_right_to_left(blocks: list[Node]) -> list[Node]:
-    """Sets the direction of a whole EPUB. Pandoc does it for Word, and divides an EPUB only at headings outside."""
-    found = list[Node]()
-    for is_header, group in groupby(blocks, lambda block: block["t"] == "Header"):
-        if is_header:
-            for header in group:
-                header["c"][1][2] = [["dir", "rtl"]]
-                found.append(header)
-        else:
-            found.append(_div([*group], [["dir", "rtl"]]))
-    return found
-
-
-def _span(inlines: list[Node], identifier: str) -> Node:
-    return {"t": "Span", "c": [[identifier, [], []], inlines]}
+def _span(inlines: list[Node], identifier: str = "", attributes: Sequence[list[str]] = ()) -> Node:
+    return {"t": "Span", "c": [[identifier, [], [*attributes]], inlines]}
 
 
 def _link(inlines: list[Node], target: str) -> Node:
@@ -325,8 +418,12 @@ def _citation(number: int, time: int) -> str:
 
 def _words(text: str) -> list[Node]:
     """Converts plain text to Pandoc's words and spaces."""
-    words: list[Node] = [{"t": "Str", "c": word} for word in text.split()]
-    return [node for word in words for node in (word, _SPACE)][:-1]
+    return _with_spaces(" ".join(text.split()))
+
+
+def _with_spaces(text: str) -> list[Node]:
+    """The same as `_words`, but keeps the spaces at both ends."""
+    return [_SPACE if piece == " " else {"t": "Str", "c": piece} for piece in re.split("( )", text) if piece]
 
 
 def _text(node: Any) -> str:
@@ -334,25 +431,27 @@ def _text(node: Any) -> str:
     return "".join(_pieces(node))
 
 
-def _language_of(node: Any) -> str:
-    """Returns the language of a tree. The letters of web addresses say nothing about it."""
-    return language_of(_ADDRESS.sub("", _text(node)))
+def _prose(node: Any) -> str:
+    """Returns the words of a tree that show how it is written: those of `_text` without code."""
+    return "".join(_pieces(node, code=False))
 
 
-def _pieces(node: Any) -> Iterator[str]:
+def _pieces(node: Any, *, code: bool = True) -> Iterator[str]:
     match node:
         case {"t": "Str", "c": str(text)}:
             yield text
         case {"t": "Space" | "SoftBreak" | "LineBreak"}:
             yield " "
-        case {"t": "Code" | "RawInline", "c": [_, text]}:
+        case {"t": "Code", "c": [_, text]}:
+            yield text if code else " "
+        case {"t": "RawInline", "c": [_, text]}:
             yield text
         case {"t": "CodeBlock" | "RawBlock"}:
             return
         case {"t": "Link" | "Image", "c": [_, inlines, _]}:
-            yield from _pieces(inlines)
+            yield from _pieces(inlines, code=code)
         case {"c": content}:
-            yield from _pieces(content)
+            yield from _pieces(content, code=code)
         case list():
             for child in node:
-                yield from _pieces(child)
+                yield from _pieces(child, code=code)

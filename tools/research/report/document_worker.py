@@ -23,9 +23,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tools.research.limited_process import limit_memory
+from tools.research.report.document_details import finish_docx, finish_epub
 from tools.research.report.document_styles import EPUB_STYLE, TYPST_TEMPLATE
 from tools.research.report.document_tree import Node, document_markdown, document_tree
-from tools.research.report.docx_details import finish_docx
 from tools.research.report.reading import Picture, Report, from_json
 
 MAX_MEMORY_BYTES = 2_000_000_000
@@ -100,10 +100,12 @@ def convert(report: Report, format: str) -> tuple[bytes, str]:
     if format == "pdf":
         with TemporaryDirectory() as folder:
             return _pdf(parsed, report, Path(folder))
-    data = json.dumps(document_tree(parsed, report, format)).encode()
+    tree = document_tree(parsed, report, format)
+    data = json.dumps(tree).encode()
     if format == "epub":
         style = f"header-includes=<style>{EPUB_STYLE}</style>"
-        return _pandoc(data, "-f", "json", "-t", "epub", "-V", style, "-o", "-"), ""
+        made = _pandoc(data, "-f", "json", "-t", "epub", "-V", style, "-o", "-")
+        return finish_epub(made, tree["meta"]["dir"]["c"], tree["meta"]["title-dir"]["c"]), ""
     return finish_docx(_pandoc(data, "-f", "json", "-t", "docx", "-o", "-")), ""
 
 
@@ -134,8 +136,9 @@ def _pdf(parsed: Node, report: Report, folder: Path) -> tuple[bytes, str]:
     facts = {
         "title": report.title,
         "author": report.agent,
-        "about": " · ".join(filter(None, (report.created[:10], report.agent))),
+        "about": " · ".join(filter(None, (report.created[:10], report.agent, report.interaction_id))),
         "dir": tree["meta"]["dir"]["c"],
+        "title_dir": tree["meta"]["title-dir"]["c"],
         "lang": primary,
         "script": script.lower(),
         "fonts": json.dumps(_families(language, fonts.families())),

@@ -1,4 +1,4 @@
-"""Detects the language and the direction of a text from its letters, and names parts of a document in that language."""
+"""Detects the language of a text from its letters and words, and names parts of a document in that language."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import Counter
 
 UNKNOWN = "und"
 """The tag for a language that cannot be told."""
-RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi", "dv", "syr")
 MAX_WORDS = 2_000
 """Number of words at the start of a text from which its language is guessed."""
 MIN_FREQUENT_WORDS = 3
@@ -67,6 +66,7 @@ _FIGURE_SOURCES = {
     "ar": ("الشكل", "المصادر"),
     "de": ("Abbildung", "Quellen"),
     "es": ("Figura", "Fuentes"),
+    "fa": ("شکل", "منابع"),
     "fr": ("Figure", "Sources"),
     "he": ("איור", "מקורות"),
     "it": ("Figura", "Fonti"),
@@ -111,11 +111,6 @@ def is_other_language(language: str, other: str) -> bool:
         known = language if other == UNKNOWN else other
         return known not in ("", UNKNOWN, *_WORDS)
     return bool(language and other) and language != other
-
-
-def is_right_to_left(language: str) -> bool:
-    """Whether a language is written from right to left."""
-    return language in RIGHT_TO_LEFT
 
 
 def same_letters(language: str, around: str) -> bool:

@@ -1,0 +1,44 @@
+"""Decides in which direction a text is written. Only its letters decide, not its language. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+Direction = Literal["ltr", "rtl"]
+
+MIN_RIGHT_TO_LEFT_SHARE = 0.4
+"""A text is written from right to left if this share of its words is.
+
+Arabic and Hebrew texts contain more names in Latin letters than the other way round.
+"""
+_ADDRESS = re.compile(r"https?://\S+")
+_WORD = re.compile(r"[\u3040-\u9fff]{1,2}|[^\s\u3040-\u9fff]+")
+"""Matches a word, or two characters of Chinese or Japanese, which have no spaces."""
+_DIRECTIONS: dict[str, Direction] = {"L": "ltr", "R": "rtl", "AL": "rtl"}
+"""The direction of each bidirectional class of letters in Unicode (https://www.unicode.org/reports/tr9/)."""
+_NUMBER = r"\d+(?:[.,٫٬\u00a0\u202f]\d+)*"
+_SIGN, _CURRENCY, _UNIT = "[-+−±]", "[$€£¥] ?", "[ \u00a0\u202f]?(?:° ?[CF]|[%‰])"
+_RANGE = rf"{_NUMBER}(?:[-–]{_SIGN}?{_NUMBER})?"
+LEFT_TO_RIGHT = re.compile(
+    rf"(https?://\S*[\w/…]|(?<![\w.,])(?:\d{{4}}-\d\d-\d\d(?!\w)|{_SIGN}?(?:{_CURRENCY})?{_RANGE}{_UNIT}"
+    rf"|(?:{_SIGN}(?:{_CURRENCY})?|{_CURRENCY}){_RANGE})|°[CF]\b)"
+)
+"""Matches what is written from left to right in any text: addresses, dates, numbers with a sign or a unit.
+
+Else the rules of Unicode put the sign of a number on its right in Arabic text.
+"""
+
+
+def direction_of(text: str) -> Direction | None:
+    """Returns the direction of most words, or None if no word has a letter. Web addresses do not count."""
+    words = [direction for word in _WORD.findall(_ADDRESS.sub(" ", text)) if (direction := _first_strong(word))]
+    if not words:
+        return None
+    return "rtl" if words.count("rtl") >= MIN_RIGHT_TO_LEFT_SHARE * len(words) else "ltr"
+
+
+def _first_strong(word: str) -> Direction | None:
+    found = (_DIRECTIONS.get(unicodedata.bidirectional(character)) for character in word)
+    return next(filter(None, found), None)
