@@ -45,7 +45,8 @@ def researched(brief: str, *options: str) -> dict[str, Any]:
 
 def test_research_from_a_job_continues_its_last_question_and_is_paid_once(api: Emulator) -> None:
     base = researched("tides")
-    assert "ANSWER" in desk("follow-up", base["job"], "Which source is the newest?").stdout
+    for wording in ("Which source is the newest?", "which source is the  newest?"):
+        assert "ANSWER" in desk("follow-up", base["job"], wording).stdout
     deeper = researched("the moon", "--from", base["job"])
     again = desk("research", "the moon", "--from", base["job"], "--json")
     assert json.loads(again.stdout)["job"] == deeper["job"]

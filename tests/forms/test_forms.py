@@ -32,7 +32,7 @@ from tools.interactions import http_answer
 from tools.interactions.client import ApiError, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
-from tools.research.follow_up import UnknownModel
+from tools.research.follow_up import NoAnswer, UnknownModel
 from tools.research.job import Order, State
 from tools.researcher.messages import outcome
 
@@ -230,7 +230,7 @@ async def test_the_error_for_an_unknown_follow_up_model_names_the_key_and_the_ne
     where.server.play(create=[sent_as_events(CREATED), gone])
     job = await check(where, "tides")
     with pytest.raises(UnknownModel, match=r"follow_up_model: gemini-2\.5-flsh.*did you mean `gemini-2\.5-flash`"):
-        await where.service.follow_up(job.id, "Why?", "gemini-2.5-flsh")
+        await where.service.follow_ups.ask_once(job.id, "Why?", "gemini-2.5-flsh")
 
 
 async def test_a_follow_up_answer_in_several_interactions_is_joined(where: Place) -> None:
@@ -242,9 +242,19 @@ async def test_a_follow_up_answer_in_several_interactions_is_joined(where: Place
     ]
     where.server.play(create=[sent_as_events(CREATED), *parts])
     job = await check(where, "tides")
-    assert (await where.service.follow_up(job.id, "Why?", "gemini-3.8-flash")).text == "One.\n\nTwo."
+    assert await where.service.follow_ups.ask_once(job.id, "Why?", "gemini-3.8-flash") == "One.\n\nTwo."
     [answer] = (await where.service.job(job.id)).follow_ups
     assert (answer.interaction_id, answer.earlier) == ("a2", ("a1",))
+
+
+async def test_an_answer_without_text_is_reported_and_never_paid_for_again(where: Place) -> None:
+    silent = sent_as_json({"id": "a1", "status": "completed", "steps": [output(" ")]})
+    where.server.play(create=[sent_as_events(CREATED), silent, sent_as_json({**DONE, "id": "a2"})])
+    job = await check(where, "tides")
+    for _ in range(2):
+        with pytest.raises(NoAnswer, match=r"has answered nothing .* ask in other words"):
+            await where.service.follow_ups.ask_once(job.id, "Why?", "gemini-3.8-flash")
+    assert [entry.kind for entry in await where.service.ledger.spending()] == ["run", "question"]
 
 
 async def test_an_endless_continuation_is_stopped(where: Place) -> None:
@@ -253,7 +263,7 @@ async def test_an_endless_continuation_is_stopped(where: Place) -> None:
     )
     where.server.play(create=[sent_as_events(CREATED), part])
     job = await check(where, "tides")
-    await where.service.follow_up(job.id, "Why?", "gemini-3.8-flash")
+    await where.service.follow_ups.ask_once(job.id, "Why?", "gemini-3.8-flash")
     assert len((await where.service.job(job.id)).follow_ups) == 1
 
 

@@ -111,8 +111,8 @@ async def test_a_run_that_needs_a_yes_to_its_price_sends_nothing_before_it(desk:
 async def test_a_question_about_a_report_continues_the_interaction_of_the_research(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     job = await finished(desk, service)
-    answer = await service.follow_up(job.id, "What moves the sea?", "gemini-3.8-flash")
-    assert answer.text == "The moon."
+    answer = await service.follow_ups.ask_once(job.id, "What moves the sea?", "gemini-3.8-flash")
+    assert answer == "The moon."
     assert any("The moon moves the sea" in str(step) for step in brain.turns[-1].steps)
 
 
@@ -122,8 +122,8 @@ async def test_a_question_uses_the_saved_report_when_the_server_deleted_the_inte
     service = desk.service()
     job = await finished(desk, service)
     await service._client.delete(job.interaction_id or "")
-    answer = await service.follow_up(job.id, "What moves the sea?", "gemini-3.8-flash")
-    assert answer.text == "The moon."
+    answer = await service.follow_ups.ask_once(job.id, "What moves the sea?", "gemini-3.8-flash")
+    assert answer == "The moon."
     assert "The moon moves the sea" in brain.turns[-1].steps[-1]["content"][0]["text"]
 
 
@@ -131,7 +131,7 @@ async def test_a_question_before_there_is_a_report_is_refused(desk: Desk) -> Non
     service = desk.service()
     job, _ = await service.start(ORDER)
     with pytest.raises(NotFinished, match="no report"):
-        await service.follow_up(job.id, "And?", "gemini-3.8-flash")
+        await service.follow_ups.ask_once(job.id, "And?", "gemini-3.8-flash")
 
 
 @pytest.mark.parametrize(

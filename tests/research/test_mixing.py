@@ -13,7 +13,7 @@ from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.errors import NotFinished, UnknownJob
-from tools.research.follow_up import ask_about_report as ask_about
+from tools.research.follow_up import ask_model
 from tools.research.job import Job, Order, State
 from tools.research.report.reading import read_report
 from tools.research.service import Research
@@ -65,7 +65,7 @@ async def run(desk: Desk, service: Research, order: Order) -> Job:
 
 
 async def ask(service: Research, job: Job, question: str) -> str:
-    return (await service.follow_up(job.id, question, MODEL)).text
+    return await service.follow_ups.ask_once(job.id, question, MODEL)
 
 
 async def deeper(desk: Desk, service: Research, job: Job, order: Order = DEEPER) -> Job:
@@ -201,7 +201,7 @@ async def test_forgetting_a_job_deletes_and_lists_all_of_its_answers(desk: Desk)
 async def test_concurrent_questions_are_all_stored(desk: Desk) -> None:
     services = [desk.service() for _ in range(3)]
     job = await run(desk, services[0], ORDER)
-    await asyncio.gather(*(service.follow_up(job.id, f"{n}?", MODEL) for n, service in enumerate(services)))
+    await asyncio.gather(*(service.follow_ups.ask_once(job.id, f"{n}?", MODEL) for n, service in enumerate(services)))
     job = await services[0].job(job.id)
     assert {answer.question for answer in job.follow_ups} == {"0?", "1?", "2?"}
     assert set(job.interactions) == {line["id"] for line in desk.api.interactions()}
@@ -210,8 +210,8 @@ async def test_concurrent_questions_are_all_stored(desk: Desk) -> None:
 async def test_the_answer_to_a_cancelled_question_is_stored_and_deleted_with_its_job(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
-    asking = asyncio.create_task(service.follow_up(job.id, SUMMARY, MODEL))
-    while not service._asking:
+    asking = asyncio.create_task(service.follow_ups.ask_once(job.id, SUMMARY, MODEL))
+    while not service.follow_ups._asking:
         await asyncio.sleep(0)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
@@ -227,8 +227,8 @@ async def test_an_answer_about_a_job_deleted_meanwhile_is_deleted_at_the_server(
     job = await run(desk, service, ORDER)
     await service.ledger.delete(job.id)
     resource = await service._client.get(job.interaction_id or "")
-    answer = await ask_about(service.ledger, service._client, job, read_report(resource), SUMMARY, MODEL)
-    assert answer.text == "Answer 1."
+    answer = await ask_model(service.ledger, service._client, job, read_report(resource), SUMMARY, MODEL)
+    assert answer == "Answer 1."
     assert [line["id"] for line in desk.api.interactions()] == [job.interaction_id]
 
 

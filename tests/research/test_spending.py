@@ -147,7 +147,7 @@ async def test_the_usage_of_a_finished_run_is_stored_with_its_estimate(desk: Des
 async def test_a_question_is_recorded_with_its_model_and_does_not_count_as_a_create(desk: Desk) -> None:
     service, limits = desk.service(), only(per_day=1)
     job = await run(desk, service, "Tides", limits)
-    await service.follow_up(job.id, "Who moves the sea?", MODEL, limits=limits)
+    await service.follow_ups.ask_once(job.id, "Who moves the sea?", MODEL, limits=limits)
     entry = (await service.ledger.spending())[-1]
     assert (entry.kind, entry.agent, entry.job, entry.estimate) == (Kind.QUESTION, MODEL, job.id, 0.1)
 
@@ -157,7 +157,7 @@ async def test_a_question_over_the_daily_dollar_limit_is_not_sent(desk: Desk) ->
     job = await run(desk, service, "Tides")
     asked = len(desk.api.log()["requests"])
     with pytest.raises(LimitReached, match=r"\$3\.00 were spent .* may cost \$0\.10 \(limit \$3\.05\)"):
-        await service.follow_up(job.id, "Who?", MODEL, limits=only(usd_per_day=3.05))
+        await service.follow_ups.ask_once(job.id, "Who?", MODEL, limits=only(usd_per_day=3.05))
     assert len(desk.api.log()["requests"]) == asked
     assert await kinds(service) == [Kind.RUN]
 

@@ -224,7 +224,7 @@ async def test_a_conversation_continues_from_research_to_questions_to_further_re
     budget(60)
     assert "# Tides" in await say(talk, "status")
     for text in ("Summarise it for my board", "shorter, please", "Should we research on from there?"):
-        assert (await say(talk, text)).endswith("\n\nThe moon.\n")
+        assert (await say(talk, text)).endswith("\n\nThe moon.")
     [first] = researches(api)
     budget(0.1)
     begins, running = [words(event) for event in await talk.say("Research further from there")][-2:]

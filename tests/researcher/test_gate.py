@@ -343,7 +343,7 @@ async def test_a_report_of_another_server_cannot_be_asked_about_or_built_on(
     requests = len(desk.api.log()["requests"])
     monkeypatch.setattr("tools.research.server_data.ServerData.server", "another")
     with pytest.raises(WrongBackend):
-        await desk.service.follow_up(job.id, "Why?", "gemini-3.8-flash")
+        await desk.service.follow_ups.ask_once(job.id, "Why?", "gemini-3.8-flash")
     with pytest.raises(WrongBackend):
         await desk.service.with_base(job.id, job.order)
     assert len(desk.api.log()["requests"]) == requests

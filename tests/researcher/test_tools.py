@@ -186,8 +186,9 @@ async def test_a_plan_can_be_requested_while_the_price_waits_for_a_yes(desk: Des
 
 async def test_an_answer_names_its_report_and_starts_no_run(desk: Desk) -> None:
     job = await desk.report()
-    answer = await desk.say("when?", [("ask_report", {"job_id": job.id, "question": "When is the flood?"})])
-    assert f"About the report `{job.id}` (“Tides”):" in answer and "The moon moves the sea" in answer
+    for _ in range(2):  # the same question gets the same answer
+        answer = await desk.say("when?", [("ask_report", {"job_id": job.id, "question": "When is the flood?"})])
+        assert f"About the report `{job.id}` (“Tides”):" in answer and "The moon moves the sea" in answer
     kinds = [entry.kind for entry in await desk.service.ledger.spending()]
     assert (kinds, desk.creates) == (["run", "question"], 1)
 

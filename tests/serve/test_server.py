@@ -26,7 +26,7 @@ from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Process, Serve, message, ready, said
 from tools.adk.chain_plugin import without_rewound
 from tools.research.database import Database
-from tools.research.locks import Locked, Locks
+from tools.research.locks import LEASE_S, Locked, Locks
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.settings import load_settings
 
@@ -110,9 +110,9 @@ def test_a_conversation_is_unlocked_when_its_answer_is_complete(
 ) -> None:
     execute = Locks._execute
 
-    async def slow(self: Locks, statement: object, session: str, owner: str) -> bool:
+    async def slow(self: Locks, *arguments: object) -> bool:
         await asyncio.sleep(0.1)  # a database far away
-        return await execute(self, statement, session, owner)
+        return await execute(self, *arguments)
 
     monkeypatch.setattr(Locks, "_execute", slow)
     codes = [client.post(path, json=message("Hello")).status_code for _ in range(3)]
@@ -144,7 +144,7 @@ async def test_a_session_locked_by_another_replica_is_refused_until_its_lease_ex
         async with other.hold("desk/ada/s2"):
             pass
     async with other.hold("desk/ada/s1"):  # the lease was released
-        now[0] += other.lease_s + 1  # the lease expires, as if its replica had died
+        now[0] += LEASE_S + 1  # the lease expires, as if its replica had died
         async with one.hold("desk/ada/s1"):
             pass
     await database.close()

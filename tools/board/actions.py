@@ -14,10 +14,10 @@ from tools.board.forms import NewResearch
 from tools.board.pages import label, phase, seen
 from tools.research.config import ResearchSettings
 from tools.research.errors import UnknownJob
+from tools.research.follow_up import AnswerLater
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
 from tools.research.questions import Action, Question, Yes
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.repeated_questions import ask_once
 from tools.research.screening import TextScreener, screen_text
 from tools.research.service import Research
 
@@ -124,7 +124,14 @@ async def ask(
     """Asks a model about a job's report. Returns whether the answer is there; if not, it comes later."""
     settings.need_storage()
     await screen_text(screen, "user_messages", question)
-    return await ask_once(service, settings, job, question, ANSWER_WAIT_S) is not None
+    model, limits = settings.follow_up_model, settings.limits
+    try:
+        await service.follow_ups.ask_once(
+            job.id, question, model, OUTSIDE_CONVERSATIONS, limits=limits, timeout_s=ANSWER_WAIT_S
+        )
+    except AnswerLater:
+        return False
+    return True
 
 
 def _check(job: Job, shown: str) -> None:

@@ -243,11 +243,11 @@ async def _cancel(job_id: str) -> None:
 
 
 async def _follow_up(job_id: str, question: str) -> None:
-    from tools.research.report.rendering import to_chat
+    from tools.research.report.rendering import inert
 
-    settings = checked_settings()
-    answer = await new_service().follow_up(job_id, question, settings.follow_up_model, limits=settings.limits)
-    show_markdown(to_chat(answer))
+    settings, service = checked_settings(), new_service()
+    answer = await service.follow_ups.ask_once(job_id, question, settings.follow_up_model, limits=settings.limits)
+    show_markdown(inert(answer))
 
 
 async def _forget(job_id: str, yes: bool, force: bool) -> None:

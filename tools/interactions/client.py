@@ -161,6 +161,11 @@ class InteractionsClient:
         async with self._answer():
             return await self._transport().get(interaction_id, include_input=include_input)
 
+    @property
+    def model_timeout_s(self) -> float:
+        """Maximum seconds that `ask` takes."""
+        return self._timeout_s * MODEL_TIMEOUT_FACTOR
+
     async def ask(self, model: str, text: str, previous: str | None) -> Resource:
         """Asks a model, continuing from an interaction.
 

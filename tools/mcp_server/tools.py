@@ -19,10 +19,10 @@ from tools.mcp_server.report_text import answer_text, report_text
 from tools.research.config import ResearchSettings, research_settings
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
+from tools.research.follow_up import AnswerLater
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job, State
 from tools.research.questions import Question
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.repeated_questions import ask_once
 from tools.research.report.reading import Report
 from tools.research.screening import Screened, TextScreener, screen_text
 from tools.research.service import Research
@@ -100,9 +100,17 @@ class ResearchTools:
         job = await own_job(service, call.user, given.job)
         settings.need_storage()
         await self._screen_text("user_messages", given.question)
-        text = await ask_once(service, settings, job, given.question, arguments.MAX_WAIT_S)
-        if text is None:
-            return self._data(job) | {"next": "The answer is not there yet: ask the same question again for it."}
+        try:
+            text = await service.follow_ups.ask_once(
+                job.id,
+                given.question,
+                settings.follow_up_model,
+                OUTSIDE_CONVERSATIONS,
+                limits=settings.limits,
+                timeout_s=arguments.MAX_WAIT_S,
+            )
+        except AnswerLater as later:
+            return self._data(job) | {"next": str(later)}
         await self._screen_text("reports", text)
         return answer_text(job, text, given.page)
 

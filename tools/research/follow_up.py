@@ -1,20 +1,49 @@
-"""Asks a model about a finished run.
+"""Asks models about finished runs. A question that was asked before, or is being asked anywhere, is not paid for again.
 
-Each question continues from the last answer. The server keeps the questions and the answers.
+Each question continues from the last answer. The server keeps the questions and the answers, and so does the ledger.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+from tools.errors import DeskError
 from tools.interactions.client import ApiError, InteractionsClient, NotFound
 from tools.research.job import FollowUpAnswer, Job
 from tools.research.ledger import Ledger
+from tools.research.locks import Locked
+from tools.research.quotas import Quotas, question_check
 from tools.research.report.reading import Report, read_report
+from tools.research.report.rendering import to_markdown
+from tools.research.server_data import ServerData
+from tools.research.spending import spending_of_question
 from tools.research.texts import report_context
 from tools.yaml_files import did_you_mean
 
 log = logging.getLogger(__name__)
+
+POLL_INTERVAL_S = 1.0
+"""Seconds between two looks for an answer that another process gets."""
+MAX_WAIT_S = 300.0
+"""Seconds after which a caller is told that the answer comes later; longer than a request to a model may take."""
+LEASE_FACTOR = 1.5
+"""How much longer the lock on a question lasts without renewal than a request to a model may take.
+
+A lock is renewed after a third of its time. So a process that is frozen keeps its question for as long as its request
+may take, and nobody pays for a second one meanwhile.
+"""
+
+
+class NoAnswer(DeskError):
+    """The model has answered a question with nothing. The message says what to do."""
+
+
+class AnswerLater(DeskError):
+    """The answer is not there in time. This process, or another one that was asked first, still waits for it."""
 
 
 class UnknownModel(ApiError):
@@ -30,10 +59,109 @@ class UnknownModel(ApiError):
         self.status = error.status
 
 
-async def ask_about_report(
+class FollowUps:
+    """The questions about the reports of one ledger's runs."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: InteractionsClient,
+        data: ServerData,
+        finished: Callable[[str, str], Awaitable[tuple[Job, Report]]],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """Args:
+        finished: returns a job with its report; see `Research.finished`.
+        """
+        self._ledger, self._client, self._data, self._finished = ledger, client, data, finished
+        self._clock, self._sleep = clock, sleep
+        self._answering: dict[tuple[str, str], asyncio.Task[str]] = {}
+        """Questions that this process answers, by job and question: one task at a time looks and asks."""
+        self._asking: set[asyncio.Task[str]] = set()
+        """Requests to models. They run on when their caller is cancelled: an unrecorded answer cannot be deleted."""
+
+    async def ask_once(
+        self,
+        job_id: str,
+        question: str,
+        model: str,
+        session: str = "",
+        *,
+        limits: Quotas | None = None,
+        timeout_s: float = MAX_WAIT_S,
+    ) -> str:
+        """Returns the answer to a question about a finished run, as Markdown with its sources.
+
+        A model is asked only if the question has no answer yet and no other process is asking it. If a process was
+        killed while it asked, the question can be asked again when its lock has expired.
+
+        Raises:
+            AnswerLater: the answer is not there in time; the same question gets it later.
+            NoAnswer: the model has answered nothing.
+            UnknownJob, NotFinished: there is no such report.
+            WrongBackend: the run belongs to another server.
+            LimitReached: the user has spent too much.
+            UnknownModel: the server does not have the model.
+            ApiError: the model could not be asked.
+        """
+        key = job_id, _plain(question)
+        task = self._answering.get(key)
+        if task is None:
+            task = self._answering[key] = asyncio.create_task(self._answer(job_id, question, model, session, limits))
+            task.add_done_callback(lambda done: self._forget(key, done))
+        done, _ = await asyncio.wait({task}, timeout=timeout_s)
+        if not done or task.cancelled():  # it is cancelled if the lock was lost
+            raise AnswerLater(f"the answer about {job_id} is not there yet: ask the same question again for it")
+        if not (text := task.result()):
+            raise NoAnswer(
+                f"the model has answered nothing to this question about {job_id}, and is not paid for it again:"
+                " ask in other words"
+            )
+        return text
+
+    async def close(self, timeout_s: float) -> None:
+        """Waits for the answers of models, for a limited time."""
+        if self._asking:
+            await asyncio.wait(self._asking, timeout=timeout_s)
+
+    def _forget(self, key: tuple[str, str], task: asyncio.Task[str]) -> None:
+        del self._answering[key]
+        if not task.cancelled():
+            task.exception()  # else asyncio logs an error if the callers have left
+
+    async def _answer(self, job_id: str, question: str, model: str, session: str, limits: Quotas | None) -> str:
+        """Returns the known answer to a question, waits for that of another process, or asks a model."""
+        name = f"ask/{job_id}/{hashlib.sha256(_plain(question).encode()).hexdigest()}"
+        while (text := await self._known(job_id, question)) is None:
+            with suppress(Locked):
+                async with self._ledger.locks.hold(name, LEASE_FACTOR * self._client.model_timeout_s):
+                    text = await self._known(job_id, question)
+                    return await self._ask(job_id, question, model, session, limits) if text is None else text
+            await self._sleep(POLL_INTERVAL_S)
+        return text
+
+    async def _known(self, job_id: str, question: str) -> str | None:
+        """Returns the answer in the ledger; empty if the model has answered nothing; None if there is no answer."""
+        job, wanted = await self._ledger.get(job_id), _plain(question)
+        answers = job.follow_ups if job else ()
+        return next((known.text for known in answers if _plain(known.question) == wanted), None)
+
+    async def _ask(self, job_id: str, question: str, model: str, session: str, limits: Quotas | None) -> str:
+        job, report = await self._finished(job_id, "to ask about")
+        self._data.check(job)
+        entry = spending_of_question(job, model, self._clock())
+        await self._ledger.record_spending(job, entry, question_check(limits, entry) if limits else None)
+        asking = asyncio.create_task(ask_model(self._ledger, self._client, job, report, question, model, session))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        return await asyncio.shield(asking)
+
+
+async def ask_model(
     ledger: Ledger, client: InteractionsClient, job: Job, report: Report, question: str, model: str, session: str = ""
-) -> Report:
-    """Asks a model about a job's report, saves the answer with the job, and returns it.
+) -> str:
+    """Asks a model about a job's report, saves the answer with the job, and returns it; empty if it has no text.
 
     The question continues from the job's newest interaction. If the server no longer has that interaction, the model
     gets the report and the earlier answers instead.
@@ -51,10 +179,11 @@ async def ask_about_report(
         except NotFound as again:  # this request names only the model
             raise UnknownModel(model, again) from again
     read = read_report(resource)
-    answer = FollowUpAnswer(question, read.text, resource["id"], tuple(resource["earlier_ids"]), session)
+    text = to_markdown(read).strip() if read.text.strip() else ""
+    answer = FollowUpAnswer(question, text, resource["id"], tuple(resource["earlier_ids"]), session)
     if not await ledger.add_answer(job.id, answer):
         await _delete(client, answer)
-    return read
+    return text
 
 
 async def _delete(client: InteractionsClient, answer: FollowUpAnswer) -> None:
@@ -64,3 +193,8 @@ async def _delete(client: InteractionsClient, answer: FollowUpAnswer) -> None:
             await client.delete(interaction_id)
         except ApiError as error:
             log.warning("the answer %s stays at the server: %s", interaction_id, error)
+
+
+def _plain(question: str) -> str:
+    """A question without what makes no other question of it: letter case and white space."""
+    return " ".join(question.split()).casefold()

@@ -1,6 +1,6 @@
 """Locks with names, shared by all processes on one database: a turn of a conversation, a question about a report.
 
-A lock is a lease, which its holder renews, so that the death of a process releases it after `LEASE_S` seconds.
+A lock is a lease, which its holder renews, so that it ends after the death of its process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tools.research.database import DATABASE_ERRORS, Database
 from tools.shielded import finish_shielded, shielded
 
 LEASE_S = 15.0
-"""Duration of a lease in seconds: a lock stays held at most this long after the process of its holder died."""
+"""Usual duration of a lease in seconds: a lock stays held at most this long after the process of its holder died."""
 
 _TAKE = text(
     "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
@@ -41,21 +41,23 @@ class Locks:
     database: Database
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    lease_s: float = LEASE_S
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     _holding: set[asyncio.Task[object]] = field(default_factory=set)
     _releasing: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
-    async def hold(self, name: str) -> AsyncIterator[None]:
+    async def hold(self, name: str, lease_s: float = LEASE_S) -> AsyncIterator[None]:
         """Holds a lock. If its lease is lost, cancels the task, since another one may hold the lock then.
+
+        Args:
+            lease_s: duration of its lease in seconds, which is renewed after each third.
 
         Raises:
             Locked: another task holds it.
         """
         owner = f"{self.owner}-{secrets.token_hex(4)}"
         try:
-            if not await self._execute(_TAKE, name, owner):
+            if not await self._execute(_TAKE, name, owner, lease_s):
                 raise Locked(name)
         except asyncio.CancelledError:  # the shielded statement continues, and may take the lease
             self._begin_release(name, owner, interrupted=True)
@@ -63,7 +65,7 @@ class Locks:
         task = asyncio.current_task()
         assert task
         self._holding.add(task)
-        keeping = asyncio.create_task(self._keep(name, owner, task))
+        keeping = asyncio.create_task(self._keep(name, owner, lease_s, task))
         try:
             yield
         finally:
@@ -86,14 +88,14 @@ class Locks:
             await asyncio.wait(self._holding, timeout=1)
         await asyncio.gather(*self._releasing, return_exceptions=True)
 
-    async def _keep(self, name: str, owner: str, task: asyncio.Task[object]) -> None:
-        until = self.clock() + self.lease_s
+    async def _keep(self, name: str, owner: str, lease_s: float, task: asyncio.Task[object]) -> None:
+        until = self.clock() + lease_s
         while self.clock() < until:
-            await self.sleep(self.lease_s / 3)
+            await self.sleep(lease_s / 3)
             with suppress(*DATABASE_ERRORS):  # the database may be unreachable for a while
-                if not await self._execute(_KEEP, name, owner):
+                if not await self._execute(_KEEP, name, owner, lease_s):
                     break
-                until = self.clock() + self.lease_s
+                until = self.clock() + lease_s
         task.cancel()
 
     def _begin_release(self, name: str, owner: str, interrupted: bool = False) -> asyncio.Task[None]:
@@ -108,10 +110,10 @@ class Locks:
         return releasing
 
     @shielded
-    async def _execute(self, statement: TextClause, name: str, owner: str) -> bool:
+    async def _execute(self, statement: TextClause, name: str, owner: str, lease_s: float = LEASE_S) -> bool:
         def execute(connection: Connection) -> bool:
             now = self.clock()
-            values = {"id": name, "owner": owner, "now": now, "until": now + self.lease_s}
+            values = {"id": name, "owner": owner, "now": now, "until": now + lease_s}
             return bool(connection.execute(statement, values).rowcount)
 
         return await self.database.run(execute, single=True)

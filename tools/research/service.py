@@ -19,19 +19,18 @@ import httpx2
 from tools.interactions.client import InteractionsClient
 from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
-from tools.research.follow_up import ask_about_report
+from tools.research.follow_up import FollowUps
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.job_changes import JobChanges
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
-from tools.research.quotas import Quotas, order_check, question_check, quota_check
+from tools.research.quotas import Quotas, order_check, quota_check
 from tools.research.report.reading import Report, from_json
 from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.schedules.service import Schedules
 from tools.research.server_data import ServerData
-from tools.research.spending import spending_of_question
 from tools.research.texts import moment, state
 from tools.research.timings import ResearchTimings
 from tools.research.verification.verifier import Verifier
@@ -87,7 +86,7 @@ class Research:
         wait_s = self._timings.webhook_wait_s
         self.webhooks = WebhookMessages(ledger, self._worker, self._ensure, lambda: self._data.server, clock, wait_s)
         self.schedules = Schedules(ledger, client, clock, lambda: self._data.server, may_start, self._ensure)
-        self._asking: set[asyncio.Task[Report]] = set()
+        self.follow_ups = FollowUps(ledger, client, self._data, self.finished, clock, sleep)
         self._warned: set[str] = set()
 
     async def start(self, order: Order, *, limits: Quotas | None = None, confirm: bool = False) -> tuple[Job, bool]:
@@ -228,26 +227,6 @@ class Research:
             check = quota_check(limits, replace(job, plan=plan)) if limits else None
             await self.ledger.approve(job, self._clock(), check, yes, plan=plan, **values)
         return await self.job(job.id)
-
-    async def follow_up(
-        self, job_id: str, question: str, model: str, session: str = "", *, limits: Quotas | None = None
-    ) -> Report:
-        """Asks a model a question about a finished run and returns its answer; see `ask_about_report`.
-
-        Raises:
-            UnknownJob, NotFinished: there is no such report.
-            WrongBackend: the run belongs to another server.
-            LimitReached: the user has spent too much.
-            ApiError: the model could not be asked.
-        """
-        job, report = await self.finished(job_id, "to ask about")
-        self._data.check(job)
-        entry = spending_of_question(job, model, self._clock())
-        await self.ledger.record_spending(job, entry, question_check(limits, entry) if limits else None)
-        asking = asyncio.create_task(ask_about_report(self.ledger, self._client, job, report, question, model, session))
-        self._asking.add(asking)  # runs on if the caller is cancelled: an unrecorded answer cannot be deleted later
-        asking.add_done_callback(self._asking.discard)
-        return await asyncio.shield(asking)
 
     async def resolve_links(self, job_id: str, http: httpx2.AsyncClient | None = None) -> Report:
         """Replaces the redirect links in a report with their targets, where these are known, and saves the report.
@@ -456,8 +435,7 @@ class Research:
 
     async def close(self) -> None:
         """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
-        if self._asking:
-            await asyncio.wait(self._asking, timeout=self._timings.create_timeout_s)
+        await self.follow_ups.close(self._timings.create_timeout_s)
         await self._tasks.stop_all()
         await self.changes.close()
         await self.ledger.close()

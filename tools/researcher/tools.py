@@ -23,7 +23,7 @@ from tools.research.job import Job, State
 from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.report.rendering import inert, to_chat
+from tools.research.report.rendering import inert
 from tools.research.schedules.schedule import Status
 from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
@@ -240,10 +240,10 @@ async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> R
         raise BadArgument("`question` is empty: say what the user wants to know")
     settings.need_storage()
     session = tool_context.session.id
-    answer = await service.follow_up(
+    answer = await service.follow_ups.ask_once(
         job.id, question.strip(), settings.follow_up_model, session, limits=settings.limits
     )
-    text = f"About the report `{job.id}` (“{inert(title(job))}”):\n\n{to_chat(answer)}"
+    text = f"About the report `{job.id}` (“{inert(title(job))}”):\n\n{inert(answer)}"
     present(tool_context, Presentation(texts=(text,)))
     return _result(job, next="the answer was shown to the user")
 
