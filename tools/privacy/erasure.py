@@ -149,7 +149,8 @@ async def _end_schedules(services: Services, key: SessionKey, receipt: Receipt) 
     store = services.research.ledger.schedules
     for schedule in await store.of_user(key.user):
         if schedule.order.session == key.session:
-            await store.delete(schedule.id)
+            while (found := await store.get(schedule.id)) and not await store.delete(found):
+                pass  # its status has changed at this moment
             receipt.lines.append(f"schedule {schedule.id}: deleted")
 
 
