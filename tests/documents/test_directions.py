@@ -11,6 +11,7 @@ from tests.documents.reports import ARABIC, ENGLISH, LONG, paragraphs, parts, pd
 from tools.research.report.directions import LEFT_TO_RIGHT, direction_of
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import to_document
+from tools.research.report.rendering import to_fragment, to_html
 
 MIDDLE = 300
 """Points from the left edge to the middle of a page."""
@@ -161,6 +162,21 @@ def test_english_parts_of_an_arabic_epub_are_not_turned_however_short_they_are()
         assert re.search(rf'<div lang="und" dir="ltr">\s*{text}', pages), text
     assert '<li><span lang="und" dir="ltr">Polar Max.</span></li>' in pages
     assert '<span dir="ltr"><code>pip install</code></span>' in pages
+
+
+def test_english_parts_of_an_arabic_web_page_are_not_turned_however_short_they_are() -> None:
+    arabic = report(ARABIC_WITH_ENGLISH)
+    page = to_html(arabic)
+
+    assert '<main dir="rtl">' in page
+    for block in ('<h1 dir="ltr">Heat', '<h2 dir="ltr">Key', '<p dir="ltr">Short', '<blockquote dir="ltr">'):
+        assert block in page, block
+    assert re.findall(r'<table dir="(\w+)">', page) == ["ltr", "rtl"]
+    assert '<h2 dir="rtl">الأسعار' in page
+    assert re.search(r'<ul dir="rtl">.*<li><bdi dir="ltr">Polar Max.</bdi></li>', page, re.DOTALL)
+    assert page.count('<bdi dir="ltr">−15 °C</bdi>') == 1
+    assert '<p dir="ltr">Short' in to_fragment(arabic)
+    assert ' dir="' not in to_fragment(report("# Title\n\nIt is 日本語 at −15 °C.\n\n- One\n"))
 
 
 def test_the_direction_of_a_heading_in_an_epub_is_not_that_of_the_text_below() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from typing import Literal
 
 Direction = Literal["ltr", "rtl"]
@@ -37,6 +39,18 @@ def direction_of(text: str) -> Direction | None:
     if not words:
         return None
     return "rtl" if words.count("rtl") >= MIN_RIGHT_TO_LEFT_SHARE * len(words) else "ltr"
+
+
+def direction_of_most(texts: Iterable[str], around: Direction) -> Direction:
+    """Returns the direction of most texts, such as the items of a list, or that of the text around them."""
+    directions = Counter(map(direction_of, texts))
+    other: Direction = "ltr" if around == "rtl" else "rtl"
+    return other if directions[other] > directions[around] else around
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text has no letters that are written from right to left."""
+    return not any(_DIRECTIONS.get(unicodedata.bidirectional(character)) == "rtl" for character in set(text))
 
 
 def _first_strong(word: str) -> Direction | None:

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from tools.interactions.citations import Source, is_web, link_address, local_marks
-from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of
+from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most
 from tools.research.report.languages import UNKNOWN, figure_word, language_of, same_letters, sources_word
 from tools.research.report.reading import Report
 from tools.research.report.source_checks import SYMBOLS, checks_table
@@ -79,9 +79,7 @@ class _Writing:
 
         The language is this one if that text has the same letters, or none. The direction is that of most items.
         """
-        directions = Counter(map(direction_of, texts))
-        turned: Direction = "ltr" if self.direction == "rtl" else "rtl"
-        direction = turned if directions[turned] > directions[self.direction] else self.direction
+        direction = direction_of_most(texts, self.direction)
         language = language_of(_ADDRESS.sub("", " ".join(texts)))
         if language in ("", UNKNOWN):
             return self if direction == self.direction else _Writing(UNKNOWN, direction)

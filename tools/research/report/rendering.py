@@ -22,6 +22,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from tools.interactions.citations import footnotes, is_web, source_list
+from tools.research.report.html_directions import set_directions
 from tools.research.report.reading import Picture, Report
 from tools.research.report.source_checks import checks_table, source_remarks
 
@@ -95,7 +96,10 @@ def _without_active(text: str) -> str:
 def to_html(report: Report) -> str:
     """Formats a report as a complete web page. Whatever the report contains, the page loads and runs nothing."""
     tokens, env = _parse(report)
-    return to_plain_html(report) if tokens is None else _page(report, _render(tokens, env))
+    if tokens is None:
+        return to_plain_html(report)
+    direction = set_directions(tokens)
+    return _page(report, _render(tokens, env), direction)
 
 
 def to_fragment(report: Report) -> str:
@@ -104,7 +108,10 @@ def to_fragment(report: Report) -> str:
     Headings are one level lower than in the report. Tables can be scrolled by keyboard; classes align their columns.
     """
     tokens, env = _parse(report)
-    return to_plain_fragment(report) if tokens is None else _render(_embedded(tokens), env)
+    if tokens is None:
+        return to_plain_fragment(report)
+    set_directions(tokens)
+    return _render(_embedded(tokens), env)
 
 
 def to_plain_html(report: Report) -> str:
@@ -115,7 +122,7 @@ def to_plain_html(report: Report) -> str:
 def to_plain_fragment(report: Report) -> str:
     """The same as `to_plain_html`, as HTML for another page."""
     pictures = "\n".join(f'<img src="{_data_uri(p)}" alt="{html.escape(p.name)}">' for p in report.pictures)
-    return f'<pre class="plain">{html.escape(to_markdown(report))}</pre>\n{pictures}'
+    return f'<pre class="plain" dir="auto">{html.escape(to_markdown(report))}</pre>\n{pictures}'
 
 
 def _parse(report: Report) -> tuple[list[Token] | None, dict[str, Any]]:
@@ -152,10 +159,10 @@ def _embedded(tokens: Sequence[Token]) -> list[Token]:
     return found
 
 
-def _page(report: Report, body: str) -> str:
+def _page(report: Report, body: str, direction: str = "auto") -> str:
     facts = [report.agent, report.created, report.interaction_id]
     footer = f"<footer>{' · '.join(html.escape(fact) for fact in facts if fact)}</footer>"
-    return _PAGE.substitute(title=html.escape(report.title), body=body + footer)
+    return _PAGE.substitute(title=html.escape(report.title), body=body + footer, direction=direction)
 
 
 def _data_uri(picture: Picture) -> str:
@@ -199,6 +206,7 @@ def _sanitize(body: str) -> str:
     return nh3.clean(
         body,
         attributes={
+            "*": {"dir"},
             "a": {"href", "title", "class"},
             "img": {"src", "alt"},
             "ol": {"start"},
@@ -258,6 +266,8 @@ code, pre { font: 0.88em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace
 code { padding: 0.1em 0.3em; border-radius: 4px; background: var(--tint); }
 pre { overflow-x: auto; padding: 0.9em 1.1em; border-radius: 6px; background: var(--tint); }
 pre code { padding: 0; font-size: 1em; }
+code { direction: ltr; unicode-bidi: isolate; }
+pre:not(.plain) { direction: ltr; text-align: left; }
 pre.plain { white-space: pre-wrap; }
 blockquote { margin: 1.5em 0; padding-inline-start: 1.1em; border-inline-start: 3px solid var(--line);
   color: var(--soft); }
@@ -275,7 +285,7 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
 </style>
 </head>
 <body>
-<main dir="auto">
+<main dir="$direction">
 $body
 </main>
 </body>
