@@ -66,6 +66,30 @@ def test_a_connection_whose_request_head_does_not_arrive_is_closed(
     assert raw(serve(request_seconds=0.1), begun) == b""
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /?",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ",
+        b"POST /run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: ",
+    ],
+    ids=["address", "header", "header after the body"],
+)
+def test_an_endless_request_head_is_refused_and_not_kept(serve: Serve, begun: bytes) -> None:
+    base = serve().base_url
+    with socket.create_connection((base.host, base.port or 0), timeout=300) as connection:
+        connection.sendall(begun)
+        with pytest.raises(ConnectionError):
+            for _ in range(20):
+                connection.sendall(b"a" * 1_000_000)
+
+
+def test_a_long_body_is_no_long_head(serve: Serve) -> None:
+    client = serve()
+    body = {"state": {"text": "x" * 300_000}}
+    assert [client.post(f"{SESSIONS}/s{number}", json=body).status_code for number in range(3)] == [200] * 3
+
+
 def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,8 @@ async def _serve(port: int, browser: bool) -> None:
     except OSError as error:
         fail(error, f"port {port} cannot be used ({error.strerror}): name another with --port, or leave it out")
     access = local_app(socket.getsockname()[1])
-    config = uvicorn.Config(access, log_config=None, access_log=False, lifespan="off")
+    # Its parser in C would keep headers of any length in memory, also those of other users of this machine.
+    config = uvicorn.Config(access, http="h11", log_config=None, access_log=False, lifespan="off")
     config.timeout_graceful_shutdown = SHUTDOWN_GRACE_S
     server = uvicorn.Server(config)
     opening = opening_file(load_settings().data_dir, access.start_address) if browser else nullcontext()
