@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.ledger.conftest import Open
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
+from tools.research.repeated_orders import job_of_other_session
 
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})
 CALLERS = 50
@@ -255,3 +256,16 @@ async def test_all_processes_get_the_same_secret(open_ledger: Open) -> None:
     assert len({*found}) == 1
     assert len(found[0]) == 64
     assert await open_ledger().secret("other") not in found
+
+
+async def test_a_list_of_jobs_has_none_of_their_files_and_the_same_order_is_still_recognized(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    files = [({"type": "document", "mime_type": "text/plain", "data": data},) for data in ("bmVhcA==", "c3ByaW5n")]
+    orders = [replace(ORDER, inputs=inputs, session="s1") for inputs in ((), *files)]
+    jobs = [(await ledger.add(new_job(order, number, State.RUNNING)))[0] for number, order in enumerate(orders)]
+    listed = await ledger.find()
+    assert [job.order.inputs for job in listed] == [()] * 3
+    for order, job in zip(orders, jobs, strict=True):
+        assert await job_of_other_session(ledger, listed, replace(order, session="s2")) == job
+    other = replace(ORDER, inputs=({"type": "document", "mime_type": "text/plain", "data": "ZWJi"},), session="s2")
+    assert await job_of_other_session(ledger, listed, other) is None

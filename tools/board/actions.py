@@ -6,7 +6,6 @@ compares the version again in the transaction that starts something.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 
 from tools.board.errors import Outdated
@@ -54,7 +53,7 @@ async def order(
         use_max=wanted.use_max,
         plan=wanted.plan_first,
     )
-    if known := await asyncio.to_thread(job_of_other_session, await service.jobs(user), placed):
+    if known := await job_of_other_session(service.ledger, await service.jobs(user), placed):
         return known, False
     return await service.start(placed, limits=settings.limits, confirm=True)
 

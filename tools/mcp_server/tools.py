@@ -5,7 +5,6 @@ A tool returns data or text. It raises a `DeskError` whose sentence is for the c
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -70,7 +69,7 @@ class ResearchTools:
             base = await own_job(service, call.user, given.builds_on)
             order = await service.with_base(base.id, order)
         known = [] if given.again else await service.jobs(call.user)
-        job = await asyncio.to_thread(job_of_other_session, known, order)
+        job = await job_of_other_session(service.ledger, known, order)
         if job is None:
             job, new = await service.start(order, limits=settings.limits, confirm=settings.asks(order))
             if given.again and not new:

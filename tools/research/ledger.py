@@ -47,7 +47,7 @@ from tools.research.rows import (
 from tools.research.schedules.store import ScheduleStore
 from tools.research.spending import Spending, spending_of
 from tools.research.spending_queries import lock_user, newest_create, record_spending
-from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
+from tools.research.tables import JOB_COLUMNS, JOBS, LINES, LISTED_COLUMNS, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
 from tools.shielded import finish_shielded, shielded
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,8 @@ class Ledger:
         schedule: str | None = None,
         limit: int = 100,
     ) -> list[Job]:
-        """Returns jobs, newest first. Skips rows that cannot be read."""
-        query = select(*JOB_COLUMNS).order_by(JOBS.c.created.desc(), JOBS.c.id)
+        """Returns jobs without the files of their orders, newest first. Skips rows that cannot be read."""
+        query = select(*LISTED_COLUMNS).order_by(JOBS.c.created.desc(), JOBS.c.id)
         if user is not None:
             query = query.where(JOBS.c.user == user)
         if session is not None:

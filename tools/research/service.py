@@ -26,6 +26,7 @@ from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, order_check, quota_check
+from tools.research.repeated_orders import jobs_of_same_order
 from tools.research.report.reading import Report, from_json
 from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report_sources import resolve_links, verify_sources
@@ -157,11 +158,10 @@ class Research:
 
     async def latest_attempt(self, order: Order) -> Job | None:
         """Returns the last attempt of the same order at this server; None if there is none."""
-        first = replace(order, attempt=1, server=self._data.server).key
         jobs = await self.ledger.find(user=order.user, session=order.session, limit=1000)
-        # In a thread, because a user's thousand long briefs take a second.
-        same = await asyncio.to_thread(lambda: [job for job in jobs if replace(job.order, attempt=1).key == first])
-        return max(same, key=lambda job: job.order.attempt, default=None)
+        jobs = [job for job in jobs if job.order.server == self._data.server]
+        jobs.sort(key=lambda job: job.order.attempt, reverse=True)
+        return await anext(jobs_of_same_order(self.ledger, jobs, order), None)
 
     async def _add(
         self, order: Order, limits: Quotas | None, state: State, plan: Plan | None = None
@@ -380,7 +380,7 @@ class Research:
         return job if job and job.order.user == user else None
 
     async def jobs(self, user: str) -> list[Job]:
-        """Returns the jobs of a user at this server, newest first."""
+        """Returns the jobs of a user at this server without their files, newest first."""
         server = self._data.server
         return [job for job in await self.ledger.find(user=user, limit=1000) if job.order.server == server]
 

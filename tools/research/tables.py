@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Dialect, Float, Integer, MetaData, Table, Text, TypeDecorator
+from sqlalchemy import Column, Dialect, Float, Integer, MetaData, Table, Text, TypeDecorator, literal
 
 from tools.sanitize import sanitize
 
@@ -134,3 +134,5 @@ SCHEDULES = Table(
 ANSWERS = Table("desk_answers", metadata, Column("id", SafeText, primary_key=True))
 JOB_COLUMNS = [column for column in JOBS.columns if column.name != "report"]
 """All columns of a job except the report, which may be large."""
+LISTED_COLUMNS = [column for column in JOB_COLUMNS if column.name != "inputs"] + [literal("[]").label("inputs")]
+"""The columns of a job in a list, without the content of its files: each may have megabytes."""

@@ -114,7 +114,7 @@ async def start_research(
     if builds_on:
         base = await _job(service, tool_context, builds_on)
         order = await service.with_base(base.id, order)
-    if found := await asyncio.to_thread(job_of_other_session, await service.jobs(order.user), order):
+    if found := await job_of_other_session(service.ledger, await service.jobs(order.user), order):
         present(tool_context, Presentation(job=found.id))
         return _result(found, next=_ORDERED_BEFORE)
     job, new = await service.start(order, limits=settings.limits, confirm=settings.asks(order))
