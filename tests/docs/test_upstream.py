@@ -22,6 +22,7 @@ SHOWN = {
     "genai-create-model": (["2"], r"a request: 6 classes for 3 types.*\n.*12 events: 28 classes for 3 types"),
     "genai-connection-per-stream": (["3"], r"to the end: 3 streams, 3 connections\n.*: 3 streams, 1 connection\n"),
     "genai-bytewise-parser": (["2000"], r": [1-9]\d*\.\d lines of Python for each byte"),
+    "mcp-dropped-lines": ([], r"5 messages that are not valid, 0 answers"),
     "httpcore-idle-count": (["10"], r"10 connections kept: one request looks [1-9]\d\d times"),
     "genai-hundred-streams": (["0.5"], r"100 connections for 101 streams; the 101st heard nothing"),
 }

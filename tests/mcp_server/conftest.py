@@ -121,3 +121,25 @@ def words(result: types.CallToolResult) -> str:
     (content,) = result.content
     assert isinstance(content, types.TextContent)
     return content.text
+
+
+CALL = '{"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": %s}'
+INVALID = {
+    "no JSON": ("{no json", -32700, None),
+    "a million levels": (CALL % ("[" * 1_000_000), -32700, None),
+    "no number": (CALL % '{"name": NaN}', -32700, None),
+    "a batch": (f"[{CALL % '{}'}]", -32600, None),
+    "a number": ("7", -32600, None),
+    "another version": ('{"jsonrpc": "1.0", "id": 7, "method": "ping"}', -32600, 7),
+    "no method": ('{"jsonrpc": "2.0", "id": "x"}', -32600, "x"),
+    "no id that can be repeated": ('{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}', -32600, None),
+    "an id that is null": ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600, None),
+    "an id that is an object": ('{"jsonrpc": "2.0", "id": {}, "method": "ping"}', -32600, None),
+    "an answer with a wrong error": ('{"jsonrpc": "2.0", "id": 7, "error": "no"}', -32600, None),
+    "a list of params": (CALL % "[1]", -32602, 7),
+    "an empty list of params": (CALL % "[]", -32602, 7),
+    "a text of params": (CALL % '"all"', -32602, 7),
+    "half a surrogate pair": (CALL % '{"name": "research_list", "arguments": {"page": "\\ud800"}}', -32602, 7),
+    "300 levels": (CALL % ('{"a": ' + "[" * 300 + "]" * 300 + "}"), -32602, 7),
+}
+"""What clients send that is no message of the protocol, with the code and the id of the error that they get."""

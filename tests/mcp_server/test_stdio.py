@@ -21,7 +21,7 @@ from mcp.client.stdio import StdioServerParameters
 
 from tests.conftest import ROOT
 from tests.kill.test_kill import until
-from tests.mcp_server.conftest import BRIEF, Desk
+from tests.mcp_server.conftest import BRIEF, INVALID, Desk
 from tools.extras import install_command
 from tools.research.job import State
 
@@ -64,13 +64,18 @@ class Process:
         """Sends a request, and returns its result or its error."""
         self._number += 1
         self.write({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
+        while (message := self.read()).get("id") != self._number:
+            pass
+        return dict(message.get("result") or message["error"])
+
+    def read(self) -> dict[str, Any]:
+        """Reads the next message."""
         assert self.process.stdout
-        while line := self.process.stdout.readline():
-            message = json.loads(line)
-            assert message["jsonrpc"] == "2.0"
-            if message.get("id") == self._number:
-                return dict(message.get("result") or message["error"])
-        raise AssertionError("the server has ended")
+        line = self.process.stdout.readline()
+        assert line, "the server has ended"
+        message: dict[str, Any] = json.loads(line)
+        assert message["jsonrpc"] == "2.0"
+        return message
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         found = self.request("tools/call", {"name": f"research_{tool}", "arguments": arguments})
@@ -112,6 +117,24 @@ async def test_a_cold_start_imports_no_adk_and_writes_only_the_protocol(desk: De
     assert "INFO" in told
     assert "Traceback" not in told
     assert desk.runs == 1
+
+
+def test_whatever_a_client_sends_gets_an_error_of_the_protocol_and_the_session_goes_on(
+    desk: Desk, tmp_path: Path
+) -> None:
+    with started(tmp_path / "log") as server:
+        for name, (line, code, id_) in INVALID.items():
+            server.write(line)
+            server.write({"jsonrpc": "2.0", "id": "next", "method": "ping"})
+            message = server.read()
+            assert "error" in message, name
+            assert (name, message["error"]["code"], message["id"]) == (name, code, id_)
+            assert server.read()["id"] == "next"
+            assert message["error"]["message"].count(".") == 1  # one sentence, with the version
+            server.write("")  # an empty line is no message
+        assert "tools" in server.request("tools/list", {})
+        assert server.leave() == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_initialize_does_not_wait_for_the_database_packages() -> None:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types import INVALID_REQUEST
-from mcp_types.jsonrpc import jsonrpc_message_adapter
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from tools.mcp_server.invalid_messages import error_for
 from tools.mcp_server.server import CallLimit, Context, build_server
 
 if TYPE_CHECKING:
@@ -53,11 +51,8 @@ class _Checked:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()
-        try:
-            jsonrpc_message_adapter.validate_json(body, by_name=False)
-        except ValidationError:
-            error = {"code": INVALID_REQUEST, "message": "the body has to be one JSON-RPC 2.0 message"}
-            await JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 400)(scope, receive, send)
+        if error := error_for(body):
+            await JSONResponse(error.model_dump(exclude_unset=True), 400)(scope, receive, send)
             return
         unread: list[Message] = [{"type": "http.request", "body": body}]
 

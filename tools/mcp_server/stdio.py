@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
+from typing import TextIO, cast
 
+import anyio
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 
+from tools.mcp_server.invalid_messages import error_for
 from tools.mcp_server.server import Context, build_server
 from tools.research.factory import close
 
@@ -41,13 +47,32 @@ async def serve_stdio(user: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, leave, number)
+
+    async def valid_lines() -> AsyncIterator[str]:
+        async for line in anyio.wrap_file(_take_input()):
+            if not line.strip():
+                continue
+            if error := error_for(line):
+                await write.send(SessionMessage(error))
+            else:
+                yield line
+
     try:
-        async with stdio_server() as (read, write):
+        # It only iterates over its input.
+        async with stdio_server(cast("anyio.AsyncFile[str]", valid_lines())) as (read, write):
             await server.run(read, write, server.create_initialization_options())
     finally:
         recovery.cancel()
         with suppress(asyncio.CancelledError):
             await recovery
+
+
+def _take_input() -> TextIO:
+    """Returns standard input under another number, as the SDK does. Commands and other code read an empty one."""
+    lines = os.fdopen(os.dup(0), encoding="utf-8", errors="replace", closefd=False)  # a thread may be reading it
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return lines
 
 
 async def _end(number: int) -> None:

@@ -125,13 +125,15 @@ class GatewayMiddleware:
             return
         assert known
         body = await read_body(scope, receive, self.max_body, self.body_timeout_s)
+        if path == _MCP_PATH:  # its route checks the message, and answers in the protocol
+            await self.app({**scope, "user": SimpleUser(user or LOCAL_USER)}, Replay(body, receive), send)
+            return
         for name in (known["user"], known["session"]):
             check_name(name)
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
         data = parse_json(body) if body else None
-        nobody = LOCAL_USER if path == _MCP_PATH else _ME
-        scope = {**scope, "user": SimpleUser(user or nobody)}
+        scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
