@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.documents.reports import ARABIC, ENGLISH, LONG, paragraphs, parts, pdf, places, report
+from tests.documents.reports import ARABIC, ENGLISH, FIRST, LONG, paragraphs, parts, pdf, pdf_text, places, report
 from tools.research.report.directions import LEFT_TO_RIGHT, direction_of
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import to_document
+from tools.research.report.html_worker import render_html_blocking
 from tools.research.report.rendering import to_fragment, to_html
+from tools.research.verification.checks import SourceCheck, Verification
 
 MIDDLE = 300
 """Points from the left edge to the middle of a page."""
@@ -88,6 +90,13 @@ def test_numbers_with_a_sign_or_a_unit_are_written_from_left_to_right() -> None:
     found = ["−15 °C", "-7", "+3.5 %", "2026-11-22", "10–20 ° C", "https://e.org/a/"]
     assert [piece for piece in LEFT_TO_RIGHT.findall(text) if "$" not in piece] == found
     assert LEFT_TO_RIGHT.findall("2019-2024 COVID-19 3.5 v1.-2") == []
+    assert LEFT_TO_RIGHT.findall("C++ و C# و +49-30-1234") == ["C++", "C#", "+49-30-1234"]
+
+
+def test_many_numbers_in_a_row_do_not_cost_the_web_page() -> None:
+    page = render_html_blocking(report(f"# مضخة\n\n{'1-' * 50_000}"))
+
+    assert 'class="plain"' not in page  # that is the page of a report that takes too long
 
 
 def test_arabic_text_is_set_from_right_to_left_and_an_english_paragraph_in_it_is_not() -> None:
@@ -112,6 +121,16 @@ def test_arabic_text_is_set_from_right_to_left_and_an_english_paragraph_in_it_is
     assert document.count("<w:bidiVisual />") == 1
     assert '<html dir="rtl"' in chapter
     assert '<div lang="en" dir="ltr">' in chapter
+
+
+def test_the_language_of_a_report_is_that_of_its_parts_in_the_main_direction() -> None:
+    names = "| البلد | الطراز |\n|---|---|\n" + "| النرويج | Nordic Promaster |\n" * 9
+    arabic = report(f"# مضخات الحرارة\n\nتعمل المضخة في البرد.\n\nIt is for the cold.\n\n{names}", first=["في البرد"])
+    checked = replace(arabic, verification=Verification("2026-11-22T17:00:00Z", (SourceCheck(1, FIRST),) * 9))
+    data = to_document(checked, "pdf")
+
+    assert pdf(data).trailer["/Root"]["/Lang"] == "ar"
+    assert "المصادر" in pdf_text(data)
 
 
 def test_arabic_and_japanese_parts_of_an_english_report_have_their_own_direction_and_language() -> None:

@@ -105,7 +105,7 @@ def test_a_pdf_has_title_outline_language_table_picture_and_links_both_ways(made
     web, local = pdf_links(data)
 
     assert read.metadata and read.metadata.title == "Heat pumps"
-    assert text.startswith("Heat pumps 2026-11-22 · deep-research-preview-04-2026 · v1_a")
+    assert text.startswith("Heat pumps 2026-11-22 · deep-research-preview-04-2026 v1_a")
     assert outline == ["What it costs", "日本語の要約", "ملخص بالعربية", "Sources"]
     assert read.trailer["/Root"]["/Lang"] == "en"
     assert "Norway 4,500[2]" in text

@@ -20,14 +20,14 @@ _WORD = re.compile(r"[\u3040-\u9fff]{1,2}|[^\s\u3040-\u9fff]+")
 """Matches a word, or two characters of Chinese or Japanese, which have no spaces."""
 _DIRECTIONS: dict[str, Direction] = {"L": "ltr", "R": "rtl", "AL": "rtl"}
 """The direction of each bidirectional class of letters in Unicode (https://www.unicode.org/reports/tr9/)."""
-_NUMBER = r"\d+(?:[.,٫٬\u00a0\u202f]\d+)*"
+_NUMBER = r"\d++(?:[.,٫٬\u00a0\u202f]\d++)*+"
 _SIGN, _CURRENCY, _UNIT = "[-+−±]", "[$€£¥] ?", "[ \u00a0\u202f]?(?:° ?[CF]|[%‰])"
-_RANGE = rf"{_NUMBER}(?:[-–]{_SIGN}?{_NUMBER})?"
+_RANGE = rf"{_NUMBER}(?:[-–]{_SIGN}?{_NUMBER}){{0,3}}"
 LEFT_TO_RIGHT = re.compile(
     rf"(https?://\S*[\w/…]|(?<![\w.,])(?:\d{{4}}-\d\d-\d\d(?!\w)|{_SIGN}?(?:{_CURRENCY})?{_RANGE}{_UNIT}"
-    rf"|(?:{_SIGN}(?:{_CURRENCY})?|{_CURRENCY}){_RANGE})|°[CF]\b)"
+    rf"|(?:{_SIGN}(?:{_CURRENCY})?|{_CURRENCY}){_RANGE})|°[CF]\b|\b[A-Za-z]+(?:\+\+|#)(?!\w))"
 )
-"""Matches what is written from left to right in any text: addresses, dates, numbers with a sign or a unit.
+"""Matches what is written from left to right in any text: addresses, dates, numbers with a sign or a unit, "C++".
 
 Else the rules of Unicode put the sign of a number on its right in Arabic text.
 """

@@ -72,7 +72,7 @@ TYPST_TEMPLATE = r"""
   set text(dir: if facts.title_dir == "rtl" { rtl } else { ltr })
   title()
   v(-0.4em)
-  context align(start(), text(9pt, fill: soft, dir: ltr, facts.about))
+  context align(start(), text(9pt, fill: soft, dir: ltr, facts.about.split("\n").join(linebreak())))
   v(1.2em)
 }
 

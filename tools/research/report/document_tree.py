@@ -43,6 +43,10 @@ _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))
 """Number of columns from which a table in a PDF has that size of letters."""
 
 
+_CHECKS_BLOCKS = 3
+"""Number of blocks of `checks_table`: a heading, a sentence and a table, in English whatever the report is in."""
+
+
 def document_markdown(report: Report) -> str:
     """Formats the text of a report for Pandoc: citations are links like `[\\[1\\]](#source-1)`."""
     text = local_marks(report.text, report.sources).strip("\n")
@@ -61,8 +65,11 @@ def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
     blocks = list(tree["blocks"])
     if blocks and blocks[0]["t"] == "Header" and " ".join(_text(blocks[0]["c"][2]).split()) == report.title:
         del blocks[0]  # the document's title says it already
-    text = f"{report.title} {_prose(blocks)}"
-    writing = _Writing(language_of(_ADDRESS.sub("", text)), direction_of(text) or "ltr")
+    own = blocks[:-_CHECKS_BLOCKS] if report.verification and report.sources else blocks
+    texts = [report.title, *map(_prose, own)]
+    direction = direction_of(" ".join(texts)) or "ltr"
+    main = " ".join(text for text in texts if direction_of(text) == direction)
+    writing = _Writing(language_of(_ADDRESS.sub("", main)), direction)
     return _Builder(report, format, writing).document(blocks, tree["pandoc-api-version"])
 
 
@@ -448,8 +455,9 @@ def _pieces(node: Any, *, code: bool = True) -> Iterator[str]:
             return
         case {"t": "Link" | "Image", "c": [_, inlines, _]}:
             yield from _pieces(inlines, code=code)
-        case {"c": content}:
+        case {"t": kind, "c": content}:
             yield from _pieces(content, code=code)
+            yield " " if kind in ("Para", "Plain", "Header") else ""
         case list():
             for child in node:
                 yield from _pieces(child, code=code)

@@ -136,7 +136,7 @@ def _pdf(parsed: Node, report: Report, folder: Path) -> tuple[bytes, str]:
     facts = {
         "title": report.title,
         "author": report.agent,
-        "about": " · ".join(filter(None, (report.created[:10], report.agent, report.interaction_id))),
+        "about": f"{' · '.join(filter(None, (report.created[:10], report.agent)))}\n{report.interaction_id}".strip(),
         "dir": tree["meta"]["dir"]["c"],
         "title_dir": tree["meta"]["title-dir"]["c"],
         "lang": primary,

@@ -75,6 +75,7 @@ _FIGURE_SOURCES = {
     "nl": ("Figuur", "Bronnen"),
     "pt": ("Figura", "Fontes"),
     "ru": ("Рисунок", "Источники"),
+    "ur": ("شکل", "ذرائع"),
     "zh-Hans": ("图", "来源"),
     "zh-Hant": ("圖", "來源"),
 }
