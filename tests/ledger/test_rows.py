@@ -86,10 +86,10 @@ async def test_invalid_rows_are_skipped_and_logged_once_without_affecting_other_
     listed = {job.id for job, (column, *_) in zip(bad, wrong, strict=True) if column == "inputs"}  # not read for a list
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert [job for job in await ledger.find() if job.id not in listed] == [good]
-            assert await ledger.find_orphaned("", 20, {State.RUNNING}, 20) == [good]
+            for jobs in (await ledger.find(), await ledger.find_orphaned("", 20, {State.RUNNING}, 20)):
+                assert [job for job in jobs if job.id not in listed] == [good]
             assert await ledger.find_by_interaction("v1_1") is None
-    assert sorted(line.split()[0] for line in caplog.messages) == sorted(job.id for job in bad)
+    assert sorted(line.split()[0] for line in caplog.messages) == sorted(job.id for job in bad if job.id not in listed)
     for job, (_, _, words) in zip(bad, wrong, strict=True):
         with pytest.raises(UnreadableJob, match=job.id) as refusal:
             await ledger.get(job.id)

@@ -472,9 +472,9 @@ class Ledger:
     async def find_orphaned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
         """Returns a server's jobs in these states that have no valid lease and did not change since `before`.
 
-        The oldest job is first.
+        The jobs come without the files of their orders. The oldest is first.
         """
-        query = select(*JOB_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _unleased(now))
+        query = select(*LISTED_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _unleased(now))
         async with self._database.begin() as connection:
             jobs = self._readable(await connection.execute(query.order_by(JOBS.c.created)))
             return [job for job in jobs if job.order.server == server]  # reading a row normalizes the server's name
