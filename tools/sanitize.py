@@ -10,6 +10,8 @@ from typing import Any
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Lone surrogates, and all control characters except tab, line feed and carriage return."""
+_DIRECTION_MARKS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Embeddings, overrides and isolates of text direction."""
 _UNSAFE_ESCAPE = re.compile(r"\\[ubf]")
 """JSON escapes of a code unit, a backspace and a form feed."""
 
@@ -32,6 +34,11 @@ def sanitize_json(value: Any) -> Any:
         case list() | tuple():
             return [sanitize_json(inner) for inner in value]
     return value
+
+
+def without_direction_marks(text: str) -> str:
+    """Removes characters that show the letters after them in the other direction, as "exe.pdf" for "fdp.exe"."""
+    return _DIRECTION_MARKS.sub("", text)
 
 
 def may_be_unsafe(json_text: str) -> bool:

@@ -280,6 +280,16 @@ def test_a_report_is_downloaded_under_a_name_of_ours(site: Site) -> None:
         assert site.client.get(f"/research/static/{static}").status_code == 404, static
 
 
+def test_a_title_cannot_turn_the_direction_of_what_is_shown(site: Site) -> None:
+    path = site.order("annexe \u202efdp.exe\u202c", title="Tides \u202efdp.exe \u2067x")
+    for url in (path, "/", f"{path}/delete"):
+        shown = site.client.get(url).text.partition("<blockquote")[0]
+        assert "Tides fdp.exe x" in shown
+        assert not {*"\u202e\u2067"} & {*shown}
+    untitled = site.order("Tides \u202efdp.exe")
+    assert "<title>Tides fdp.exe: its price waits for your yes" in site.client.get(untitled).text
+
+
 def test_an_address_of_the_page_leads_to_no_other_site(site: Site) -> None:
     for url in ("//evil.example", "//evil.example/", "/research//evil.example", "/research/", "/research", "/new/"):
         answer: Any = site.client.get(f"{site.client.base_url}".rstrip("/") + url)

@@ -154,6 +154,11 @@ def test_cited_files_are_listed_as_sources() -> None:
     assert source_list(sources) == "1. [a.pdf](https://e.org/a.pdf)\n2. b.pdf — gs://bucket/b.pdf\n3. c\\_d.pdf"
 
 
+def test_the_title_of_a_source_cannot_turn_its_address_around() -> None:
+    turned = {"type": "url_citation", "title": "Tides \u202efdp.exe", "url": "https://e.org/a", "end_index": 1}
+    assert [found.title for found in read_citations([turned])] == ["Tides fdp.exe"]
+
+
 def test_markdown_in_the_title_of_a_source_is_escaped() -> None:
     text, sources = cite("x", [Citation('*A* | "b" [c](d)', "https://e.org/(a b)", 1)])
 

@@ -190,6 +190,7 @@ def test_loading_a_stored_report_drops_files_that_a_browser_would_run(data: byte
         ("- A *point*\n- b", "A point"),
         (f"# {'w ' * 300}", ("w " * 249).strip()),
         ("# [Tides](https://e.org/x) ![and](figure.png) `code`", "Tides and code"),
+        ("# Tides\u202e fdp.exe\u2066", "Tides fdp.exe"),
     ],
 )
 def test_the_title_is_the_first_heading_or_line(text: str, title: str) -> None:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
-from tools.sanitize import sanitize
+from tools.sanitize import sanitize, without_direction_marks
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0, size
     citations = []
     for annotation in annotations:
         if keys := _KEYS.get(str(annotation.get("type"))):
-            title, url = (" ".join(sanitized_text(annotation.get(key)).split()) for key in keys)
+            title, url = (
+                " ".join(without_direction_marks(sanitized_text(annotation.get(key))).split()) for key in keys
+            )
             end = annotation.get("end_index")
             if type(end) is not int or end <= 0:
                 end = None

@@ -9,6 +9,7 @@ from tools.interactions.resources import Resource
 from tools.research.job import FollowUpAnswer, Job, Order, State
 from tools.research.report.reading import Report
 from tools.research.report.rendering import to_markdown
+from tools.sanitize import without_direction_marks
 
 MAY_BE_FOUND = "; if it was started, a webhook names it when it ends, and its result is saved then"
 """Ends the reason why a start is unknown, if the create request named a webhook."""
@@ -76,5 +77,5 @@ def title(job: Job) -> str:
 
 def order_title(order: Order) -> str:
     """Returns an order's title, or its brief if it has no title, on one line of at most 80 characters."""
-    brief = " ".join((order.title or order.brief).split())
+    brief = " ".join(without_direction_marks(order.title or order.brief).split())
     return brief if len(brief) <= 80 else f"{brief[:79]}…"

@@ -25,6 +25,7 @@ from tools.interactions.citations import (
 )
 from tools.research.verification.checks import Verification, verification_of
 from tools.research.verification.run_pages import pages_of_run
+from tools.sanitize import without_direction_marks
 
 MAX_HEADING_CHARS = 500
 """Maximum characters of a line that are parsed for a title, so that the Markdown parser is fast on any text."""
@@ -226,6 +227,7 @@ def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | No
 
 def _title(text: str) -> str:
     """Returns the first heading, else the first line cut at 80 characters, else "Research"."""
+    text = without_direction_marks(text)
     lines = list(islice(_headings(text), MAX_TITLE_CANDIDATES))
     if heading := _first_shown(lines):
         return " ".join(heading.split())
