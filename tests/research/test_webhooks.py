@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, ORDER, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.interactions.client import ApiError, CreateRequest, InteractionsClient
+from tools.interactions.client import ApiError, CreateRequest, InteractionsClient, NotFound
 from tools.interactions.resources import Event
 from tools.research.job import Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
@@ -267,6 +268,30 @@ async def test_a_message_that_cannot_be_checked_has_to_be_delivered_again(desk: 
     assert await state(service, job) == (State.START_UNKNOWN, False)
     await service.webhooks.handle(interaction_id, job.id)
     assert await state(service, job) == (State.COMPLETED, True)
+
+
+@pytest.mark.parametrize(("status", "after_s"), [(404, 3600), (400, 0)])
+async def test_a_message_about_what_the_api_does_not_have_is_not_delivered_for_longer_than_a_run_takes(
+    desk: Desk, status: int, after_s: float
+) -> None:
+    now = [time.time()]
+    service = desk.service(webhook=NOWHERE, clock=lambda: now[0])
+    lost, _ = await lost_start(desk, service)
+    known, _ = await service.start(replace(ORDER, brief="Known"))
+    await lines_while_time_passes(desk, service, known)
+    known = await service.job(known.id)
+    await service.ledger.change(known.id, {State.COMPLETED}, now[0], state=State.EXPIRED)
+    desk.api.faults({"on": "get", "status": status, "times": 100})
+    named = (("v1_nothing_there", lost.id), ("v1_nothing_there", known.id), (known.interaction_id or "", known.id))
+    if after_s:
+        now[0] += after_s - 1
+        for interaction_id, job_id in named:
+            with pytest.raises(NotFound):  # perhaps later: the message is delivered again
+                await service.webhooks.handle(interaction_id, job_id)
+        now[0] += 2
+    for interaction_id, job_id in named:
+        assert "the API does not have it" in await service.webhooks.handle(interaction_id, job_id)
+    assert await state(service, lost) == (State.START_UNKNOWN, False)
 
 
 def test_the_metadata_decides_whose_run_it_is_and_without_it_agent_chain_and_input() -> None:

@@ -84,8 +84,9 @@ class Research:
         self._follows, self._words = follows, words
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
-        wait_s = self._timings.webhook_wait_s
-        self.webhooks = WebhookMessages(ledger, self._worker, self._ensure, lambda: self._data.server, clock, wait_s)
+        self.webhooks = WebhookMessages(
+            ledger, self._worker, self._ensure, lambda: self._data.server, clock, self._timings
+        )
         self.schedules = Schedules(ledger, client, clock, lambda: self._data.server, may_start, self._ensure)
         self.follow_ups = FollowUps(ledger, client, self._data, self.finished, clock, sleep)
         self._warned: set[str] = set()

@@ -11,11 +11,13 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from tools.interactions.client import Unavailable
+from tools.interactions.client import NotFound, Refused, Unavailable
 from tools.interactions.resources import Resource
 from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS, Job, State
 from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
+from tools.research.server_data import AUTH_STATUSES
+from tools.research.timings import ResearchTimings
 from tools.research.worker import Worker, warn_of_second_run
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 _STARTING = frozenset({State.STARTING, State.START_UNKNOWN})
 Handled = tuple[str, Job | None, bool]
 """What was done, in words; the job to work on, or None; whether its interaction has ended."""
+_NOT_THERE: Handled = ("the API does not have it, so nothing was done", None, False)
 
 
 class WebhookMessages:
@@ -35,15 +38,14 @@ class WebhookMessages:
         ensure: Callable[[str], Awaitable[JobTask]],
         server: Callable[[], str],
         clock: Callable[[], float],
-        wait_s: float,
+        timings: ResearchTimings,
     ) -> None:
         """Args:
         ensure: returns the task of a job with that id; starts one if the job is active and has none.
         server: returns the name of the server whose messages these are.
-        wait_s: maximum seconds to wait until the result of an ended interaction is saved.
         """
         self._ledger, self._worker, self._ensure = ledger, worker, ensure
-        self._server, self._clock, self._wait_s = server, clock, wait_s
+        self._server, self._clock, self._timings = server, clock, timings
 
     async def handle(self, interaction_id: str, job_id: str = "") -> str:
         """Handles one message. A repeated message does no harm.
@@ -63,7 +65,7 @@ class WebhookMessages:
         if job:
             task = (await self._ensure(job.id)).task
             if task and ended:
-                await asyncio.wait({task}, timeout=self._wait_s)
+                await asyncio.wait({task}, timeout=self._timings.webhook_wait_s)
                 known = await self._ledger.get(job.id)
                 if known and known.state in ACTIVE:
                     raise Unavailable(f"the result of {job.id} is not saved yet")
@@ -82,7 +84,10 @@ class WebhookMessages:
         may_run_after_cancel = job.state is State.CANCELLED and job.may_run
         if job.state not in HAS_INTERACTION | {State.EXPIRED} and not may_run_after_cancel:
             return _done(f"{job.id} is over, so nothing was done")
-        ended = _has_ended(await self._worker.read(interaction_id))
+        resource = await self._read(job, interaction_id)
+        if resource is None:
+            return _NOT_THERE
+        ended = _has_ended(resource)
         if may_run_after_cancel and not ended:
             return _done(f"{job.id} was cancelled, and its run goes on")
         return f"{job.id} is worked on", await self._resume(job, {job.state}) or job, ended
@@ -91,9 +96,11 @@ class WebhookMessages:
         """Gives a job whose start was lost the interaction that a message names."""
         if interaction_id in job.interactions:
             return _done(f"it is an earlier interaction of {job.id}, so nothing was done")
-        resource = await self._worker.read(interaction_id)
-        if _job_named_by(resource) is None:
-            resource = await self._worker.read(interaction_id, include_input=True)
+        resource = await self._read(job, interaction_id)
+        if resource and _job_named_by(resource) is None:
+            resource = await self._read(job, interaction_id, include_input=True)
+        if resource is None:
+            return _NOT_THERE
         if not is_run_of(job, resource):
             log.warning("a webhook says that interaction %s is the run of %s, and it is not", interaction_id, job.id)
             return _done(f"it is not the run of {job.id}, so nothing was done")
@@ -110,6 +117,23 @@ class WebhookMessages:
         if running is None:  # another process was first
             return await self._find(interaction_id, job.id)
         return f"it is the lost run of {job.id}", running, ended
+
+    async def _read(self, job: Job, interaction_id: str, *, include_input: bool = False) -> Resource | None:
+        """Reads an interaction that a message names for a job; None if the API does not have it.
+
+        Raises:
+            ApiError: the API cannot be read now, refuses the credentials, or does not have the interaction yet: for as
+                long after the job's last change as a run may take, a run that the API has accepted may still show up.
+        """
+        try:
+            return await self._worker.read(interaction_id, include_input=include_input)
+        except NotFound:
+            if self._clock() < job.updated + self._timings.stall_after_s:
+                raise
+        except Refused as error:
+            if error.status in AUTH_STATUSES:
+                raise
+        return None
 
     async def _resume(self, job: Job, expected: Collection[State], **values: Any) -> Job | None:
         values |= {"state": State.RUNNING, "error": "", "finished": None, "may_run": 0}
