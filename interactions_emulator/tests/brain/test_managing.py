@@ -74,6 +74,16 @@ def quoted(speaker: str, text: str) -> Any:
     return said(f"[{speaker}] said:\n<<<BEGIN_QUOTED_AGENT_CONTENT>>>\n{text}\n<<<END_QUOTED_AGENT_CONTENT>>>")
 
 
+def answered(ask: Ask, *messages: str, context: str = "none") -> list[Any]:
+    """A conversation with these messages, each of which is answered with a text."""
+    steps: list[Any] = []
+    for message in messages:
+        [answer] = ask(message, before=steps, tools=TOOLS, system=TABLES[context])
+        assert answer["type"] == "model_output"
+        steps += [said(message), answer]
+    return steps
+
+
 BEFORE = said("For context: below is a transcript.")
 CASES: list[tuple[str, str, str, str]] = [
     ("none", "cancel job_abc", "cancel_research", "job_abc"),
@@ -97,7 +107,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("done", "I want a table of prices in it", "ask_report", CATS),
     ("done", "my research again, please", "show_research", CATS),
     ("done", "start again", "repeat_research", CATS),
-    ("done", "forget it", "says", "Nothing was changed"),
+    ("done", "forget it", "says", "nothing was started or changed"),
     ("done", "Compare with the 2024 numbers too, please", "ask_report", CATS),
     ("done", "Which of the sources is the newest?", "ask_report", CATS),
     ("two", "summarise the report on cats", "ask_report", CATS),
@@ -136,6 +146,16 @@ CASES: list[tuple[str, str, str, str]] = [
     ("scheduled", f"cancel {TIDES}", "cancel_research", TIDES),
     ("scheduled", "What does the report say?", "ask_report", CATS),
     ("none", "Research tides every Monday", "says", "in a calendar month at most"),
+    ("schedule", "no, leave it", "cancel_research", TIDES),
+    ("schedule", "Change the schedule proposal", "says", f"Schedule `{TIDES}` (“Tides”) is not started yet"),
+    ("schedule", "show me the schedule", "show_research", TIDES),
+    ("schedule", "delete the schedule", "cancel_research", TIDES),
+    ("scheduled", "cancel the schedule", "cancel_research", TIDES),
+    ("scheduled", "show my schedule", "show_research", TIDES),
+    ("scheduled", "list my schedules", "list_research", ""),
+    ("scheduled", "which schedules do I have?", "list_research", ""),
+    ("scheduled", "show my recurring research", "list_research", ""),
+    ("scheduled", "Do I have any schedules?", "list_research", ""),
     ("deletion", "keep it", "cancel_research", CATS),
     ("deletion", "What does the report say?", "ask_report", CATS),
     ("running", "où en est la recherche ?", "show_research", CATS),
@@ -207,6 +227,7 @@ CASES: list[tuple[str, str, str, str]] = [
         ("Research new papers on tides every Monday at 9:00 for at most 15 dollars a month", "monday 9:00", 15),
         ("Please research new papers on tides each month, up to $7.50 a month", "month", 7.5),
         ("Write a report on new papers on tides every friday with a ceiling of 30 USD per month", "friday", 30),
+        ("Research new papers on tides on the first of every quarter, at most $1,250 a month", "quarter", 1250),
     ],
 )
 def test_an_order_that_is_repeated_names_its_times_and_its_ceiling(
@@ -215,7 +236,57 @@ def test_an_order_that_is_repeated_names_its_times_and_its_ceiling(
     name, arguments = decided(ask, message)
     assert (name, arguments["every"], arguments["max_usd_per_month"]) == ("schedule_research", every, usd)
     assert "new papers on tides" in arguments["brief"]
-    assert not any(word in arguments["brief"] for word in ("every", "each", "month", "dollars", "$", "USD", "most"))
+    left_out = ("every", "each", "month", "dollars", "$", "USD", "most", "first")
+    assert not any(word in arguments["brief"] for word in left_out)
+
+
+@pytest.mark.parametrize(
+    ("reply", "usd"),
+    [("15 dollars", 15), ("$7.50", 7.5), ("at most 20 a month please", 20), ("1,000 USD", 1000), ("12", 12)],
+)
+def test_a_reply_with_the_missing_ceiling_completes_the_schedule(ask: Ask, reply: str, usd: float) -> None:
+    order = "Please research tides every Monday with Deep Research Max"
+    for messages in ([order], [order, "What does it cost?"]):
+        name, arguments = decided(ask, reply, "done", before=answered(ask, *messages, context="done"))
+        assert (name, arguments.pop("brief")) == ("schedule_research", "Research tides")
+        assert arguments == {"title": "Tides", "every": "monday", "max_usd_per_month": usd, "use_max": True}
+
+
+@pytest.mark.parametrize(
+    ("reply", "name"),
+    [("15 euros", "says"), ("no", "says"), ("Research bees in 3 pages", "start_research"), ("list", "list_research")],
+)
+def test_another_reply_to_the_question_about_the_ceiling_makes_no_schedule(ask: Ask, reply: str, name: str) -> None:
+    assert decided(ask, reply, before=answered(ask, "Research tides every Monday"))[0] == name
+
+
+def test_a_reply_to_the_question_about_the_topic_is_an_order(ask: Ask) -> None:
+    before = answered(ask, "Write a research report about that")
+    name, arguments = decided(ask, "Tides in Brittany", "done", before=before)
+    assert (name, arguments["brief"]) == ("start_research", "Tides in Brittany")
+
+
+SCHEDULED = {"title": "Tides", "brief": "Research tides", "every": "monday", "max_usd_per_month": 15.0}
+
+
+@pytest.mark.parametrize(
+    ("message", "changed", "dropped"),
+    [
+        ("make it every Friday at 9:30", {"every": "friday 9:30"}, True),
+        ("Can you make it every month?", {"every": "month"}, True),
+        ("yes, but every Friday for at most $30 a month", {"every": "friday", "max_usd_per_month": 30.0}, True),
+        ("also cover currents", {"brief": "Research tides. Cover currents"}, True),
+        ("make it 30 dollars", {"max_usd_per_month": 30.0}, False),  # the function itself replaces the proposal
+    ],
+)
+def test_a_change_to_a_proposed_schedule_replaces_the_proposal(
+    ask: Ask, message: str, changed: dict[str, Any], dropped: bool
+) -> None:
+    before = [said("Research tides every Monday for $15"), call("schedule_research", **SCHEDULED)]
+    shown = result("schedule_research", {"schedule": TIDES, "status": "proposed"})
+    *others, last = ask(shown, said(message), before=before, tools=TOOLS, system=TABLES["schedule"])
+    assert (last["name"], last["arguments"]) == ("schedule_research", SCHEDULED | changed)
+    assert [(one["name"], one["arguments"]) for one in others] == [("cancel_research", {"job_id": TIDES})] * dropped
 
 
 @pytest.mark.parametrize(("context", "message", "name", "about"), CASES)
@@ -313,7 +384,7 @@ def test_a_reference_in_a_brief_is_resolved_to_the_last_topic(ask: Ask, earlier:
 
 
 def test_a_research_request_without_a_topic_is_answered_with_a_question(ask: Ask) -> None:
-    assert "What do you want to research?" in decided(ask, "Write a research report about that")[1]["text"]
+    assert "what do you want to research?" in decided(ask, "Write a research report about that")[1]["text"]
     assert decided(ask, "Write a research report about that", "done")[1]["brief"].endswith("Cats and their sleep")
 
 

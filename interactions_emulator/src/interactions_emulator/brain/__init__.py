@@ -50,7 +50,7 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
 def _first_steps(turn: Turn, conversation: Conversation, tools: Tools, corpus: Corpus, ids: Ids) -> Iterator[Step]:
     """The steps that fulfil the first wish of the message."""
     if tools.functions >= research_tools.FUNCTIONS:
-        yield research_tools.manage(turn, conversation, ids)
+        yield from research_tools.manage(turn, conversation, ids)
         return
     calls, question = function_calls(conversation, tools, ids) if conversation.message else ([], "")
     reports = "\n\n".join(report_result(step, conversation.asked) for step in conversation.results)

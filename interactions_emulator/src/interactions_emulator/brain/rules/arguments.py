@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from interactions_emulator.brain.rules.message import read_message, split_text
+from interactions_emulator.brain.rules.message import read_message, split_text, without_polite
 from interactions_emulator.corpus.words import terms, word_set
 
 Schema = dict[str, Any]
 MAX_CHARS, MAX_CALLS = 2_000, 4
 """Maximum characters of a message that are searched for places, and calls for several places."""
-NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
-_NUMBER = rf"(\d+|{'|'.join(NUMBERS)})"
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMBER = rf"(\d[\d,.]*|{'|'.join(_NUMBERS)})"
+"""Matches a whole number, in digits or as a word."""
 _UNITS = (word_set("metric celsius centigrade °c km"), word_set("imperial fahrenheit °f miles"))
 _DAYS = (
     (r"\b(?:day after tomorrow|übermorgen)\b", 3),
@@ -63,14 +65,12 @@ def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema) -> l
 def _value(key: str, kind: str, schema: Schema, message: str) -> Any:
     if schema.get("enum"):
         return mentioned(schema["enum"], message)
-    match kind:
-        case "boolean":
-            return set(terms(key.replace("_", " "))) <= set(terms(message)) or None
-        case "integer" | "number":
-            return _number(key, schema, message.casefold())
-        case "string":
-            return _string(key, schema, message)
-    return None
+    if kind == "boolean":
+        return set(terms(key.replace("_", " "))) <= set(terms(message)) or None
+    if kind in ("integer", "number"):
+        return _number(key, schema, message.casefold())
+    name = "url" if schema.get("format") == "uri" else key
+    return next((read(message) or None for names, read in _TEXTS if kind == "string" and re.search(names, name)), None)
 
 
 def mentioned(values: list[Any], message: str) -> Any:
@@ -83,29 +83,24 @@ def mentioned(values: list[Any], message: str) -> Any:
 
 def _number(key: str, schema: Schema, plain: str) -> int | None:
     is_days = re.search(r"\bdays?\b", key.replace("_", " "))
-    pattern = (
-        rf"\b{_NUMBER}[\s-]*(day|week)" if is_days else rf"\b{re.escape(key)}\w*\W{{0,3}}(?:of|to)?\s*{_NUMBER}()\b"
-    )
+    pattern = rf"\b{NUMBER}[\s-]*(day|week)" if is_days else rf"\b{re.escape(key)}\w*\W{{0,3}}(?:of|to)?\s*{NUMBER}()\b"
     if counted := re.search(pattern, plain):
-        found = NUMBERS.get(counted[1]) or int(re.sub(r"\D", "", counted[1]) or 0)
-        found *= 7 if counted[2] == "week" else 1
+        found = number_of(counted[1]) * (7 if counted[2] == "week" else 1)
     else:
-        found = next((days for word, days in _DAYS if re.search(word, plain)), 0) if is_days else 0
+        found = days_in(plain) if is_days else 0
     limits = re.search(r"(\d+) to (\d+)", str(schema.get("description") or ""))
     low, high = (int(limits[1]), int(limits[2])) if limits else (0, found)
     return max(schema.get("minimum", low), min(schema.get("maximum", high), found)) if found else None
 
 
-def _string(key: str, schema: Schema, message: str) -> str | None:
-    if schema.get("format") == "uri" or re.search(r"ur[il]|link", key):
-        return next(iter(urls_in(message)), None)
-    if re.search(r"text|content|comment|post", key):
-        return split_text(message)[1] or None
-    if re.search(r"query|question|topic|keyword|term|search|subject", key):
-        return subject_of(message) or None
-    if re.search(r"message|request|prompt|task", key):
-        return message.strip() or None
-    return None
+def days_in(plain: str) -> int:
+    """How many days, with today, a text in lower case is about; 0 if it names none."""
+    return next((days for words, days in _DAYS if re.search(words, plain)), 0)
+
+
+def number_of(text: str) -> int:
+    """The number that `NUMBER` has matched."""
+    return _NUMBERS.index(text.casefold()) + 1 if text.isalpha() else int(re.sub(r"\D", "", text)[:9])
 
 
 def urls_in(message: str) -> list[str]:
@@ -114,15 +109,24 @@ def urls_in(message: str) -> list[str]:
 
 
 _LEAD = re.compile(
-    r"(?i)^(?:(?:hi|hello|please|(?:can|could) you|look up|search for|search|find|tell me(?: more)?(?: about)?|show me"
-    r"|i want to know|explain|define|now|thx|thanks)\b[\s,:!.]*)+"
+    r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: more)?(?: about)?|show me|i want to know|explain|define|now)\b"
+    r"[\s,:!.]*)+"
 )
 
 
 def subject_of(message: str) -> str:
     """The subject of a message in the user's words, without phrases such as “tell me about”."""
     plain = " ".join(message[:5_000].split())
-    return (_LEAD.sub("", plain).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
+    return (_LEAD.sub("", without_polite(plain)).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
+
+
+_TEXTS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    (r"ur[il]|link", lambda message: "".join(urls_in(message)[:1])),
+    (r"text|content|comment|post", lambda message: split_text(message)[1]),
+    (r"query|question|topic|keyword|term|search|subject", subject_of),
+    (r"message|request|prompt|task", str.strip),
+)
+"""Names of parameters, and what of a message is their value."""
 
 
 def is_place(key: str, schema: Schema) -> bool:

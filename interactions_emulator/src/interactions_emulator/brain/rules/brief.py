@@ -7,20 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interactions_emulator.brain.conversation import Conversation
-from interactions_emulator.brain.rules.arguments import NUMBERS
+from interactions_emulator.brain.rules.arguments import NUMBER, number_of
 from interactions_emulator.brain.rules.message import read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, without_ordering
 from interactions_emulator.corpus.words import clip, join_names, terms
 
-MAX_ASPECTS, MAX_CHARS, WORDS_PER_PAGE, DEFAULT_WORDS, DEFAULT_BULLETS = 8, 20_000, 400, 800, 5
+MAX_ASPECTS, MAX_CHARS, WORDS_PER_PAGE, DEFAULT_WORDS, DEFAULT_BULLETS = 8, 20_000, 400, 800, "5"
 PLAN_START = "Research plan for"
 """The first words of a plan."""
-_NUMBER = rf"(\d[\d,.]*|{'|'.join(NUMBERS)})"
 _FORM = {
     "sections": re.compile(r"(?i)[\s,]*\bwith\s(?:the\s)?sections?\s(?:on|about|named)?\s*([^.!?\n]+)"),
-    "bullets": re.compile(rf"(?i)[\s,]*\b(?:in|as|with)\s(?:{_NUMBER}\s)?(?:bullet\spoints?|bullets|key\spoints)\b"),
+    "bullets": re.compile(rf"(?i)[\s,]*\b(?:in|as|with)\s(?:{NUMBER}\s)?(?:bullet\spoints?|bullets|key\spoints)\b"),
     "table": re.compile(r"(?i)[\s,]*\b(?:in|as|with)\s(?:an?\s)?(?:\w+\s)?table\b"),
-    "length": re.compile(rf"(?i)(?:[\s,]+(?:in|under|within|at most|no more than))*\s{_NUMBER}\s(word|page)s?\b"),
+    "length": re.compile(rf"(?i)(?:[\s,]+(?:in|under|within|at most|no more than))*\s{NUMBER}\s(word|page)s?\b"),
     "purpose": re.compile(r"(?i)[\s,]*\bfor (?:my|our|an?|kids|beginners|students)\b[^,.;:!?]*"),
     "manner": re.compile(
         r"(?i)[\s,]*\b(?:in (?:great )?(?:detail|depth)|in english|make it shorter|with (?:an? )?charts?)\b"
@@ -101,16 +100,12 @@ def parse(text: str) -> Brief:
         topic,
         tuple(aspects) or (topic,),
         tuple(aspects) if named else (),
-        (_number(bullets[1]) or DEFAULT_BULLETS) if bullets else 0,
+        number_of(bullets[1] or DEFAULT_BULLETS) if bullets else 0,
         bool(form["table"]),
-        per_unit * _number(length[1]) if length else 0,
+        per_unit * number_of(length[1]) if length else 0,
         tuple(without),
         bool(rest or named),
     )
-
-
-def _number(text: str | None) -> int:
-    return NUMBERS.get((text or "").casefold(), 0) or int(re.sub(r"\D", "", text or "") or 0)
 
 
 def _enumerated(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 from interactions_emulator.corpus.words import terms, word_set
@@ -15,7 +16,7 @@ from interactions_emulator.corpus.words import terms, word_set
 Act = Literal[
     "thanks", "greeting", "bye", "about_you", "abilities", "joke", "recall", "ask_fact", "tell_fact",
     "judge", "draw", "do", "ask", "topic", "definition", "continue", "forget", "yes", "agree", "no", "later",
-    "never_mind", "change", "order", "further", "cost", "time", "status", "show", "list", "cancel", "repeat", "delete",
+    "change", "order", "further", "cost", "status", "show", "list", "cancel", "repeat", "delete",
     "report",
 ]  # fmt: skip
 """What a message does. Several acts may fit one message; the caller decides which one counts.
@@ -25,16 +26,25 @@ Act = Literal[
 
 JOB_ID = re.compile(r"\b(?:job|sched)_\w+", re.IGNORECASE)
 """The id of a research run, or of a schedule of runs."""
-MAX_CHARS, MAX_REPLY_WORDS, MAX_COMMAND_WORDS, MAX_TOPIC_WORDS = 2_000, 9, 12, 8
-"""Maximum characters that are read, and words of a yes or no, of a command, and of a topic."""
+MAX_CHARS, MAX_PARTS, MAX_REPLY_WORDS, MAX_COMMAND_WORDS, MAX_TOPIC_WORDS = 2_000, 8, 9, 12, 8
+"""Maximum characters and parts that are read, and words of a yes or no, of a command, and of a topic."""
 STUDY = (
     r"(?:(?:report|study|dive|analysis|investigation|review|research|\w*bericht|studie|\w*recherche|rapport|étude"
     r"|informe|estudio|investigación|ricerca|rapporto|pesquisa|relatório)s?|researches|studies|analyses)"
 )
 """Matches a word for a research run or its report."""
+RUN = rf"(?:{STUDY}|runs?|schedules?)"
+"""Matches a word for what the list of research runs has."""
+
+
+def any_line(lines: str) -> str:
+    """A pattern that matches what any of the lines matches."""
+    return "|".join(line.strip() for line in lines.strip().splitlines())
+
+
 _A = r"(?:an?|another|some|eine?n?|une?|una|uma|um)"
 _ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
-_ENDED = rf"(?:it|this|that|now|everything|\w{{1,4}} ?(?:\w+ )?{STUDY}|the .*one\b.*|the run)"
+_ENDED = rf"(?:it|this|that|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
 _ERASING = r"(?:delete|erase|remove|forget|drop|lösche?|vergiss|supprime|oublie|borra|olvida|cancella|apaga)"
 
 _ACTS: dict[Act, str] = {
@@ -63,8 +73,7 @@ _ACTS: dict[Act, str] = {
     "ask": r"""
         ^(?:and |but )?(?:who|whose|what|when|where|why|how|which|is|are|was|were|do(?! not)|does|did|has|can|should)\b
         ^(?:will|would|give me|show me|find|search|look up|explain|define|describe|compare|translate|summarise|read)\b
-        \btell me\b|^(?:wer|wie|wo|wann|warum|welche\w*|ist|que|qui|quel\w*|comment|qué|quién|cuál|cómo|dónde)\b
-        什么|哪|谁|怎""",
+        \btell me\b""",
     "definition": r"^(?:what (?:is|are) an? |what (?:do|does) |who\b|when was\b)",
     "continue": r"""
         ^(?:and|but|or) (?!(?:who|why|how|what is|what are)\b)|^(?:what|how) about\b|^(?:sorry |no )?i meant?\b
@@ -77,33 +86,34 @@ _ACTS: dict[Act, str] = {
         \bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)|\blater$
         \b(?:no|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b|\bnoch nichts?\b
         \bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b|\bainda não\b""",
-    "never_mind": r"""
-        ^(?:actually |just )?(?:forget|drop|leave) (?:about )?(?:it|that|this)$|\bnever ?mind\b|^schon gut$
-        ^laisse tomber$|^déjalo$|^lascia perdere$|^deixa lá$""",
+    "no": r"""
+        ^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b|^schon gut$|^laisse tomber$|^déjalo$
+        ^lascia perdere$|^deixa lá$""",
     "change": r"""
         \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|as well|exclude|replace)\b
         \b(?:auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
-        ^(?:but|drop|remove|skip|for|in|make it|use|more|less)\b|\btoo$|\bplan\b
-        \bskip (?:the|all|any)\b|\b(?:standard|normal) one\b""",
+        ^(?:but|drop|remove|skip|for|in|make it|use|more|less)\b|\btoo$|\bplan\b|\bskip the\b""",
     "order": rf"""
         ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investiga|new research)\b
         \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^write {STUDY} (?:about|on)\b|研究""",
     "further": r"\b(?:further|deeper)\b|\bbuild(?:ing)? (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
     "cost": r"""
-        \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spend|be|research|report)\b|\bcheaper\b
-        \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:does|do|will|would)\b.*\b(?:cost|charge)\b
-        \bkostet\b|\bteuer wird\b|^combien\b|^quel serait le prix\b|^cuánto\b|^quanto\b""",
-    "time": rf"\bhow long\b|\bwhen (?:will|is) (?:it|that|this|the {STUDY})\b.*\b(?:done|ready|finished)\b",
+        \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spend|be|research|report)\b|\bhow long\b
+        \bwhat\b.*\b(?:costs?|price|charge)$|\bkostet\b|\bteuer wird\b|^combien\b|^quel serait le prix\b|^cuánto\b
+        ^quanto\b|^when .*\b(?:done|ready|finished)$""",
     "status": rf"""
         ^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b|^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
-        ^(?:is|are) .*\b(?:ready|done|finished|running)(?: yet| now)?$|^(?:ready|done)\b|\bany (?:news|progress)\b
+        ^(?:is|are|when) .*\b(?:ready|done|finished|running)(?: yet| now)?$|\bany (?:news|progress)\b
         ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
         ^como está\b|^où en est\b|^cómo va\b""",
     "show": rf"""
         ^(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)(?: again)?\b
-        ^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
-    "list": rf"^list(?: (?:all|me|my|the|{STUDY}|runs))*$|^(?:what|which) (?:\w+ )?(?:runs|{STUDY}) do i\b",
-    "cancel": rf"^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^(?:arrête|annule)-la$|^abbrechen$|^brich .*\bab$",
+        ^(?:show|open|see)\b.*\bschedule$|^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
+    "list": rf"""
+        ^list(?: (?:all|of|me|my|the|recurring|{RUN}))*$|^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b
+        ^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",
+    "cancel": rf"""
+        ^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$|^{_ERASING}\b.*\bschedules?$""",
     "repeat": r"""
         ^(?:start|run|do|try|write|order|research)\b.*\b(?:again|once more)$|^(?:repeat|redo|rerun|retry)\b
         ^(?:wiederhole|refais|repite|ripeti|repete)\b""",
@@ -116,9 +126,7 @@ _ACTS: dict[Act, str] = {
 """Patterns that are searched in a message without punctuation and polite words. Each line is an alternative."""
 _WHOLE: tuple[Act, ...] = ("thanks", "greeting", "bye", "abilities")
 """Acts that are looked for in the message with its polite words."""
-_PATTERNS = {
-    act: re.compile("|".join(line.strip() for line in table.strip().splitlines())) for act, table in _ACTS.items()
-}
+_PATTERNS = {act: re.compile(any_line(lines)) for act, lines in _ACTS.items()}
 _NOT_ORDERING = re.compile(
     r"^(?:what|which|who|where|when|why|how|is|are|was|does|did|do (?!an?\b|some\b|the\b)|should"
     r"|i (?:read|saw|love|like)|my|we|they|you|show|see|give me the|open)\b"
@@ -134,7 +142,8 @@ _BEGIN = word_set("""
     empieza procedi vai começar avança 开始
 """)
 _NO = word_set("""
-    no nope nah not don't dont never keep stop skip cancel drop expensive changed nein nicht teuer non cher caro não
+    no nope nah not don't dont never keep leave stop skip cancel drop expensive changed nein nicht teuer non cher caro
+    não
 """)
 _FILLERS = word_set("""
     mejor whatever it that this please now then for let's sounds looks right away the research with plan to me thanks
@@ -144,25 +153,22 @@ _FILLERS = word_set("""
     grazie è troppo é muito obrigado
 """)
 _POLITE = re.compile(
-    r"^(?:(?:please|pls|ok|okay|so|well|hmm|hi|hello|hey|hola|hallo|bonjour|thx|thanks|thank you|there|great"
-    r"|good morning|(?:can|could|would|will) you|i(?:'d like| would like| want) (?:you )?to|do you know(?= wh)"
-    r"|qué tal|what (?:can you tell me|do you know) about|bitte|kannst du|peux-tu|puedes|por favor|请|perfect|also)"
-    r"(?:\b|(?<=请)) ?)+|(?: (?:please|pls|for me|thanks|thank you|bitte|por favor|s'il te plaît))+$"
+    r"(?i)[\s,]*\b(?:please|plz|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
+    r"|per favore|for me)(?=\W|$)"
+)
+_OPENER = re.compile(
+    r"(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|well|hmm|hi|hello|hey|hola|hallo|bonjour|there|great|perfect|also"
+    r"|good (?:morning|evening)|(?:can|could|would|will) you|i(?:'d| would) like (?:you )?to|i want (?:you )?to"
+    r"|do you know(?= wh)|what (?:can you tell me|do you know) about|kannst du|peux-tu|puedes|qué tal|请)"
+    r"(?:[\s,.:;!?]+|$|(?<=请)))+"
 )
 _TYPOS = re.compile(r"(?i)\b(?:resarch|reserch|reseach|reasearch|researhc|reserach|rsearch)\b")
 _APART = re.compile(
     r"(?i)(?:[,.;!?]*\s+(?:and|then|und|et|y)|[.;!?])\s+(?:(?:and|also|then|please|pls|afterwards|auch|bitte|aussi"
     r"|(?:can|could|would) you)\s+)*(?=\w)"
 )
-_WISHES: dict[str, re.Pattern[str]] = {
-    "order": re.compile(
-        r"(?i)(?:research|investigate|look into|untersuche|recherchiere)\b|write (?:me )?an? .*report\b"
-    ),
-    "draw": re.compile(
-        r"(?i)(?:draw|paint|sketch|zeichne|dessine|dibuja)\b(?!.*\b(?:conclusions?|diagrams?|charts?|tables?|graphs?)\b)"
-    ),
-    "weather": re.compile(r"(?i)(?:(?:tell|give|show) me |what(?:'?s| is| will) )the (?:weather|forecast)\b"),
-}
+_FIGURE = re.compile(r"(?i)\b(?:conclusion|diagram|chart|table|graph)s?\b")
+_ASKS_WEATHER = re.compile(r"(?i)(?:(?:tell|give|show) me |what(?:'?s| is| will) )the (?:weather|forecast)\b")
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "„": "“", "`": "`"}
 _OPENING = re.compile(rf"(?<!\w)[{''.join(_PAIRS)}](?=\s?[^\s{''.join(_PAIRS)}])")
 _SEPARATOR = re.compile(r":\s+|：|\n\s*|\s-{2,}\s")
@@ -195,7 +201,7 @@ class Message:
 def read_message(text: str) -> Message:
     """Reads the acts of a message."""
     whole = _words(text)
-    plain = _POLITE.sub("", _POLITE.sub("", whole)).strip()
+    plain = without_polite(whole)
     if _JUDGED.search(split_text(text)[0]):
         return Message(text, plain, frozenset({"judge"}))
     acts = {act for act, pattern in _PATTERNS.items() if pattern.search(whole if act in _WHOLE else plain)}
@@ -208,13 +214,18 @@ def read_message(text: str) -> Message:
     if terms(plain) and count <= MAX_TOPIC_WORDS and not _PERSONAL.search(plain):
         acts.add("topic")
     if count > MAX_COMMAND_WORDS:
-        acts -= {"about_you", "abilities", "status", "show", "cancel", "delete", "continue"}
+        acts -= {"about_you", "abilities", "status", "show", "list", "cancel", "delete", "continue"}
     return Message(text, plain, frozenset(acts))
 
 
 def corrected(text: str) -> str:
     """The text with the usual misspellings of “research” corrected."""
     return _TYPOS.sub("research", text)
+
+
+def without_polite(text: str) -> str:
+    """The text without polite words, such as “please”, and without phrases such as “can you” at its start."""
+    return _OPENER.sub("", _POLITE.sub("", text).strip(" \t\n,;:"))
 
 
 def first_wish(text: str) -> tuple[str, str]:
@@ -224,16 +235,18 @@ def first_wish(text: str) -> tuple[str, str]:
     """
     if len(text) > MAX_CHARS or _OPENING.search(text) or _SEPARATOR.search(text):
         return text, ""
-    kind = _kind(_POLITE.sub("", _words(text)))
-    for found in _APART.finditer(text):
-        rest = text[found.end() :]
-        if kind and _kind(corrected(rest)) not in ("", kind):
-            return text[: found.start()].strip(), rest.strip()
+    for found in islice(_APART.finditer(text), MAX_PARTS):
+        first, rest = text[: found.start()].strip(), text[found.end() :].strip()
+        if _kind(first) and _kind(rest) not in ("", _kind(first)):
+            return first, rest
     return text, ""
 
 
 def _kind(text: str) -> str:
-    return next((kind for kind, pattern in _WISHES.items() if pattern.match(text)), "")
+    acts = read_message(text).acts
+    if "draw" in acts:
+        return "" if _FIGURE.search(text) else "draw"
+    return "order" if "order" in acts else "weather" if _ASKS_WEATHER.match(text) else ""
 
 
 def _words(text: str) -> str:

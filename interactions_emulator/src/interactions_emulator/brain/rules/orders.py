@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.conversation import Conversation
-from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, corrected, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, corrected, read_message, without_polite
 from interactions_emulator.corpus.words import clip, terms
 
 MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
@@ -16,19 +16,15 @@ _PLAN = re.compile(
     r"|show|make|give|zuerst|erst|vorher|d'abord|primero)\b[^,.;]*\bplan\b[^,.;]*"
 )
 _MAX = re.compile(r"(?i)[\s,;]*(?:\b(?:with|use|using|in|an?) )*\b(?:deep research max|max(?= instead|$))\b:?")
-_POLITE = re.compile(
-    r"(?i)[\s,]*\b(?:please|plz|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
-    r"|per favore|for me|and ask me before .*|you mentioned|us(?:e|ing) the attached \w+(?: as well)?)(?=\W|$)"
+_TO_THE_AGENT = re.compile(
+    r"(?i)^new research\b[\s:]*"
+    r"|[\s,]*\b(?:and ask me before .*|you mentioned|us(?:e|ing) the attached \w+(?: as well)?)(?=\W|$)"
 )
-_START = re.compile(
-    r"(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|now|then|well|yes|great|hi|hello|hey|good (?:morning|evening)|hallo|hola|also"
-    r"|(?:can|could|would|will) you|i(?:'d| would) like (?:you )?to|i want (?:you )?to|kannst du|peux-tu|puedes"
-    r"|new research)[\s,.:;!?]+)+"
-)
+"""Matches other instructions that are no part of a brief."""
 _ORDERING = re.compile(
-    r"(?i)^(?:(?:write|prepare|do|make|create|produce|give me|i need|i want|quero|look into|research|investigate"
-    r"|explore|study|use|untersuche|recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe|investiga|scrivi"
-    r"|fai|mir|an?|the|eine?n?|une?|una|uma|um|detailed|in-depth|thorough|deep|literature|long|short|ausführliche[rn]?"
+    r"(?i)^(?:(?:now|then|new research|write|prepare|do|make|create|produce|give me|i need|i want|quero|look into"
+    r"|research|investigate|explore|study|use|untersuche|recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe"
+    r"|investiga|scrivi|fai|mir|an?|the|eine?n?|une?|una|uma|um|detailed|in-depth|thorough|deep|literature|long|short|ausführliche[rn]?"
     r"|détaillé|approfondie|detallado|dettagliato|a fondo|on|about|into|of|how|über|zu|sur|sobre"
     rf"|{STUDY})\b[\s:]*)+"
 )
@@ -42,6 +38,16 @@ _ASKED = re.compile(
 _PURPOSE = re.compile(r"(?i)\bfor [^,?.;]+")
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
 _REPORT = re.compile(rf"(?i)\b(?:that|this|the|my) {STUDY}\b")
+_USD = r"(\d[\d,]*(?:\.\d+)?)"
+_EVERY = re.compile(
+    r"(?i)[\s,]*\b(?:on the first (?:day )?of )?(?:every|each) (day|weekday|week|month|quarter"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?\b(?:,? at (\d{1,2}:\d{2})\b)?"
+)
+_CEILING = re.compile(
+    r"(?i)[\s,;.]*\b(?:and |for |with |but )*(?:at most |up to |no more than |an? (?:monthly )?ceiling of )?"
+    rf"(?:\$ ?{_USD}|{_USD} ?(?:dollars|usd|\$))(?: (?:a|per|each) month\b| monthly\b)?"
+)
+_AMOUNT = re.compile(rf"(?i)(?<![\w€£.,]){_USD}\b(?! ?(?:€|£|%|eur|gbp|pounds|runs?\b))")
 AGREEMENT = re.compile(
     r"(?i)^(?:(?:yes|no|oh|well|ok(?:ay)?|sure|great|good|fine|perfect|ja|gut|oui|sí|vale|perfecto|(?:that |it )?"
     r"(?:looks|sounds) (?:good|great|fine)(?: to me)?)[\s,.;!]+)*(?:(?:but|aber|mais|pero)[\s,]+)?"
@@ -66,18 +72,18 @@ def order_of(message: Message, conversation: Conversation, titles: list[str]) ->
     text = JOB_ID.sub("the report", corrected(message.text))
     settings: dict[str, Any] = {"plan_first": True} if _PLAN.search(text) else {}
     settings |= {"depth": "max"} if _MAX.search(text) else {}
-    text = _without_polite(_MAX.sub("", _PLAN.sub("", text)))
+    text = _cleaned(_MAX.sub("", _PLAN.sub("", text)))
     if found := _REFERENCE.search(text):
         topic = _last_subject(found["which"] or "", conversation) or "".join(titles[:1])
         text = f"{text[: found.start()]}{topic}{text[found.end() :]}" if topic else ""
-    change = AGREEMENT.sub("", _without_polite(JOB_ID.sub("", corrected(message.text))), count=1)
+    change = AGREEMENT.sub("", _cleaned(JOB_ID.sub("", corrected(message.text))))
     has_topic = terms(text) and not read_message(text).has("yes", "no")
     return Order(text[:1].upper() + text[1:] if has_topic else "", settings, change)
 
 
 def without_ordering(text: str) -> str:
     """A text without “Write a report about” at its start."""
-    return _ORDERING.sub("", _START.sub("", text.strip()))
+    return _ORDERING.sub("", without_polite(text))
 
 
 def title_of(brief: str) -> str:
@@ -94,9 +100,26 @@ def with_title(brief: str, title: str) -> str:
     return named if named != brief else f"{brief} (“{title}”)"
 
 
-def _without_polite(text: str) -> str:
-    text = _POLITE.sub("", text).strip(" \t\n,;:")
-    return _START.sub("", text).rstrip(" .!?" if _START.match(text) else " .!")
+def schedule_in(text: str) -> tuple[dict[str, Any], str]:
+    """When research is repeated and what it may cost in a month, as far as a text names them; and the other words."""
+    every, ceiling = _EVERY.search(text), _CEILING.search(text)
+    named: dict[str, Any] = {"every": " ".join(filter(None, every.groups())).lower()} if every else {}
+    named |= {"max_usd_per_month": _usd(ceiling[1] or ceiling[2])} if ceiling else {}
+    return named, _CEILING.sub("", _EVERY.sub("", text)).strip(" ,.;")
+
+
+def with_ceiling(order: str, reply: str) -> str:
+    """An order completed by a reply such as “$15”; "" if the reply names no amount of US dollars."""
+    amount = _AMOUNT.search(reply)
+    return f"{order.rstrip(' .!?')}, for at most ${_usd(amount[1]):g} a month" if amount else ""
+
+
+def _usd(amount: str) -> float:
+    return float(amount.replace(",", ""))
+
+
+def _cleaned(text: str) -> str:
+    return without_polite(_TO_THE_AGENT.sub("", text)).rstrip(" .!?")
 
 
 def _last_subject(which: str, conversation: Conversation) -> str:
@@ -109,7 +132,7 @@ def _last_subject(which: str, conversation: Conversation) -> str:
             purpose = _PURPOSE.search(text)
             name = found[1] if which == "first" else found[2].removesuffix(" better")
             return f"{name} {purpose[0] if purpose else ''}".strip()
-        plain = _without_polite(text)
+        plain = _cleaned(text)
         topic = _ASKED.sub("", plain).rstrip("? ") if _ASKED.match(plain) else title_of(plain)
         return topic if topic in plain else topic[:1].lower() + topic[1:]
     return ""

@@ -13,8 +13,7 @@ from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall, value_of
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.message import JOB_ID, read_message
-from interactions_emulator.brain.rules.orders import order_of, title_of, with_title
-from interactions_emulator.brain.rules.schedules import is_repeated, schedule_of
+from interactions_emulator.brain.rules.orders import order_of, schedule_in, title_of, with_ceiling, with_title
 from interactions_emulator.corpus.words import terms
 
 START, APPROVE, REVISE, SHOW, LIST = "start_research", "approve", "revise", "show_research", "list_research"
@@ -27,37 +26,39 @@ PRICE = (
     "A research run costs about $1 to $3, with Deep Research Max about $3 to $7, and takes 5 to 20 minutes."
     " Nothing is started before your yes."
 )
-ASK_TOPIC = "What do you want to research? Name the topic and what the report should cover."
+ASK_TOPIC = "Name the topic, and what the report should cover: what do you want to research?"
+ASK_CEILING = "What may its runs cost in a calendar month at most, in US dollars?"
 NO_RUN = "I know no research run of this conversation that fits. Say what to research, or “list” to see all your runs."
-NOTHING_STARTED = "All right, nothing was started. Say what to research when you want it."
-NOTHING_CHANGED = "Nothing was changed. To delete a report, say “delete the report”; to end a run, say “cancel it”."
-NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change."
-CANCEL_OR_WAIT = "Say “cancel it” and then what to research instead, or ask about the report when it is complete."
+NOTHING_DONE = (
+    "All right, nothing was started or changed. Say what to research, “cancel it” to end a run, or “delete the report”."
+)
+NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say what is to be different."
+TOO_LATE = "is still running and cannot be changed any more. Say “cancel it”, or ask about its report when it is there."
 _ORDINAL = re.compile(
     r"\b(?:(first|oldest|ersten)|(second|zweiten)|(last|latest|newest|letzten)) (?:one|report|research|run|bericht)\b"
 )
 _NO_SUBJECT = frozenset(terms("research report run study job list first second last latest newest one both same"))
-
-
+_LINE = r"(?m)^- (%s_\w+) \| (?:waits for a yes: (\w+)|([^|\n]+?)) \| %s(.*)$"
 Call = tuple[str, dict[str, Any]]
 """The name of a function to call, and its arguments."""
 
 
 class Run(NamedTuple):
-    """A research run, or a schedule that waits for a yes: one line of the tables in the system instruction."""
+    """A research run or a schedule of runs: one line of the tables in the system instruction."""
 
     id: str
+    waits_for: str
+    """What needs a yes of the user: "price", "plan", "schedule" or "deletion"; "" if nothing does."""
     state: str
     title: str
 
     @property
-    def waits_for(self) -> str:
-        """What needs a yes of the user: "price", "plan", "schedule" or "deletion"; "" if nothing does."""
-        return self.state.partition("waits for a yes:")[2].strip()
+    def is_schedule(self) -> bool:
+        return self.id.startswith("sched_")
 
     @property
     def is_running(self) -> bool:
-        return not self.waits_for and self.state not in FINAL_STATES
+        return not (self.waits_for or self.is_schedule or self.state in FINAL_STATES)
 
     @property
     def has_report(self) -> bool:
@@ -65,7 +66,7 @@ class Run(NamedTuple):
 
     @property
     def label(self) -> str:
-        return f"Research `{self.id}` (“{self.title}”)"
+        return f"{'Schedule' if self.is_schedule else 'Research'} `{self.id}` (“{self.title}”)"
 
     @property
     def waiting(self) -> str:
@@ -73,103 +74,125 @@ class Run(NamedTuple):
         return f"{self.label} is not {'deleted' if self.waits_for == 'deletion' else 'started'} yet."
 
 
-def manage(turn: Turn, conversation: Conversation, ids: Ids) -> Step:
-    """The next step: one function call, or a text."""
+def manage(turn: Turn, conversation: Conversation, ids: Ids) -> list[Step]:
+    """The next steps: function calls, or a text."""
     if conversation.results:
-        return say("\n\n".join(map(_reported, conversation.results)))
-    lines = re.findall(r"^- (job_\w+) \| ([^|\n]+?) \| (.*)$", turn.system_instruction, re.MULTILINE)
-    lines += re.findall(r"^- (sched_\w+) \| (waits for a yes: \w+) \| (.*)$", turn.system_instruction, re.MULTILINE)
-    schedules = any(tool.get("name") == SCHEDULE for tool in turn.tools)
-    decided = _Situation(conversation, [Run(*line) for line in lines], schedules).decide()
-    return say(decided) if isinstance(decided, str) else function_call(ids, *decided)
+        return [say("\n\n".join(map(_reported, conversation.results)))]
+    lines = re.findall(_LINE % ("job", ""), turn.system_instruction)
+    lines += re.findall(_LINE % ("sched", r"[^|\n]+ \| "), turn.system_instruction)
+    repeats = any(tool.get("name") == SCHEDULE for tool in turn.tools)
+    decided = _Situation(conversation, [Run(*line) for line in lines], repeats).decide()
+    return [say(decided)] if isinstance(decided, str) else [function_call(ids, *call) for call in decided]
 
 
 class _Situation:
     """A message and the runs that it may be about, newest first."""
 
-    def __init__(self, conversation: Conversation, runs: Sequence[Run], schedules: bool) -> None:
-        """`schedules` says whether research can be repeated at certain times."""
-        self.conversation, self.runs, self.schedules = conversation, runs, schedules
+    def __init__(self, conversation: Conversation, runs: Sequence[Run], repeats: bool) -> None:
+        """`repeats` says whether there is a function that repeats research."""
+        self.conversation, self.repeats = conversation, repeats
+        self.asked = "".join(answer.text for answer in conversation.answers[:1])
+        """The answer before the message, which may be a question."""
+        text = conversation.message
+        if ASK_CEILING in self.asked and not read_message(text).has("order"):
+            orders = (one for one in conversation.user_texts if "every" in schedule_in(one)[0])
+            text = with_ceiling(next(orders, ""), text) or text
+        self.message = read_message(text)
+        schedules = [run for run in runs if run.is_schedule]
+        single = [run for run in runs if not run.is_schedule or run.waits_for]
+        self.runs = (re.search(r"\bschedules?\b", self.message.plain) and schedules) or single
         self.reports = [run for run in runs if run.has_report]
-        self.message = read_message(conversation.message)
         self.order = order_of(self.message, conversation, [run.title for run in runs])
-        self.named = "".join(JOB_ID.findall(conversation.message)[:1])
+        self.named = "".join(JOB_ID.findall(text)[:1])
         self.mentioned = {_run_of(call): place for place, call in enumerate(conversation.calls)}
         """The index of the last call about each run."""
 
-    def decide(self) -> Call | str:
-        """The function to call, or the text of the answer."""
+    def decide(self) -> list[Call] | str:
+        """The functions to call, or the text of the answer."""
         if not self.message.text.strip():
             return ASK_TOPIC
         waiting = self._meant([run for run in self.runs if run.waits_for])
         reply = self._reply(waiting) if waiting else None
-        return reply or self._command() or self._new_run() or self._other(waiting)
+        decided = reply or self._command() or self._new_run() or self._other(waiting)
+        return [decided] if isinstance(decided, tuple) else decided
 
-    def _reply(self, run: Run) -> Call | str | None:
+    def _reply(self, run: Run) -> Call | list[Call] | str | None:
         """Handles a yes, a no or a change for a run that waits for one; None if the message is about something else."""
         has, deletes, about = self.message.has, run.waits_for == "deletion", {"job_id": run.id}
-        if has("cost", "time"):
+        if has("cost"):
             return f"{run.waiting} {PRICE}"
-        is_vague = self.message.is_nod and not has("yes", "no", "never_mind")
+        is_vague = self.message.is_nod and not has("yes", "no")
         if is_vague or (has("later") and not has("order")):
             return run.waiting
         if run.waits_for == "price" and self.order.settings.get("plan_first") and not has("order"):
             return (START, self._ordered(run) | {"plan_first": True})
-        if has("no", "never_mind"):
+        if has("no"):
             return (CANCEL, about)
         if has("yes") and not has("repeat"):
             return (APPROVE, about) if not deletes or has("agree") else run.waiting
-        if (
-            deletes
-            or run.waits_for == "schedule"
-            or not has("change")
-            or has("ask", "order", "cancel", "delete", "repeat", "status", "show")
-        ):
+        if deletes or has("order", "cancel", "delete", "repeat", "status", "show"):
             return None
-        if run.waits_for == "plan":
-            return (REVISE, about | {"wishes": self.order.change})
-        old, change = self._brief_of(run).rstrip(" ."), self.order.change
-        return (REVISE, about | {"wishes": change, "brief": f"{old}. {change[:1].upper()}{change[1:]}"})
+        old, change = self._ordered(run), self.order.change
+        brief = f"{str(old['brief']).rstrip(' .')}. {change[:1].upper()}{change[1:]}"
+        if run.is_schedule:
+            return self._rescheduled(run, old, brief)
+        if has("ask") or not has("change"):
+            return None
+        return (REVISE, about | {"wishes": change} | ({} if run.waits_for == "plan" else {"brief": brief}))
+
+    def _rescheduled(self, run: Run, old: dict[str, Any], brief: str) -> list[Call] | None:
+        """Proposes a schedule anew, with the times, the ceiling or the brief that the message changes."""
+        named, _ = schedule_in(self.message.text)
+        changed = {key: value for key, value in named.items() if old.get(key) != value}
+        if not named and self.message.has("change") and not self.message.has("ask"):
+            changed = {"brief": brief}
+        if not changed or "every" not in old:
+            return None
+        # The function itself replaces a proposal that differs by its ceiling only.
+        dropped = [(CANCEL, {"job_id": run.id})] if changed.keys() != {"max_usd_per_month"} else []
+        return [*dropped, (SCHEDULE, old | changed)]
 
     def _command(self) -> Call | str | None:
         """Handles a command for a run; None if the message is not a command."""
         has, going = self.message.has, self._meant([run for run in self.runs if run.waits_for or run.is_running])
         if has("list") and not self.named:
             return (LIST, {})
-        if has("never_mind") and not self.named:
-            return NOTHING_CHANGED
         if has("delete"):
             return self._call(DELETE, self.reports)
-        if has("cost") or (has("time") and not going):
-            return PRICE
+        if has("cost") and not has("status"):
+            return f"{PRICE} {ASK_CEILING}" if ASK_CEILING in self.asked else PRICE
         if has("cancel"):
             return self._call(CANCEL, [going] if going else self.runs)
         if has("repeat") and not has("show"):
             return self._call(REPEAT, self.runs)
         if has("later", "no") and not has("order", "ask"):
-            return f"{going.label} is running. To end it, say “cancel it”." if going else NOTHING_STARTED
-        shown = self.named or "".join(run.id for run in [going or self._meant(self.runs)] if run)
+            return f"{going.label} is running. To end it, say “cancel it”." if going else NOTHING_DONE
+        shown = self._id([going] if going else self.runs)
         show = (SHOW, {"job_id": shown} if shown else {})
-        if has("status", "time") or (self.named and not terms(JOB_ID.sub("", self.message.text))):
+        if has("status") or (self.named and not terms(JOB_ID.sub("", self.message.text))):
             return show
         if has("show") and not has("order"):
             return self._call(SHOW, self.runs)
         if has("yes"):
-            return (APPROVE, {"job_id": self.named}) if self.named else show if going else NOTHING_CHANGED
+            return (APPROVE, {"job_id": self.named}) if self.named else show if going else NOTHING_DONE
         return "You are welcome!" if has("thanks") and not has("order", "ask") else None
 
     def _new_run(self) -> Call | str | None:
         """Orders a new run; None if the message does not ask for one."""
-        base, brief = self._report_id(), self.order.brief
+        base, brief = self._id(self.reports), self.order.brief
         further = self.message.has("further") and base
-        orders = self.message.has("order") or not (self.runs or self.message.has("later"))
+        orders = self.message.has("order") or ASK_TOPIC in self.asked or not (self.runs or self.message.has("later"))
         if not further and (self.named or not orders):
             return None
         if not brief and not further:
             return ASK_TOPIC
-        if self.schedules and is_repeated(brief):
-            schedule = schedule_of(brief)
-            return schedule if isinstance(schedule, str) else (SCHEDULE, schedule)
+        if ASK_CEILING in self.asked and not self.message.has("order"):
+            return ASK_CEILING
+        named, topic = schedule_in(brief)
+        if self.repeats and "every" in named:
+            named |= {"use_max": True} if "depth" in self.order.settings else {}
+            schedule = {"title": title_of(topic), "brief": topic} | named
+            return (SCHEDULE, schedule) if "max_usd_per_month" in named else ASK_CEILING
         arguments: dict[str, Any] = {"title": title_of(brief), "brief": brief}
         if further:
             title = next((run.title for run in self.runs if run.id == base), base)
@@ -180,7 +203,7 @@ class _Situation:
 
     def _other(self, waiting: Run | None) -> Call | str:
         """Handles any other message: a question about a report, or a wish that cannot be fulfilled now."""
-        newest, report, asks = self._meant(self.runs), self._report_id(), self.message.has("ask", "report")
+        newest, report, asks = self._meant(self.runs), self._id(self.reports), self.message.has("ask", "report")
         is_open = newest and newest.is_running and not _titled(self.message.plain, self.reports)
         if report and not is_open and (not waiting or waiting.has_report or asks):
             question = " ".join(JOB_ID.sub("the report", self.message.text).split())
@@ -188,18 +211,16 @@ class _Situation:
         if waiting:
             return f"{waiting.waiting} {PRICE if asks else NOT_UNDERSTOOD}"
         if newest and newest.is_running:
-            return f"{newest.label} is still running and cannot be changed any more. {CANCEL_OR_WAIT}"
+            return f"{newest.label} {TOO_LATE}"
         return (SHOW, {"job_id": newest.id}) if newest else NO_RUN
 
     def _ordered(self, run: Run) -> dict[str, Any]:
-        """The arguments that order a run which was not sent yet once more: the server knows it by its brief."""
-        own = [call.arguments for call in self.conversation.calls if call.name == START and _run_of(call) == run.id]
-        return {"title": run.title, **(own[-1] if own else {}), "brief": self._brief_of(run)}
-
-    def _brief_of(self, run: Run) -> str:
-        """The newest brief of a run, else its title."""
-        own = [call for call in reversed(self.conversation.calls) if _run_of(call) == run.id]
-        return next((str(call.arguments["brief"]) for call in own if call.arguments.get("brief")), run.title)
+        """The arguments of the order of a run or schedule, with its newest brief; of an unknown order, the title."""
+        ordered: dict[str, Any] = {"title": run.title, "brief": run.title}
+        for call in (call for call in self.conversation.calls if _run_of(call) == run.id):
+            keys = call.arguments if call.name in (START, SCHEDULE) else ("brief",)
+            ordered |= {key: call.arguments[key] for key in keys if call.arguments.get(key)}
+        return ordered
 
     def _meant(self, runs: Sequence[Run]) -> Run | None:
         """The run among `runs` that the message names, else the one mentioned last, else the newest."""
@@ -208,24 +229,23 @@ class _Situation:
         last = max(runs, key=lambda run: self.mentioned.get(run.id, -1), default=None)
         return _titled(self.message.plain, runs) or last
 
-    def _report_id(self) -> str:
-        """Id of the finished run that the message is about; "" if there is none."""
-        found = self._meant(self.reports)
+    def _id(self, runs: Sequence[Run]) -> str:
+        """The id in the message, whether known or not; else that of the run that it means; "" if there is none."""
+        found = self._meant(runs)
         return self.named or (found.id if found else "")
 
     def _call(self, name: str, preferred: Sequence[Run]) -> Call | str:
         """A call about the run that a command means. One that names a subject that no run has means none."""
         named_subject = re.search(r"\b(?:on|about) \w|\bthe \w+(?: \w+)* one\b", self.message.plain)
         titled = _titled(self.message.plain, preferred) or _titled(self.message.plain, self.runs)
-        found = titled or (None if named_subject else self._meant(preferred))
-        meant = self.named or (found.id if found else "")
+        meant = self._id([titled] if titled else [] if named_subject else preferred)
         return (name, {"job_id": meant}) if meant else NO_RUN
 
 
 def _run_of(call: PastCall) -> str:
     """Id of the run that a call was about."""
     result = call.result if isinstance(call.result, dict) else {}
-    return str(result.get("job") or call.arguments.get("job_id"))
+    return str(result.get("job") or result.get("schedule") or call.arguments.get("job_id"))
 
 
 def _titled(plain: str, runs: Sequence[Run]) -> Run | None:

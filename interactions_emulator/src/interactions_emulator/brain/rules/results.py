@@ -9,6 +9,7 @@ from typing import Any
 
 from interactions_emulator.brain.conversation import value_of
 from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.arguments import days_in
 from interactions_emulator.brain.rules.tools import WHICH_ONE
 from interactions_emulator.corpus.words import clip, join_names
 
@@ -37,18 +38,14 @@ def report_result(step: Step, asked: str = "") -> str:
     text = next((str(value[key]) for key in _TEXT_KEYS if isinstance(value.get(key), str)), "")
     named = [one for key, one in value.items() if key.endswith("units") and isinstance(one, dict)]
     units = {key: str(unit) for one in named for key, unit in one.items()}
-    shown = {key: one for key, one in value.items() if key != "current" or not _days(value, asked)}
+    other_days = any(_on_days(one, asked) for one in value.values() if isinstance(one, list))
+    shown = {key: one for key, one in value.items() if key != "current" or not other_days}
     lines = [text] if text else [line for key, one in shown.items() for line in _lines(key, one, units, asked)]
     source = re.sub(r"\s*\(.*\)$", "", str(value.get("source") or ""))
     notes = [f"Source: {source}"] * bool(source)
     if value.get("synthetic"):
         notes = ["", f"These values are synthetic, not measured{source and f' (source: {source})'}."]
     return "\n".join([*lines, *notes]).strip()
-
-
-def _days(value: Mapping[str, Any], asked: str) -> list[Any]:
-    """The records of the days that the message names; [] if it names none of them, or today."""
-    return next((_on_days(one, asked) for one in value.values() if isinstance(one, list)), [])
 
 
 def _on_days(records: Sequence[Any], asked: str) -> list[Any]:
@@ -58,10 +55,8 @@ def _on_days(records: Sequence[Any], asked: str) -> list[Any]:
     except (KeyError, TypeError, ValueError):
         return []
     plain = asked.casefold()
-    if re.search(r"\bday after tomorrow\b|\bübermorgen\b", plain):
-        return list(records[2:3])
-    if re.search(r"\b(?:tomorrow|morgen|demain|mañana)\b", plain):
-        return list(records[1:2])
+    if (days := days_in(plain)) in (2, 3):  # tomorrow, or the day after
+        return list(records[days - 1 : days])
     named = {name for name in _WEEKDAYS if re.search(rf"\b{name}\b", plain)}
     named |= {"saturday", "sunday"} if re.search(r"\bweekend|\bwochenende", plain) else set()
     return [one for one, day in zip(records, dates, strict=True) if _WEEKDAYS[day.weekday()] in named]

@@ -35,7 +35,6 @@ class _Filler:
         self.root, self.text = root, text
         self.chosen: list[str] = []
         self.cues: list[str] = []
-        self.margin = 0.0
 
     def fill(self, raw: Any, name: str, depth: int) -> Any:
         """A value for the property `name`, which is `depth` levels deep."""
@@ -82,14 +81,11 @@ class _Filler:
         named = [not is_benign(str(one)) and mentioned([one], self.text) is not None for one in values]
         weights = [weight + name for (weight, _), name in zip(found, named, strict=True)]
         best = weights.index(max(weights))
-        second = sorted(weights)[-2] if len(weights) > 1 else 0.0
+        chosen = values[best]
         if weights[best] >= 1:
-            chosen = values[best]
-            self.margin = (weights[best] - second) / (weights[best] + second + 1)
             self.cues += found[best][1] or [str(chosen)]
         else:
-            chosen = next((one for one in values if one is None or is_benign(str(one))), values[best])
-            self.margin = 0.3 - weights[best] / 4
+            chosen = next((one for one in values if one is None or is_benign(str(one))), chosen)
         self.chosen.append(str(chosen))
         return chosen
 
@@ -104,7 +100,7 @@ class _Filler:
         low: Any = schema.get("exclusiveMinimum", schema.get("minimum"))
         high: Any = schema.get("exclusiveMaximum", schema.get("maximum"))
         if _CONFIDENCE.search(name) and kind == "number":
-            return round((high if high and high > 1 else 1.0) * min(0.97, 0.55 + 0.42 * max(0.0, self.margin)), 2)
+            return round((high if high and high > 1 else 1.0) * min(0.95, 0.65 + 0.15 * len(self.cues)), 2)
         label = re.escape(name.replace("_", " ") or "\0")
         near = re.search(rf"(?i){label}\W{{0,3}}(?:is|of|was)?\s*(-?\d+(?:\.\d+)?)", self.text)
         first = near or re.search(r"(-?\d+(?:\.\d+)?)", self.text)

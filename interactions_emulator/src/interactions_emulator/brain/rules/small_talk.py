@@ -24,7 +24,7 @@ _ANSWERS: dict[Act | None, str] = {
     "joke": "Why do programmers mix up Halloween and Christmas? Because Oct 31 equals Dec 25.",
     "later": "All right, nothing was started.",
     "yes": "All right.",
-    "never_mind": "All right.",
+    "no": "All right.",
 }
 
 

@@ -11,7 +11,7 @@ from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.arguments import fill, is_place, urls_in
-from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Act, Message, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, RUN, Act, Message, read_message
 from interactions_emulator.brain.tool_choice import allowed_tools
 from interactions_emulator.corpus.words import sentences, stem, terms
 
@@ -32,7 +32,7 @@ _WEATHER = re.compile(
 )
 _ASKS_FOR_YES = re.compile(r"\bsay \*{0,2}yes\b|\bwaits for your yes\b|\bapproval\b|\[…\]\s*$", re.IGNORECASE)
 _BACK_REFERENCE = re.compile(r"\b(?:it|its|this|that|these|they|them|both)\b")
-_RUN_ACTS: tuple[Act, ...] = ("status", "show", "list", "cancel", "repeat", "delete", "further", "cost", "time")
+_RUN_ACTS: tuple[Act, ...] = ("status", "show", "list", "cancel", "repeat", "delete", "further", "cost")
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _wanted(message: Message) -> set[str]:
 def small_talk_act(message: Message) -> Act | None:
     """The act of a message that needs no tool; None if the message is no small talk."""
     always: tuple[Act, ...] = ("recall", "ask_fact", "joke", "abilities", "about_you")
-    alone: tuple[Act, ...] = ("tell_fact", "thanks", "bye", "greeting", "later", "never_mind")
+    alone: tuple[Act, ...] = ("tell_fact", "thanks", "bye", "greeting", "later", "no")
     if found := next((act for act in always if message.has(act)), None):
         return found
     if message.has("ask", "draw", "do", "order", "judge"):
@@ -174,17 +174,20 @@ def is_about_run(conversation: Conversation, message: Message, manager: Option) 
         return True
     answers = conversation.answers[:RECENT_ANSWERS]
     told = [one for one in answers if one.speaker != "model" and one.call and manager.made(one.call)]
-    replies = message.is_nod or message.has("yes", "no", "later", "never_mind")
+    replies = message.is_nod or message.has("yes", "no", "later")
     if told and replies and _ASKS_FOR_YES.search(told[0].text[-1_500:]):
         return True
+    names_run = message.plain in ("list", "status") or bool(re.search(rf"\b{RUN}\b", message.plain))
     if told and told[0] is answers[0]:
+        asks = told[0].text.endswith("?") and len(message.text.split()) <= MAX_REPLY_WORDS
+        if (asks or names_run) and not message.has("ask"):
+            return True
         refers = _BACK_REFERENCE.search(message.plain) and not _WEATHER.search(message.plain)
-        about = message.has(*_RUN_ACTS, "change", "report", "never_mind", "later")
+        about = message.has(*_RUN_ACTS, "change", "report", "no", "later")
         return about or (bool(refers) and not small_talk_act(message))
     if told and message.has("status", "delete", "list", "report"):
         return True
-    names_run = message.plain in ("list", "status") or re.search(rf"\b{STUDY}\b|\bruns?\b", message.plain)
-    return message.has(*_RUN_ACTS) and bool(names_run)
+    return message.has(*_RUN_ACTS) and names_run
 
 
 def _forgetting(conversation: Conversation, message: Message, tools: Tools, ids: Ids) -> Step | None:
@@ -196,7 +199,7 @@ def _forgetting(conversation: Conversation, message: Message, tools: Tools, ids:
     if last and last.name in names and [last.message] == conversation.user_texts[:1]:
         if message.has("agree") or message.plain.endswith("anyway"):
             return function_call(ids, names[1], {"anyway": True} if message.plain.endswith("anyway") else {})
-        if message.has("no", "later", "never_mind"):
+        if message.has("no", "later"):
             return say("Nothing was deleted.")
     return function_call(ids, names[0], {}) if message.has("forget") else None
 
