@@ -28,6 +28,10 @@ _NAMES = re.compile(
     rf"(?:^|[\s(])(?:in|for|at|to|near|about|over|on|für|nach|à|en|a|meant?)\s+({_NAME}(?:,\s{_NAME})*(?:{_AND}{_NAME})?)"
 )
 _NO_NAME = re.compile(r"Fahrenheit|Celsius|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|I|Python")
+_LEAD = re.compile(
+    r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: more)?(?: about)?|show me|i want to know|explain|define|now)\b"
+    r"[\s,:!.]*)+"
+)
 _NO_PLACE = word_set("""
     what how is are was the a an and or can will would do does it i i'm me my you right now currently today tomorrow
     tonight this next week weekend day days after in for at of to on like about be there get need umbrella weather
@@ -106,12 +110,6 @@ def number_of(text: str) -> int:
 def urls_in(message: str) -> list[str]:
     """The web addresses in a text, without the punctuation that follows them."""
     return [url.rstrip(".,;:!?)]}'\"") for url in re.findall(r"https?://[^\s<>\"']+", message)]
-
-
-_LEAD = re.compile(
-    r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: more)?(?: about)?|show me|i want to know|explain|define|now)\b"
-    r"[\s,:!.]*)+"
-)
 
 
 def subject_of(message: str) -> str:

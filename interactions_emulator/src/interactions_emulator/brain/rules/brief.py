@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from interactions_emulator.brain.conversation import Conversation
+from interactions_emulator.brain.conversation import Conversation, Utterance
 from interactions_emulator.brain.rules.arguments import NUMBER, number_of
 from interactions_emulator.brain.rules.message import read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, without_ordering
@@ -59,12 +59,11 @@ class Brief:
 def read_brief(conversation: Conversation) -> Brief:
     """The brief of a turn: the message; or the last order, if plans followed it, with all changes of the plan."""
     texts: list[str] = []
-    for one in conversation.history:
+    for one in [*conversation.history, Utterance("user", conversation.asked, None)]:
         if one.speaker == "user":
             texts = [*(texts if not read_message(one.text).has("order") else []), one.text]
         elif not one.text.startswith(PLAN_START):
             texts = []
-    texts = [*([] if read_message(conversation.asked).has("order") else texts), conversation.asked]
     changes = [text for text in texts if not read_message(text).has("yes")]
     return parse(". ".join(AGREEMENT.sub("", text).strip(" .") for text in changes or texts))
 

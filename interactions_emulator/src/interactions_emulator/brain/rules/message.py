@@ -15,13 +15,14 @@ from interactions_emulator.corpus.words import terms, word_set
 
 Act = Literal[
     "thanks", "greeting", "bye", "about_you", "abilities", "joke", "recall", "ask_fact", "tell_fact",
-    "judge", "draw", "do", "ask", "topic", "definition", "continue", "forget", "yes", "agree", "no", "later",
-    "change", "order", "further", "cost", "status", "show", "list", "cancel", "repeat", "delete",
+    "judge", "draw", "do", "ask", "topic", "definition", "continue", "forget", "yes", "agree", "no", "nod",
+    "later", "change", "order", "further", "cost", "status", "show", "list", "cancel", "repeat", "delete",
     "report",
 ]  # fmt: skip
 """What a message does. Several acts may fit one message; the caller decides which one counts.
 
-`agree` is a yes that is not only “start it”, and `topic` a message of a few words without a verb of its own.
+`agree` is a yes that is not only “start it”, `nod` has only words such as “yes”, “no” and “fine”, and `topic` has a few
+words without a verb.
 """
 
 JOB_ID = re.compile(r"\b(?:job|sched)_\w+", re.IGNORECASE)
@@ -152,6 +153,7 @@ _FILLERS = word_set("""
     aus danke lieber ist mir zu na c'est la y merci trop por supuesto me parece está es demasiado muy gracias va pode
     grazie è troppo é muito obrigado
 """)
+_REPLIES = _AGREE | _BEGIN | _NO | _FILLERS
 _POLITE = re.compile(
     r"(?i)[\s,]*\b(?:please|plz|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
     r"|per favore|for me)(?=\W|$)"
@@ -190,17 +192,12 @@ class Message:
         """Whether the message has one of these acts."""
         return not self.acts.isdisjoint(acts)
 
-    @property
-    def is_nod(self) -> bool:
-        """Whether the message has only words such as “yes”, “no” or “fine”."""
-        known = set(self.plain.split()) <= _AGREE | _BEGIN | _NO | _FILLERS
-        return (known or not terms(self.text)) and not self.has("thanks", "greeting")
-
 
 @lru_cache(maxsize=256)
 def read_message(text: str) -> Message:
     """Reads the acts of a message."""
-    whole = _words(text)
+    right = _TYPOS.sub("research", text)
+    whole = _words(right)
     plain = without_polite(whole)
     if _JUDGED.search(split_text(text)[0]):
         return Message(text, plain, frozenset({"judge"}))
@@ -215,12 +212,9 @@ def read_message(text: str) -> Message:
         acts.add("topic")
     if count > MAX_COMMAND_WORDS:
         acts -= {"about_you", "abilities", "status", "show", "list", "cancel", "delete", "continue"}
-    return Message(text, plain, frozenset(acts))
-
-
-def corrected(text: str) -> str:
-    """The text with the usual misspellings of “research” corrected."""
-    return _TYPOS.sub("research", text)
+    if (set(plain.split()) <= _REPLIES or not terms(text)) and not acts & {"thanks", "greeting"}:
+        acts.add("nod")
+    return Message(right, plain, frozenset(acts))
 
 
 def without_polite(text: str) -> str:
@@ -229,10 +223,7 @@ def without_polite(text: str) -> str:
 
 
 def first_wish(text: str) -> tuple[str, str]:
-    """Divides “Draw a boat and research tides” after its first wish.
-
-    The rest is "" if the message has no second wish that another agent fulfils.
-    """
+    """Divides “Draw a boat and research tides” after its first wish; the rest is "" if it is no wish of its own."""
     if len(text) > MAX_CHARS or _OPENING.search(text) or _SEPARATOR.search(text):
         return text, ""
     for found in islice(_APART.finditer(text), MAX_PARTS):
@@ -250,7 +241,7 @@ def _kind(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    text = corrected(JOB_ID.sub(" ", text[:MAX_CHARS])).casefold().replace("’", "'")
+    text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'")
     text = re.sub(r"\b(what|how|who)s\b", r"\1's", text)
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 
@@ -258,7 +249,7 @@ def _words(text: str) -> str:
 def _replies(words: list[str], asks: bool) -> set[Act]:
     """A yes or a no, if the message has no other words."""
     known = set(words)
-    if not words or len(words) > MAX_REPLY_WORDS or not known <= _AGREE | _BEGIN | _NO | _FILLERS:
+    if not words or len(words) > MAX_REPLY_WORDS or not known <= _REPLIES:
         return set()
     if known & _NO:
         return {"no"}

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.conversation import Conversation
-from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, corrected, read_message, without_polite
+from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, read_message, without_polite
 from interactions_emulator.corpus.words import clip, terms
 
 MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
@@ -37,7 +37,6 @@ _ASKED = re.compile(
 )
 _PURPOSE = re.compile(r"(?i)\bfor [^,?.;]+")
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
-_REPORT = re.compile(rf"(?i)\b(?:that|this|the|my) {STUDY}\b")
 _USD = r"(\d[\d,]*(?:\.\d+)?)"
 _EVERY = re.compile(
     r"(?i)[\s,]*\b(?:on the first (?:day )?of )?(?:every|each) (day|weekday|week|month|quarter"
@@ -69,14 +68,14 @@ def order_of(message: Message, conversation: Conversation, titles: list[str]) ->
     """
     if len(message.text) > MAX_READ_CHARS:
         return Order(message.text[:MAX_BRIEF_CHARS].strip(), {}, message.text[:MAX_BRIEF_CHARS])
-    text = JOB_ID.sub("the report", corrected(message.text))
+    text = JOB_ID.sub("the report", message.text)
     settings: dict[str, Any] = {"plan_first": True} if _PLAN.search(text) else {}
     settings |= {"depth": "max"} if _MAX.search(text) else {}
     text = _cleaned(_MAX.sub("", _PLAN.sub("", text)))
     if found := _REFERENCE.search(text):
         topic = _last_subject(found["which"] or "", conversation) or "".join(titles[:1])
         text = f"{text[: found.start()]}{topic}{text[found.end() :]}" if topic else ""
-    change = AGREEMENT.sub("", _cleaned(JOB_ID.sub("", corrected(message.text))))
+    change = AGREEMENT.sub("", _cleaned(JOB_ID.sub("", message.text)))
     has_topic = terms(text) and not read_message(text).has("yes", "no")
     return Order(text[:1].upper() + text[1:] if has_topic else "", settings, change)
 
@@ -94,28 +93,18 @@ def title_of(brief: str) -> str:
     return clip(topic[:1].upper() + topic[1:] or brief, MAX_TITLE_CHARS)
 
 
-def with_title(brief: str, title: str) -> str:
-    """The brief of a run that builds on a report, with the report's title in it."""
-    named = _REPORT.sub(lambda _: f"the report “{title}”", brief, count=1)
-    return named if named != brief else f"{brief} (“{title}”)"
-
-
 def schedule_in(text: str) -> tuple[dict[str, Any], str]:
     """When research is repeated and what it may cost in a month, as far as a text names them; and the other words."""
     every, ceiling = _EVERY.search(text), _CEILING.search(text)
     named: dict[str, Any] = {"every": " ".join(filter(None, every.groups())).lower()} if every else {}
-    named |= {"max_usd_per_month": _usd(ceiling[1] or ceiling[2])} if ceiling else {}
+    named |= {"max_usd_per_month": float((ceiling[1] or ceiling[2]).replace(",", ""))} if ceiling else {}
     return named, _CEILING.sub("", _EVERY.sub("", text)).strip(" ,.;")
 
 
 def with_ceiling(order: str, reply: str) -> str:
     """An order completed by a reply such as “$15”; "" if the reply names no amount of US dollars."""
     amount = _AMOUNT.search(reply)
-    return f"{order.rstrip(' .!?')}, for at most ${_usd(amount[1]):g} a month" if amount else ""
-
-
-def _usd(amount: str) -> float:
-    return float(amount.replace(",", ""))
+    return f"{order.rstrip(' .!?')}, for at most ${amount[1]} a month" if amount else ""
 
 
 def _cleaned(text: str) -> str:
@@ -126,13 +115,13 @@ def _last_subject(which: str, conversation: Conversation) -> str:
     """The subject of the user's last message that has one; or the alternative “A or B” in it that `which` means."""
     for text in conversation.user_texts:
         message = read_message(text)
-        if message.is_nod or message.has("thanks", "list", "status", "tell_fact") or _REFERENCE.search(text):
+        if message.has("nod", "thanks", "list", "status", "tell_fact") or _REFERENCE.search(text):
             continue
         if which and (found := _ALTERNATIVES.search(text)):
             purpose = _PURPOSE.search(text)
             name = found[1] if which == "first" else found[2].removesuffix(" better")
             return f"{name} {purpose[0] if purpose else ''}".strip()
         plain = _cleaned(text)
-        topic = _ASKED.sub("", plain).rstrip("? ") if _ASKED.match(plain) else title_of(plain)
+        topic = _ASKED.sub("", plain) if _ASKED.match(plain) else title_of(plain)
         return topic if topic in plain else topic[:1].lower() + topic[1:]
     return ""

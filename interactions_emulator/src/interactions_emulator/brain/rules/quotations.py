@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from interactions_emulator.brain.answer import Draft, Ids, search_steps
+from interactions_emulator.brain.answer import Draft, Ids, say, search_steps
 from interactions_emulator.brain.conversation import Conversation
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.arguments import subject_of
 from interactions_emulator.brain.rules.message import Message
 from interactions_emulator.corpus.attached import AttachedDocuments
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.retrieval import (
-    MIN_ATTACHED_COVERAGE,
-    Quotation,
-    answering_sentences,
-    best_sentences,
-    is_answer,
-)
+from interactions_emulator.corpus.retrieval import MIN_ATTACHED_COVERAGE, answering_sentences, best_sentences, is_answer
 from interactions_emulator.corpus.words import join_names, terms
 
 MAX_SENTENCES, MAX_TABLE_ROWS = 4, 12
@@ -40,15 +34,14 @@ def answer_from_corpus(corpus: Corpus, question: str, documents_url: str, ids: I
     if found:
         yield Draft(documents_url).write(f"From the local documents ({_titles(found)}):\n\n").paragraphs(found).step()
         return
-    draft = Draft("").write(f"Nothing about “{query[:200]}” was found in the local documents. I am an emulator:")
-    yield draft.write(" I search local documents only, not the web, and I do not guess.").step()
+    nothing = f"Nothing about “{query[:200]}” was found in the local documents. I am an emulator: I search"
+    yield say(f"{nothing} local documents only, not the web, and I do not guess.")
 
 
 def answer_from_files(attached: AttachedDocuments, message: str, note: str, may_pass: bool) -> Draft | None:
-    """Quotations of attached documents that answer the message, or an overview.
+    """Quotations of attached documents that answer the message, or an overview. It begins with a `note` on other files.
 
-    If they have no answer, it says so; or it is None if the question `may_pass` to another source. `note` is a text
-    about the other files, with which the answer begins.
+    If they have no answer, it says so; or it is None if the question `may_pass` to another source.
     """
     corpus, query = attached.corpus, subject_of(message)
     before = "\n\n".join(filter(None, [note, *attached.errors]))
@@ -110,5 +103,5 @@ def answer_from_earlier(conversation: Conversation, message: Message) -> str | N
     return "\n".join(["The earlier answer says:\n", *(f"- {one}" for one in picked)]) if picked else nothing
 
 
-def _titles(found: Sequence[Quotation]) -> str:
+def _titles(found: Iterable[tuple[str, Passage]]) -> str:
     return join_names([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])

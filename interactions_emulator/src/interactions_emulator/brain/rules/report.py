@@ -22,10 +22,7 @@ Found = tuple[str, Excerpt]
 def write_report(
     brief: Brief, found: Sequence[Found], url: str, figures: Sequence[Figure] = (), notes: Iterable[str] = ()
 ) -> Step:
-    """The report as a `model_output`. The caller sends the pictures of the `figures` after it.
-
-    `notes` are remarks for the end, such as which documents could not be read.
-    """
+    """The report as a `model_output`, with the `notes` at its end. The caller adds the pictures of the `figures`."""
     draft, is_short = NumberedDraft(url).write(f"# {brief.title}\n\n"), 0 < brief.max_words < MIN_WORDS_FOR_SECTIONS
     kept = _within_budget(brief, found)
     if not found:
@@ -33,7 +30,7 @@ def write_report(
         draft.write(f"{nothing}, so there is nothing to report: the emulator quotes documents and does not guess.\n\n")
     elif brief.bullets or brief.table:
         draft.write("" if brief.bullets else "| Finding | Document |\n| --- | --- |\n")
-        for one in _by_document(kept)[: brief.bullets or MAX_TABLE_ROWS]:
+        for _, one in kept[: brief.bullets or MAX_TABLE_ROWS]:
             draft.write("- " if brief.bullets else "| ").cite(one.sentences[0], one.source)
             draft.write("\n" if brief.bullets else f" | {one.source.title.replace('|', '/')} |\n")
         draft.write("\n")
@@ -67,12 +64,6 @@ def _within_budget(brief: Brief, found: Sequence[Found]) -> list[Found]:
                 kept.append(one)
                 left -= length
     return kept
-
-
-def _by_document(found: Sequence[Found]) -> list[Excerpt]:
-    """Sorts excerpts: first the first excerpt of each document, then all others."""
-    first = {one.source.document_id: one for _, one in reversed(found)}
-    return sorted((one for _, one in found), key=lambda one: first[one.source.document_id] is not one)
 
 
 def _sections(draft: NumberedDraft, brief: Brief, found: Sequence[Found]) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.answer import Ids, function_call, say
-from interactions_emulator.brain.conversation import Conversation, PastCall, value_of
+from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.message import JOB_ID, read_message
-from interactions_emulator.brain.rules.orders import order_of, schedule_in, title_of, with_ceiling, with_title
+from interactions_emulator.brain.rules.message import JOB_ID, STUDY, read_message
+from interactions_emulator.brain.rules.orders import order_of, schedule_in, title_of, with_ceiling
+from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.corpus.words import terms
 
 START, APPROVE, REVISE, SHOW, LIST = "start_research", "approve", "revise", "show_research", "list_research"
@@ -29,16 +30,16 @@ PRICE = (
 ASK_TOPIC = "Name the topic, and what the report should cover: what do you want to research?"
 ASK_CEILING = "What may its runs cost in a calendar month at most, in US dollars?"
 NO_RUN = "I know no research run of this conversation that fits. Say what to research, or “list” to see all your runs."
-NOTHING_DONE = (
-    "All right, nothing was started or changed. Say what to research, “cancel it” to end a run, or “delete the report”."
-)
+NOTHING_DONE = "All right, nothing was started or changed. Say what to research, or “list” to see all your runs."
 NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say what is to be different."
 TOO_LATE = "is still running and cannot be changed any more. Say “cancel it”, or ask about its report when it is there."
 _ORDINAL = re.compile(
     r"\b(?:(first|oldest|ersten)|(second|zweiten)|(last|latest|newest|letzten)) (?:one|report|research|run|bericht)\b"
 )
 _NO_SUBJECT = frozenset(terms("research report run study job list first second last latest newest one both same"))
-_LINE = r"(?m)^- (%s_\w+) \| (?:waits for a yes: (\w+)|([^|\n]+?)) \| %s(.*)$"
+_REPORT = re.compile(rf"(?i)\b(?:that|this|the|my) {STUDY}\b|$")
+_LINE = r"(?m)^- ((?:job|(sched))_\w+) \| (?:waits for a yes: (\w+)|([^|\n]+?)) \| (?(2)[^|\n]+ \| )(.*)$"
+"""A row of the tables. One of a schedule has its times before the title."""
 Call = tuple[str, dict[str, Any]]
 """The name of a function to call, and its arguments."""
 
@@ -47,14 +48,12 @@ class Run(NamedTuple):
     """A research run or a schedule of runs: one line of the tables in the system instruction."""
 
     id: str
+    is_schedule: str
+    """"sched" if it is a schedule; else ""."""
     waits_for: str
     """What needs a yes of the user: "price", "plan", "schedule" or "deletion"; "" if nothing does."""
     state: str
     title: str
-
-    @property
-    def is_schedule(self) -> bool:
-        return self.id.startswith("sched_")
 
     @property
     def is_running(self) -> bool:
@@ -77,20 +76,17 @@ class Run(NamedTuple):
 def manage(turn: Turn, conversation: Conversation, ids: Ids) -> list[Step]:
     """The next steps: function calls, or a text."""
     if conversation.results:
-        return [say("\n\n".join(map(_reported, conversation.results)))]
-    lines = re.findall(_LINE % ("job", ""), turn.system_instruction)
-    lines += re.findall(_LINE % ("sched", r"[^|\n]+ \| "), turn.system_instruction)
-    repeats = any(tool.get("name") == SCHEDULE for tool in turn.tools)
-    decided = _Situation(conversation, [Run(*line) for line in lines], repeats).decide()
+        return [say("\n\n".join(map(report_result, conversation.results)))]
+    runs = [Run(*row) for row in re.findall(_LINE, turn.system_instruction)]
+    decided = _Situation(turn, conversation, runs).decide()
     return [say(decided)] if isinstance(decided, str) else [function_call(ids, *call) for call in decided]
 
 
 class _Situation:
     """A message and the runs that it may be about, newest first."""
 
-    def __init__(self, conversation: Conversation, runs: Sequence[Run], repeats: bool) -> None:
-        """`repeats` says whether there is a function that repeats research."""
-        self.conversation, self.repeats = conversation, repeats
+    def __init__(self, turn: Turn, conversation: Conversation, runs: Sequence[Run]) -> None:
+        self.conversation, self.functions = conversation, {tool.get("name") for tool in turn.tools}
         self.asked = "".join(answer.text for answer in conversation.answers[:1])
         """The answer before the message, which may be a question."""
         text = conversation.message
@@ -121,7 +117,7 @@ class _Situation:
         has, deletes, about = self.message.has, run.waits_for == "deletion", {"job_id": run.id}
         if has("cost"):
             return f"{run.waiting} {PRICE}"
-        is_vague = self.message.is_nod and not has("yes", "no")
+        is_vague = has("nod") and not has("yes", "no")
         if is_vague or (has("later") and not has("order")):
             return run.waiting
         if run.waits_for == "price" and self.order.settings.get("plan_first") and not has("order"):
@@ -189,14 +185,15 @@ class _Situation:
         if ASK_CEILING in self.asked and not self.message.has("order"):
             return ASK_CEILING
         named, topic = schedule_in(brief)
-        if self.repeats and "every" in named:
+        if SCHEDULE in self.functions and "every" in named:
             named |= {"use_max": True} if "depth" in self.order.settings else {}
             schedule = {"title": title_of(topic), "brief": topic} | named
             return (SCHEDULE, schedule) if "max_usd_per_month" in named else ASK_CEILING
         arguments: dict[str, Any] = {"title": title_of(brief), "brief": brief}
         if further:
             title = next((run.title for run in self.runs if run.id == base), base)
-            arguments |= {"brief": with_title(brief, title), "builds_on": base}
+            named_report = _REPORT.sub(lambda found: f"the report “{title}”" if found[0] else f" (“{title}”)", brief, 1)
+            arguments |= {"brief": named_report, "builds_on": base}
         if self.conversation.has_new_documents or self.conversation.media:
             arguments["with_files"] = True
         return (START, arguments | self.order.settings)
@@ -255,8 +252,3 @@ def _titled(plain: str, runs: Sequence[Run]) -> Run | None:
     words = set(terms(plain)) - _NO_SUBJECT
     best = max(runs, key=lambda run: len(words & set(terms(run.title))), default=None)
     return best if best and words & set(terms(best.title)) else None
-
-
-def _reported(result: Step) -> str:
-    value = value_of(result.get("result"))
-    return str(value.get("error", value) if isinstance(value, dict) else value)

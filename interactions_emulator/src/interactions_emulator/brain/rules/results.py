@@ -23,11 +23,7 @@ _SAME_UNIT = {"high": "temperature", "low": "temperature", "feels_like": "temper
 
 
 def report_result(step: Step, asked: str = "") -> str:
-    """The text that reports one function result.
-
-    Args:
-        asked: the message of the user. Of records with dates, only those of the days that it names are reported.
-    """
+    """The text that reports one function result; of records with dates, those of the days that `asked` names."""
     name, value = str(step.get("name") or "the function"), value_of(step.get("result"))
     if isinstance(value, dict) and (value.get("error") or step.get("is_error")):
         return _error(name, value.get("error") or value)

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from interactions_emulator.brain.rules.arguments import Schema, mentioned
-from interactions_emulator.brain.rules.categories import cues_of, is_benign
-from interactions_emulator.corpus.words import clip, join_names, sentences, terms
+from interactions_emulator.brain.rules.message import any_line
+from interactions_emulator.corpus.words import clip, join_names, sentences, stem, terms, word_set
 
 MAX_DEPTH, MAX_TEXT_CHARS = 12, 60_000
 """Depth below which optional parts are left out, and maximum characters that are read."""
@@ -19,6 +19,27 @@ _FORMATS = {
     "uri": (r"https?://[^\s<>\"']+\w", "https://example.invalid/"),
 }
 """What matches a value of a format in the text, and a placeholder for a required value that is not there."""
+_CUES = {
+    "harm harmful violence violent threat hate dangerous selfharm suicide unsafe toxic": r"""
+        (?:kill|hurt|murder|stab|shoot|beat up) (?:you|him|her|them|your\w*|myself|people)|cutting myself
+        should (?:all )?(?:be (?:shot|killed|hanged)|die)|break your (?:legs|neck|bones)|burn \w+ house
+        watch your back|know where you live|(?:make|build) a (?:\w+ )?bomb|want to die|end my life
+        vermin|wiped out|bringe? dich um|je vais te tuer|te voy a matar""",
+    "inappropriate offensive abusive toxic unsafe harassment insult rude vulgar profanity sexual adult": r"""
+        idiots?|morons?|losers?|pathetic|brainless|imbécile|shut up|get lost|nobody likes you|old hag|\w*shit\w*|fuck\w*
+        bitch|arse|asshole|you are an? (?:\w+ )?(?:fool|disgrace|pig)|tits|nudes?|porn""",
+    "spam scam fraud phishing advertising promotion unsafe": r"""
+        prize|voucher|claim|lottery|jackpot|guaranteed|congratulations|cash|bonus|ringtone|crypto|singles
+        you(?:'ve| have)? (?:been selected|won)|click (?:here|now)|(?:act|order|buy) (?:now|today)|\d+% off
+        cheap|offer|www|https?|account has been suspended|verify your account|work from home|followers|txt
+        final notice|pay the fee|parcel|use code|inherited|bank details|earn \W\d+|free prize|\d{5}""",
+}
+"""Names of a category in a schema, and its cues in a text. Each line is an alternative."""
+SPAM_WEIGHT = 0.6
+"""The weight of one cue of spam, which alone is too little. Other cues weigh 1."""
+_BENIGN = word_set("safe none neutral ok okay other clean ham general normal unknown allowed harmless no")
+_REPORTED = re.compile(r"(?i)\bcalled (?:me|him|her|us|them) an? (?:\w+ )?\w+")
+"""Matches a report of what others said, which is no insult."""
 _CONFIDENCE = re.compile(r"(?i)confidence|score|probability")
 _BASELESS = ("", [], {}, NOT_GIVEN, *(placeholder for _, placeholder in _FORMATS.values()))
 
@@ -33,14 +54,13 @@ class _Filler:
 
     def __init__(self, root: Schema, text: str) -> None:
         self.root, self.text = root, text
-        self.chosen: list[str] = []
-        self.cues: list[str] = []
+        self.chosen, self.cues = list[str](), list[str]()
 
     def fill(self, raw: Any, name: str, depth: int) -> Any:
         """A value for the property `name`, which is `depth` levels deep."""
         schema = self._resolved(raw)
-        if "const" in schema:
-            return schema["const"]
+        if "const" in schema or schema.get("type") == "null":
+            return schema.get("const")
         if schema.get("enum"):
             return self._choice(schema["enum"])
         kind = schema.get("type", "object" if "properties" in schema else "string")
@@ -51,8 +71,6 @@ class _Filler:
             value = self.fill(concrete[0], name, depth + 1) if not may_be_null or depth < MAX_DEPTH else None
             return None if may_be_null and self._is_baseless(value, name) else value
         match str(kind).casefold():
-            case "null":
-                return None
             case "boolean":
                 return self._decision(name)
             case "integer" | "number" as number:
@@ -139,3 +157,21 @@ class _Filler:
             return named[1].strip()
         found = re.search(r"[A-ZÀ-Þ][\w'’-]+(?:\s[A-ZÀ-Þ][\w'’-]+)*", self.text)
         return found[0] if found and re.search(r"(?:^|_)name$", name) else NOT_GIVEN
+
+
+def is_benign(name: str) -> bool:
+    """Whether a name such as `safe` or `other` means that nothing special was found."""
+    return bool(set(re.split(r"[\s_-]+", name.casefold())) & _BENIGN)
+
+
+def cues_of(name: str, text: str) -> tuple[float, list[str]]:
+    """How strongly a text indicates what a name such as `isSpam` means, and the words that do."""
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").casefold().split()
+    stems = {stem(part) for part in (*parts, "".join(parts))}
+    plain, weight, cues = _REPORTED.sub(" ", text), 0.0, list[str]()
+    for names, lines in _CUES.items():
+        if stems & set(map(stem, names.split())):
+            found = list(dict.fromkeys(re.findall(rf"\b(?:{any_line(lines)})\b", plain.casefold())))
+            weight += len(found) * (SPAM_WEIGHT if "spam" in names else 1)
+            cues += found
+    return weight, cues

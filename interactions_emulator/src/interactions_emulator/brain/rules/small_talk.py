@@ -16,8 +16,6 @@ _FACT = re.compile(
     r"(?i)\bmy ((?:\w+ ){0,2}?\w+) (?:is|are)(?: called)? ([^,.!?\n]{1,80}?)(?=\s+and\s+(?:my|i)\b|[,.!?\n]|$)"
 )
 _NAME = re.compile(r"(?i:my name(?:'s| is)|i'm called|call me|mein name ist|i'm|i am)\s+((?-i:[A-ZÀ-Þ])[\w'-]+)")
-
-
 _ANSWERS: dict[Act | None, str] = {
     "thanks": "You are welcome!",
     "bye": "Goodbye!",

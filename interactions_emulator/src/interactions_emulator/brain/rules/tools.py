@@ -108,8 +108,7 @@ def function_calls(conversation: Conversation, tools: Tools, ids: Ids) -> tuple[
     if step := _forgetting(conversation, message, tools, ids):
         return [step], ""
     option, text = _asked_before(conversation, message, tools) or (_chosen(conversation, message, tools), message.text)
-    if option is None and tools.must_call:
-        option = tools.options[0]
+    option = option or (tools.options[0] if tools.must_call else None)
     if option is None:
         return [], ""
     before = [call.arguments for call in conversation.calls if option.made(call)]
@@ -122,12 +121,10 @@ def function_calls(conversation: Conversation, tools: Tools, ids: Ids) -> tuple[
 
 
 def _chosen(conversation: Conversation, message: Message, tools: Tools) -> Option | None:
-    for option in tools.options:
-        if option.purpose == "order" and is_about_run(conversation, message, option):
-            return option
-    for option in tools.options:
-        if option.purpose in message.acts & {"judge", "order", "draw"} and not message.has("abilities"):
-            return option
+    acts = message.acts & {"judge", "order", "draw"} if not message.has("abilities") else ()
+    manager = (one for one in tools.options if one.purpose == "order" and is_about_run(conversation, message, one))
+    if fits := next(manager, next((one for one in tools.options if one.purpose in acts), None)):
+        return fits
     if message.has("draw", "do") or small_talk_act(message):
         return None
     last = next((one for call in conversation.calls[-1:] for one in tools.options if one.made(call)), None)
@@ -137,7 +134,8 @@ def _chosen(conversation: Conversation, message: Message, tools: Tools) -> Optio
 
 
 def _best_by_words(message: Message, options: Sequence[Option]) -> Option | None:
-    wanted, asks, best, best_score = _wanted(message), message.has("ask", "topic"), None, 0.0
+    wanted = set(terms(message.plain)) - _GENERAL | ({stem("weather")} if _WEATHER.search(message.plain) else set())
+    asks, best, best_score = message.has("ask", "topic"), None, 0.0
     for option in options:
         needs_place = any(is_place(key, {}) for key in option.parameters.get("required") or [])
         if option.purpose in ("judge", "draw", "order") or (message.has("definition") and needs_place):
@@ -149,12 +147,6 @@ def _best_by_words(message: Message, options: Sequence[Option]) -> Option | None
     return best if best_score >= (1.0 if asks else 2.0) else None
 
 
-def _wanted(message: Message) -> set[str]:
-    """The stems of a message, with “weather” if it asks for it in other words."""
-    implied = {stem("weather")} if _WEATHER.search(message.plain) else set()
-    return {one for one in terms(message.plain) if one not in _GENERAL and not one.isdecimal()} | implied
-
-
 def small_talk_act(message: Message) -> Act | None:
     """The act of a message that needs no tool; None if the message is no small talk."""
     always: tuple[Act, ...] = ("recall", "ask_fact", "joke", "abilities", "about_you")
@@ -163,7 +155,7 @@ def small_talk_act(message: Message) -> Act | None:
         return found
     if message.has("ask", "draw", "do", "order", "judge"):
         return None
-    return next((act for act in alone if message.has(act)), "yes" if message.is_nod else None)
+    return next((act for act in alone if message.has(act)), "yes" if message.has("nod") else None)
 
 
 def is_about_run(conversation: Conversation, message: Message, manager: Option) -> bool:
@@ -174,7 +166,7 @@ def is_about_run(conversation: Conversation, message: Message, manager: Option) 
         return True
     answers = conversation.answers[:RECENT_ANSWERS]
     told = [one for one in answers if one.speaker != "model" and one.call and manager.made(one.call)]
-    replies = message.is_nod or message.has("yes", "no", "later")
+    replies = message.has("nod", "yes", "no", "later")
     if told and replies and _ASKS_FOR_YES.search(told[0].text[-1_500:]):
         return True
     names_run = message.plain in ("list", "status") or bool(re.search(rf"\b{RUN}\b", message.plain))
@@ -197,8 +189,9 @@ def _forgetting(conversation: Conversation, message: Message, tools: Tools, ids:
         return None
     last = conversation.calls[-1] if conversation.calls else None
     if last and last.name in names and [last.message] == conversation.user_texts[:1]:
-        if message.has("agree") or message.plain.endswith("anyway"):
-            return function_call(ids, names[1], {"anyway": True} if message.plain.endswith("anyway") else {})
+        anyway = {"anyway": True} if message.plain.endswith("anyway") else {}
+        if anyway or message.has("agree"):
+            return function_call(ids, names[1], anyway)
         if message.has("no", "later"):
             return say("Nothing was deleted.")
     return function_call(ids, names[0], {}) if message.has("forget") else None
@@ -210,8 +203,8 @@ def _asked_before(conversation: Conversation, message: Message, tools: Tools) ->
     if len(message.text.split()) > MAX_REPLY_WORDS or small_talk_act(message):
         return None
     if asked := re.search(r"`(\w+)` cannot be called without", answer):
-        option = next((option for option in tools.options if option.name == asked[1]), None)
-        return (option, f"{conversation.user_texts[0]} {message.text}") if option else None
+        text = f"{conversation.user_texts[0]} {message.text}"
+        return next(((option, text) for option in tools.options if option.name == asked[1]), None)
     offered = re.findall(r"^- (.+)$", answer.partition(WHICH_ONE)[2], re.MULTILINE)
     option = next((one for one in tools.options if calls and not one.fixed and one.made(calls[-1])), None)
     plain, words = message.plain, set(terms(message.plain)) - set(terms("one mean meant want"))
