@@ -19,7 +19,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Entry, TextDelta, Turn
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.state_store import Journal
-from interactions_emulator.triggers.cron import parse_schedule
+from interactions_emulator.triggers.cron import next_time
 from wire.brains import WAIT, brain
 from wire.conftest import AGENT, Wire
 from wire.test_webhooks import Listener, listener
@@ -231,9 +231,13 @@ def test_triggers_wait_while_an_advance_waits_for_a_brain(monkeypatch: pytest.Mo
         ({"interaction": {"model": "m", "input": "x"}}, "interaction is an object with an agent"),
         ({"interaction": {"agent": AGENT}}, "input is missing"),
         ({"schedule": "daily"}, "schedule 'daily' is not one of cron"),
-        ({"schedule": "61 * * * *"}, "its minute '61' is not within 0 to 59"),
-        ({"schedule": "* * * * mon-x"}, "day of the week 'mon-x'"),
-        ({"schedule": "0 0 30 2 *"}, "such a date never comes"),
+        ({"schedule": "61 * * * *"}, "'61 * * * *' is not one of cron, such as '0 9 * * 1-5': bad minute"),
+        ({"schedule": "* * * * mon-x"}, "bad day-of-week"),
+        ({"schedule": "0 0 30 2 *"}, "bad day-of-month"),
+        ({"schedule": "0 0 0 1 * *"}, "it needs five fields"),
+        ({"schedule": "0 0 L jul *"}, "a field has numbers, names, ranges, steps and lists"),
+        ({"schedule": "0 0 * * 5#2"}, "a field has numbers, names, ranges, steps and lists"),
+        ({"schedule": f"{'9' * 5000} * * * *"}, "is not one of cron"),
         ({"time_zone": "Mars/Base"}, "time_zone is a name such as Europe/Berlin, not 'Mars/Base'"),
         ({"execution_timeout_seconds": 0}, "execution_timeout_seconds is a number"),
         ({"display_name": 1}, "display_name is a string"),
@@ -268,15 +272,28 @@ def test_an_invalid_change_of_a_trigger_is_refused(wire: Wire) -> None:
 def test_a_schedule_has_the_moments_of_cron(schedule: str, moments: list[str]) -> None:
     moment = datetime(2026, 11, 30, 8, 15, tzinfo=BERLIN).timestamp()
     for expected in moments:
-        found = parse_schedule(schedule, BERLIN).after(moment)
-        assert found is not None
+        found = next_time(schedule, BERLIN, moment)
         assert datetime.fromtimestamp(found, BERLIN).strftime("%Y-%m-%d %H:%M") == expected
         moment = found
 
 
 def test_a_schedule_keeps_the_local_time_when_clocks_change() -> None:
-    schedule = parse_schedule("30 9 * * *", BERLIN)
     before = datetime(2027, 3, 27, 9, 30, tzinfo=BERLIN).timestamp()
-    after = schedule.after(before)
-    assert after is not None and timedelta(seconds=after - before) == timedelta(hours=23)
+    after = next_time("30 9 * * *", BERLIN, before)
+    assert timedelta(seconds=after - before) == timedelta(hours=23)
     assert datetime.fromtimestamp(after, UTC).strftime("%H:%M") == "07:30"
+
+
+@pytest.mark.parametrize(
+    ("begin", "moments"),
+    [
+        ("2027-03-27 12:00+01:00", ["2027-03-28 03:00", "2027-03-29 02:30"]),  # 02:30 is skipped
+        ("2027-10-30 12:00+02:00", ["2027-10-31 02:30", "2027-11-01 02:30"]),  # 02:30 comes twice
+        ("2027-10-31 02:10+01:00", ["2027-11-01 02:30"]),  # the first 02:30 has passed
+    ],
+)
+def test_a_change_of_the_clocks_neither_loses_nor_repeats_a_moment(begin: str, moments: list[str]) -> None:
+    moment = datetime.fromisoformat(begin).timestamp()
+    for expected in moments:
+        moment = next_time("30 2 * * *", BERLIN, moment)
+        assert datetime.fromtimestamp(moment, BERLIN).strftime("%Y-%m-%d %H:%M") == expected

@@ -16,7 +16,7 @@ from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal, Record
 from interactions_emulator.errors import Refused
 from interactions_emulator.files.uploads import new_id
-from interactions_emulator.triggers.cron import Schedule, parse_schedule
+from interactions_emulator.triggers.cron import next_time
 
 STATUSES = ("active", "paused", "error")
 MAX_EXECUTIONS = 1_000
@@ -57,6 +57,10 @@ class Trigger:
         shown = _shown(asdict(self), _TIMES)
         del shown["key"], shown["documents_url"]
         return shown
+
+    def next_after(self, moment: float) -> float:
+        """Return the first moment of the schedule after `moment`."""
+        return next_time(self.schedule, zoneinfo.ZoneInfo(self.time_zone), moment)
 
 
 @dataclass
@@ -102,9 +106,7 @@ class Triggers:
         given = {name: body[name] for name in optional if body.get(name) is not None}
         schedule, zone = body["schedule"], body["time_zone"]
         trigger = Trigger(new_id(), interaction, schedule, zone, now, now, key, documents_url, **given)
-        trigger.next_run_time = schedule_of(trigger).after(now)
-        if trigger.next_run_time is None:
-            raise Refused(400, f"schedule {trigger.schedule!r} has no day: such a date never comes")
+        trigger.next_run_time = trigger.next_after(now)
         self.all[trigger.id] = trigger
         self._executions[trigger.id] = {}
         self.save(trigger)
@@ -129,7 +131,7 @@ class Triggers:
         now = self._clock.now()
         if status != trigger.status and status == "active":
             trigger.last_resume_time, trigger.consecutive_failure_count = now, 0
-            trigger.next_run_time = schedule_of(trigger).after(now)
+            trigger.next_run_time = trigger.next_after(now)
         elif status != trigger.status:
             trigger.last_pause_time, trigger.next_run_time = now, None
         trigger.display_name, trigger.status, trigger.update_time = name, status, now
@@ -167,11 +169,6 @@ class Triggers:
         self._journal.write(*records)
 
 
-def schedule_of(trigger: Trigger) -> Schedule:
-    """Return the schedule of a trigger."""
-    return parse_schedule(trigger.schedule, zoneinfo.ZoneInfo(trigger.time_zone))
-
-
 def _check_body(body: dict[str, Any]) -> None:
     try:
         zone = zoneinfo.ZoneInfo(body.get("time_zone") or "")
@@ -179,7 +176,7 @@ def _check_body(body: dict[str, Any]) -> None:
         raise Refused(400, f"time_zone is a name such as Europe/Berlin, not {body.get('time_zone')!r:.100}") from None
     schedule = body.get("schedule")
     try:
-        parse_schedule(schedule if isinstance(schedule, str) else "", zone)
+        next_time(schedule if isinstance(schedule, str) else "", zone, 0.0)
     except ValueError as error:
         raise Refused(400, f"schedule {schedule!r:.100} is not one of cron, such as '0 9 * * 1-5': {error}") from error
     for name in ("execution_timeout_seconds", "max_consecutive_failures"):

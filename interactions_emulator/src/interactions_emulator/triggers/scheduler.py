@@ -12,7 +12,7 @@ from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.errors import Refused
 from interactions_emulator.files.uploads import new_id
-from interactions_emulator.triggers.registry import Execution, Trigger, Triggers, schedule_of
+from interactions_emulator.triggers.registry import Execution, Trigger, Triggers
 
 Begin = Callable[[Trigger], str]
 """Creates the interaction of a trigger and returns its id. Raises `Refused`."""
@@ -118,7 +118,7 @@ class Scheduler:
         now = self._clock.now()
         execution = Execution(new_id(), trigger.id, scheduled, now)
         if trigger.next_run_time is not None:
-            trigger.next_run_time = schedule_of(trigger).after(now)
+            trigger.next_run_time = trigger.next_after(now)
         if trigger.id in self._triggers.running:
             execution.status, execution.end_time = "skipped", now
             execution.error = "The execution before is still in progress."
