@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from socket import create_connection
+from socket import create_connection, socket
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -91,6 +92,27 @@ def test_a_user_who_asks_for_a_report_many_times_at_once_has_it_in_memory_once(
     assert max(most) == 1
 
 
+def test_a_report_is_not_rendered_for_a_client_that_has_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = site.start()
+    site.finish(path)
+    begun, go_on, render = list[int](), threading.Event(), routes.render_fragments
+
+    async def slow_render(*arguments: object) -> list[str]:
+        begun.append(1)
+        await asyncio.to_thread(go_on.wait)
+        return await render(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(routes, "render_fragments", slow_render)
+    with ExitStack() as connections:
+        for _ in range(5):
+            connections.enter_context(begin_request(site, path))
+        until(lambda: begun)
+    site.client.get("/")  # the server reads it after the ends of the connections
+    go_on.set()
+    assert site.client.get(path).status_code == 200
+    assert len(begun) == 2
+
+
 async def test_a_client_that_does_not_read_is_cut_off_and_its_place_is_free_again() -> None:
     ended, sent = list[str](), list[int]()
 
@@ -114,10 +136,16 @@ async def test_a_client_that_does_not_read_is_cut_off_and_its_place_is_free_agai
 def test_a_reader_who_takes_nothing_keeps_a_place_only_while_the_answer_is_sent(site: Site) -> None:
     path = site.start()
     site.finish(path)
-    cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in site.client.cookies.jar)
-    head = f"GET {site.access.path}{path} HTTP/1.1\r\nHost: 127.0.0.1:{site.access.port}\r\nCookie: {cookie}\r\n\r\n"
     with ExitStack() as connections:
         for _ in range(MAX_REQUESTS):
-            connection = connections.enter_context(create_connection(("127.0.0.1", site.access.port)))
-            connection.sendall(head.encode())
+            connections.enter_context(begin_request(site, path))
     until(lambda: site.client.get(path).status_code == 200)
+
+
+def begin_request(site: Site, path: str) -> socket:
+    """Sends a request, and reads nothing."""
+    cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in site.client.cookies.jar)
+    connection = create_connection(("127.0.0.1", site.access.port))
+    head = f"GET {site.access.path}{path} HTTP/1.1\r\nHost: 127.0.0.1:{site.access.port}\r\nCookie: {cookie}\r\n\r\n"
+    connection.sendall(head.encode())
+    return connection

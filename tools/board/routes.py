@@ -361,6 +361,8 @@ class Board:
         """Waits until a report may be loaded, and counts the request until its answer was sent."""
         request.state.until_sent.enter_context(self._reports.request(reader))
         async with self._reports.loading(reader):
+            if await request.is_disconnected():  # while it waited
+                raise ClientDisconnect
             yield
 
     async def _render(self, reports: Sequence[Report]) -> list[Markup]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
@@ -28,10 +28,8 @@ class PiecewiseSending:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_cut = False
 
         async def send_in_pieces(message: Message) -> None:
-            nonlocal is_cut
             body = message.get("body", b"")
             for begin in range(0, len(body) or 1, PIECE_BYTES):
                 piece = dict(message)
@@ -42,13 +40,8 @@ class PiecewiseSending:
                     async with asyncio.timeout(self.max_wait_s):
                         await send(piece)
                 except TimeoutError:
-                    is_cut = True
-                    raise
+                    raise ClientDisconnect from None
 
-        with ExitStack() as until_sent:
+        with suppress(ClientDisconnect), ExitStack() as until_sent:
             state = {**scope.get("state", {}), "until_sent": until_sent}
-            try:
-                await self.app({**scope, "state": state}, receive, send_in_pieces)
-            except (TimeoutError, ClientDisconnect):
-                if not is_cut:
-                    raise
+            await self.app({**scope, "state": state}, receive, send_in_pieces)
