@@ -36,6 +36,9 @@ _DATES = {
 _EVERY = re.compile(r"(.+?)(?:\s+(?:at\s+)?(\d{1,2}:\d{2}))?")
 _AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
+_OF_ONE_MACHINE = re.compile(r"localtime|posixrules|Factory|(?:right|posix)/.*")
+"""Names of time zones that other machines do not have or read otherwise: `right/UTC` counts leap seconds."""
+
 
 class BadTiming(DeskError):
     """A schedule's time cannot be used. The message says why, and what to write."""
@@ -116,6 +119,8 @@ def new_timing(every: str = "", cron: str = "", at: str = "", zone: str = "", no
     if cron and at:
         raise BadTiming("a cron expression has the time of day in it: leave the other time out")
     found = Timing(" ".join(cron.split()) or _cron_of(every, at), zone.strip() or machine_zone())
+    if _OF_ONE_MACHINE.fullmatch(found.zone):
+        raise BadTiming(_no_zone(found.zone))
     start = datetime.fromtimestamp(now, _zone(found.zone))
     if len(_cron(found.cron, start).minutes) > 1:
         raise BadTiming(f"`{found.cron}` is due more than once an hour: name one minute, such as `0 8 * * 1`")
@@ -186,14 +191,17 @@ def _never(cron: str) -> str:
 
 @cache
 def _zone_names() -> list[str]:
-    return sorted(available_timezones())  # opens hundreds of files
+    names = available_timezones()  # opens hundreds of files
+    return sorted(name for name in names if not _OF_ONE_MACHINE.fullmatch(name))
 
 
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # OSError: the name of a folder
-        near = did_you_mean(name[:60], _zone_names())
-        raise BadTiming(
-            f"there is no time zone `{name[:60]}`{near}: write a name such as Europe/Berlin, America/New_York or UTC"
-        ) from None
+        raise BadTiming(_no_zone(name)) from None
+
+
+def _no_zone(name: str) -> str:
+    near = did_you_mean(name[:60], _zone_names())
+    return f"there is no time zone `{name[:60]}`{near}: write a name such as Europe/Berlin, America/New_York or UTC"
