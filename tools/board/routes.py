@@ -257,7 +257,9 @@ class Board:
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         texts = {404: "There is nothing at this address.", 405: "This address is not meant to be used that way."}
-        return self.error_page(request, error.status_code, texts.get(error.status_code, error.detail))
+        response = self.error_page(request, error.status_code, texts.get(error.status_code, error.detail))
+        response.headers.update(error.headers or {})  # the methods that an address takes
+        return response
 
     async def _new_page(
         self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200
