@@ -20,6 +20,7 @@ from tests.research.asker import MODEL
 from tools.interactions.client import ApiError, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
+from tools.research.follow_up import AnswerLater
 from tools.research.job import Job, Kind, Order, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.locks import LEASE_S, Locks
@@ -31,14 +32,20 @@ QUESTION = "Why are there two tides a day?"
 ORDER = Order("tides", "ada", "s1", "deep-research-preview-04-2026")
 
 
-async def test_a_question_that_two_processes_get_at_the_same_time_is_paid_for_once(desk: Desk) -> None:
-    first, second = desk.service(), desk.service()
-    job, _ = await first.start(ORDER)
-    while not (await first.job(job.id)).interaction_id:
+async def finished(desk: Desk, service: Research) -> Job:
+    """A run that has its report."""
+    job, _ = await service.start(ORDER)
+    while not (await service.job(job.id)).interaction_id:
         await asyncio.sleep(0.001)
     await desk.pass_time(3000)
-    async for _ in first.watch(job.id):
+    async for _ in service.watch(job.id):
         pass
+    return job
+
+
+async def test_a_question_that_two_processes_get_at_the_same_time_is_paid_for_once(desk: Desk) -> None:
+    first, second = desk.service(), desk.service()
+    job = await finished(desk, first)
     wordings = (QUESTION, QUESTION.upper(), f"  {QUESTION}")
     asked = [one.follow_ups.ask_once(job.id, text, MODEL) for one in (first, second) for text in wordings]
     waiting = asyncio.gather(*asked)
@@ -54,6 +61,23 @@ async def test_a_question_that_two_processes_get_at_the_same_time_is_paid_for_on
     refused, answered = sorted(trying.result(), key=lambda result: isinstance(result, str))
     assert isinstance(refused, ApiError)  # the one that asked first; the other one tries it itself
     assert isinstance(answered, str)
+
+
+async def test_a_question_that_a_process_gives_up_at_its_end_can_be_asked_again_at_once(desk: Desk) -> None:
+    second = desk.service()
+    job = await finished(desk, second)
+    first = desk.service(create_timeout_s=0)
+    asking = asyncio.create_task(first.follow_ups.ask_once(job.id, QUESTION, MODEL))
+    while len(desk.api.interactions()) < 2:
+        await asyncio.sleep(0.001)
+    await first.close()
+    async with asyncio.timeout(60):
+        with pytest.raises(AnswerLater):
+            await asking
+        again = asyncio.create_task(second.follow_ups.ask_once(job.id, QUESTION, MODEL))
+        while not again.done():
+            await desk.pass_time(60)
+    assert await again
 
 
 class SecondProcess:

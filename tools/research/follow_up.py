@@ -121,9 +121,11 @@ class FollowUps:
         return text
 
     async def close(self, timeout_s: float) -> None:
-        """Waits for the answers of models, for a limited time."""
+        """Waits for the answers of models, for a limited time. Then gives up the rest, and the locks on them."""
         if self._asking:
             await asyncio.wait(self._asking, timeout=timeout_s)
+        for task in self._answering.values():
+            task.cancel()
 
     def _forget(self, key: tuple[str, str], task: asyncio.Task[str]) -> None:
         del self._answering[key]
