@@ -265,6 +265,7 @@ async def test_a_list_of_jobs_has_none_of_their_files_and_the_same_order_is_stil
     jobs = [(await ledger.add(new_job(order, number, State.RUNNING)))[0] for number, order in enumerate(orders)]
     listed = await ledger.find()
     assert [job.order.inputs for job in listed] == [()] * 3
+    assert (await ledger.get(jobs[1].id, with_files=False)) == listed[1]
     assert [job.order.inputs for job in await ledger.find_orphaned("", 10, {State.RUNNING}, 10)] == [()] * 3
     for order, job in zip(orders, jobs, strict=True):
         assert await job_of_other_session(ledger, listed, replace(order, session="s2")) == job

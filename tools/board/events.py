@@ -67,7 +67,7 @@ async def progress(
     seen: tuple[object, ...] = ()
     shown = ""
     while clock() - began < MAX_STREAM_S:
-        job = await ledger.get(job_id)
+        job = await ledger.get(job_id, with_files=False)
         if job is None or phase(job) != "running":
             yield _event("end", "")
             return

@@ -107,13 +107,16 @@ class Ledger:
             return found, False
 
     @shielded
-    async def get(self, job_id: str) -> Job | None:
+    async def get(self, job_id: str, *, with_files: bool = True) -> Job | None:
         """Returns the job with that id; None if there is no such job.
+
+        Args:
+            with_files: whether it has the files of its order, which may be large.
 
         Raises:
             UnreadableJob: its row cannot be read.
         """
-        return await self._first(JOBS.c.id == job_id)
+        return await self._first(JOBS.c.id == job_id, JOB_COLUMNS if with_files else LISTED_COLUMNS)
 
     @shielded
     async def find_by_interaction(self, interaction_id: str) -> Job | None:
@@ -500,9 +503,9 @@ class Ledger:
         await finish_shielded()
         await self._database.close()
 
-    async def _first(self, condition: Any) -> Job | None:
+    async def _first(self, condition: Any, columns: Sequence[Any] = JOB_COLUMNS) -> Job | None:
         async with self._database.begin() as connection:
-            row = (await connection.execute(select(*JOB_COLUMNS).where(condition))).first()
+            row = (await connection.execute(select(*columns).where(condition))).first()
         return job_of(dict(row._mapping)) if row else None
 
     def _readable(self, rows: Iterable[Row[Any]]) -> Iterator[Job]:
