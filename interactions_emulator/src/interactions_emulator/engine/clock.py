@@ -10,6 +10,9 @@ from contextlib import suppress
 
 from interactions_emulator.engine.notifier import Notifier
 
+END = 221_845_392_000.0
+"""The last virtual time, in seconds since 1970: the year 9000. Python knows no date after the year 9999."""
+
 
 class Clock:
     """A clock of virtual seconds since 1970, which pass `speed` times as fast as real seconds.
@@ -44,8 +47,15 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Move virtual time on by `seconds` (not negative) and wake the tasks whose waits have ended."""
-        check_step(seconds)
+        self.check_step(seconds)
         self._rebase(self.now() + seconds)
+
+    def check_step(self, seconds: float) -> None:
+        """Raise ValueError unless virtual time can be advanced by `seconds`."""
+        if not 0 <= seconds <= END - self.now():
+            raise ValueError(
+                f"virtual time can be advanced by 0 seconds or more, up to the year 9000, not by {seconds}"
+            )
 
     def set_speed(self, speed: float) -> None:
         """From now on, run virtual time `speed` times as fast as real time."""
@@ -80,9 +90,3 @@ class Clock:
     def _rebase(self, now: float) -> None:
         self._base, self._mark = now, self._monotonic()
         self._changed.notify_all()
-
-
-def check_step(seconds: float) -> None:
-    """Raise ValueError unless virtual time can be advanced by `seconds`."""
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"virtual time can be advanced by 0 seconds or more, not by {seconds}")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -227,12 +228,13 @@ async def serve_app(
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a server's coroutine on uvloop, or on asyncio's loop where uvloop is not installed."""
-    try:
+    # Not by `except ImportError`: then each later traceback would begin with the missing uvloop.
+    if find_spec("uvloop"):
         import uvloop
-    except ImportError:  # Windows
-        asyncio.run(main)
-    else:
+
         uvloop.run(main)
+    else:
+        asyncio.run(main)
 
 
 async def _stop_when_idle(seconds: float, scopes: Scopes, closing: asyncio.Event) -> None:

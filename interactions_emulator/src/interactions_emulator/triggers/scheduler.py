@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 
-from interactions_emulator.engine.clock import Clock, check_step
+from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.errors import Refused
@@ -54,7 +54,7 @@ class Scheduler:
 
     async def advance(self, seconds: float) -> None:
         """Advance the clock, and stop on the way at each time at which something is due. Raises ValueError."""
-        check_step(seconds)
+        self._clock.check_step(seconds)
         end = self._clock.now() + seconds
         self._advancing = True
         try:
