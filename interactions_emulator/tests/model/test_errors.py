@@ -107,6 +107,13 @@ def test_an_event_that_is_no_chunk_fails_with_its_words(start: Start, raw: bytes
     assert "not a chunk of a completion" in message
 
 
+@pytest.mark.parametrize("content", [b"{}", b'{"choices": [{"message": {"content": ""}}]}'])
+def test_a_model_server_that_always_answers_nothing_is_told(start: Start, content: bytes) -> None:
+    replies = [Reply([content], headers={"content-type": "application/json"}, end="early")] * 3
+    code, message = failure(start(*replies))
+    assert (code, "Your answer is empty" in message) == ("malformed_response", True)
+
+
 def test_an_error_in_the_middle_of_a_stream_is_told(start: Start) -> None:
     desk = start(Reply([chunk(content="The"), b'data: {"error": {"message": "out of memory"}}\n\n']))
     _, message = failure(desk)

@@ -173,7 +173,7 @@ class Chat:
         while True:
             with closing(self._client.stream(self._request(searches, abilities))) as stream:
                 try:
-                    first = next(delta for delta in stream if any(delta))
+                    first = next((delta for delta in stream if any(delta)), Delta())
                 except ChatError as error:
                     if not (simpler := self._simpler(error, abilities)):
                         raise
