@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
+from pydantic_core import from_json
 
 from interactions_emulator.engine.state_store import JournalError
 from interactions_emulator.errors import Refused
@@ -222,10 +223,9 @@ def _faults(given: str) -> list[Fault]:
         except (OSError, UnicodeDecodeError) as error:
             raise Refused(400, f"{where} cannot be read ({error}): name a JSON file, or a fault") from error
     try:
-        return parse_faults(json.loads(text))
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise Refused(400, f"{where} is not JSON ({error.msg}, {place}): write a list such as [{EXAMPLE}]") from error
+        return parse_faults(from_json(text))
+    except ValueError as error:
+        raise Refused(400, f"{where} is not JSON ({error}): write a list such as [{EXAMPLE}]") from error
     except Refused as error:
         raise Refused(400, f"{where}: {error}") from error
 

@@ -13,12 +13,13 @@ other fault the run continues, and a GET shows its state.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
+
+from pydantic_core import from_json
 
 from interactions_emulator.errors import Refused
 from interactions_emulator.fault_table import NAMED
@@ -173,7 +174,7 @@ def read_json_or_name(text: str, where: str) -> Any:
     if re.fullmatch(r"[a-z]\w*", text.strip()):
         return text.strip()
     try:
-        return json.loads(text)
+        return from_json(text)
     except ValueError as error:
         raise Refused(400, f"{where} is no fault ({error}): give a name, or JSON such as {EXAMPLE}") from error
 

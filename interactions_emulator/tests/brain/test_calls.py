@@ -256,3 +256,9 @@ def test_malformed_function_declarations_do_not_raise(ask: Ask) -> None:
     }
     for tool in ({}, {"type": "function"}, {"type": "function", "name": "f", "parameters": None}, odd):
         assert ask("f x in Rome", tools=[tool], generation_config={"tool_choice": "any"})
+
+
+def test_a_function_result_that_is_nested_too_deeply_is_reported_as_its_text(ask: Ask) -> None:
+    before = [said("What is in it?"), call("read_it")]
+    [step] = ask(result("read_it", "[" * 100_000), before=before, tools=[{"type": "function", "name": "read_it"}])
+    assert text_of([step]).startswith("[[[")

@@ -315,7 +315,8 @@ def test_a_fault_for_one_request_or_from_curl_may_be_a_bare_name(api: Emulator, 
     [
         ("rate_limitd", "did you mean rate_limited?"),
         ("cancel_404", "cancel_404 hits a request of the kind cancel, and this one is create"),
-        ("{status: 500}", "x-emulator-fault is no fault (Expecting property name"),
+        ("{status: 500}", "x-emulator-fault is no fault (key must be a string at line 1 column 2)"),
+        ("[" * 2_000, "x-emulator-fault is no fault (recursion limit exceeded"),
     ],
 )
 def test_a_header_that_is_no_fault_is_refused_with_the_reason(wire: Wire, header: str, why: str) -> None:

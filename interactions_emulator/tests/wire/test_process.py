@@ -188,6 +188,7 @@ def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) 
         (["--fault", "zombi"], "did you mean zombie?"),
         (["--fault", "no.json"], "the fault file no.json cannot be read ([Errno 2] No such file"),
         (["--fault", "comma.json"], "the fault file comma.json is not JSON ("),
+        (["--fault", "[" * 2_000], "--fault is not JSON (recursion limit exceeded"),
         (["--fault", '{"on": "create"}'], "--fault: fault: {'on': 'create'} has no effect"),
     ):
         child = process.start(*options)

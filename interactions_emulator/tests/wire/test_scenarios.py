@@ -251,6 +251,8 @@ def test_unused_scenarios_and_faults_are_listed(tmp_path: Path) -> None:
         ("match: {}", 1, "field 'match' is unknown beside strict and scenarios"),
         ("strict: maybe\nscenarios: []", 1, "strict is true or false, not 'maybe'"),
         ("- [", 2, "this is not YAML"),
+        ("- text: a\n  error: it broke", 2, "error: it is an object with code, message, not 'it broke'"),
+        ("- answers: []", 1, "answers is empty: give at least one"),
         ("- text: a\n- request: {method: GET}\n  response: {status: 200}", 2, "request.path: this field is missing"),
     ],
 )
@@ -262,6 +264,11 @@ def test_an_invalid_scenario_file_is_reported_with_line_and_remedy(
     with pytest.raises(Refused) as refused:
         load_scenarios(file)
     assert refused.value.message.startswith(f"{file}:{line}: ") and why in refused.value.message
+
+
+def test_scenarios_that_are_nested_too_deeply_are_refused() -> None:
+    with pytest.raises(Refused, match="this is nested too deeply"):
+        load_scenarios("[" * 3_000)
 
 
 def test_scenarios_of_a_list_are_named_by_their_number() -> None:

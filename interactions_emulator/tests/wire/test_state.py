@@ -157,6 +157,7 @@ def test_the_clock_can_be_read_and_refuses_invalid_changes(held: Emulator, wire:
         assert f'or "inf"}}, not {change!r}' in wire.refused(wire.http.post(clock, json=change), 400)
     for change in ({"advance": -1}, {"speed": -1}):
         assert "-1" in wire.refused(wire.http.post(clock, json=change), 400)
+    assert "recursion limit" in wire.refused(wire.http.post(clock, content="[" * 100_000), 400)
     assert "up to the year 9000" in wire.refused(wire.http.post(clock, json={"advance": 1e12}), 400)
     assert wire.http.post(clock, json={"speed": "inf"}).json()["speed"] == "inf"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 from interactions_emulator.brain.answer import SIGN_OFF
 from interactions_emulator.brain.protocol import Step, Turn
@@ -131,7 +132,7 @@ def value_of(result: Any) -> Any:
         result = text_of(result)
     if isinstance(result, str) and result.lstrip()[:1] in ("{", "["):
         try:
-            result = json.loads(result)
+            result = from_json(result)
         except ValueError:
             return result
     wrapped = isinstance(result, dict) and result.keys() <= {"result", "output"} and len(result) == 1

@@ -109,7 +109,7 @@ class Log:
 def _redacted_json(capture: Capture) -> Any:
     try:
         return json.loads(capture.redactor().data(capture.body)) if capture.body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

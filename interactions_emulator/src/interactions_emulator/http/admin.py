@@ -24,13 +24,13 @@ deliveries    GET: attempts to deliver messages: [{time, id, uri, type, attempt,
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -142,7 +142,7 @@ def _local(endpoint: Endpoint) -> Endpoint:
 
 async def _json(request: Request) -> Any:
     try:
-        return json.loads(await request.body())
+        return from_json(await request.body())
     except ValueError as error:
         raise Refused(400, f"the body is not valid JSON: {error}") from error
 

@@ -208,7 +208,7 @@ def _differences(asked: Key, recorded: Key) -> list[str]:
     try:
         one, other = json.loads(asked[3]), json.loads(recorded[3])
         fields = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return [*wrong, "body"]
     return [*wrong, *(f"body.{name}" for name in fields)]
 

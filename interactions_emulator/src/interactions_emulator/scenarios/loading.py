@@ -109,6 +109,8 @@ class _Document:
             raise Refused(400, f"{self._name}{line}: this is not YAML: {error.problem}; {_REMEDY}") from error
         except yaml.YAMLError as error:
             raise Refused(400, f"{self._name}: this is not YAML: {error}; {_REMEDY}") from error
+        except RecursionError as error:
+            raise Refused(400, f"{self._name}: this is nested too deeply: {_REMEDY}") from error
 
     def parse(self, form: type[Form], entry: Any, place: Place) -> Form:
         """Check an entry. Raises `Refused` with the place of its first error."""
@@ -163,6 +165,9 @@ def _explained(wrong: ErrorDetails, form: type[BaseModel]) -> str:
         name = str(wrong["loc"][-1])
         close = get_close_matches(name, known, 1)
         return f"this field is unknown{f', did you mean {close[0]}?' if close else ''}; known are {', '.join(known)}"
+    if wrong["type"] == "model_type":
+        fields = ", ".join(_FORMS.get(str(wrong["loc"][-1]) if wrong["loc"] else "", form).model_fields)
+        return f"it is an object with {fields}, not {wrong['input']!r:.60}"
     if wrong["type"] == "missing":
         return "this field is missing: add it"
     if wrong["type"] == "literal_error":

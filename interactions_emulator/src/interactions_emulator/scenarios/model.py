@@ -94,6 +94,8 @@ class Scenario(Answer):
     def _one_form(self) -> Scenario:
         if not self.model_fields_set - {"match", "times"}:
             raise ValueError("the answer is missing: give text, steps or answers; `steps: []` is an empty answer")
+        if "answers" in self.model_fields_set and not self.answers:
+            raise ValueError("answers is empty: give at least one; `steps: []` is an empty answer")
         if self.answers and self.says_something():
             raise ValueError("give answers, or the fields of one answer beside match, not both")
         if not self.answers:
