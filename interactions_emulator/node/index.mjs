@@ -20,7 +20,8 @@ const REMEDY = "install the Python package of this name in an active environment
  * Start an emulator on a free port.
  *
  * @param {Record<string, unknown>} options Options of the command line, such as {speed: 0, corpus: "docs",
- *   scenarios: "answers.yaml", webhookHost: ["example.org"]}. The default speed is "inf": nothing waits. An hour
+ *   scenarios: "answers.yaml", webhookHost: ["example.org"], fault: [{on: "create", status: 503}, "overloaded"]}. One
+ *   without a value is left out. The default speed is "inf": nothing waits. An hour
  *   without requests ends the emulator, in case that this program was killed; see {idleExit: seconds}.
  * @param {string[]} command The command and its first arguments; another one if the emulator is not on the PATH.
  * @returns {Promise<Emulator>}
@@ -119,6 +120,7 @@ export class Emulator {
 function argumentsOf(options) {
   return Object.entries(options).flatMap(([name, value]) => {
     const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    return [value].flat().flatMap((one) => [option, String(one)]);
+    const values = [value ?? []].flat();
+    return values.flatMap((one) => [option, typeof one === "object" ? JSON.stringify(one) : String(one)]);
   });
 }

@@ -46,6 +46,17 @@ test("faults hit the requests of their scope only, and the log shows it", async 
   }
 });
 
+test("options may be objects, lists of them, and undefined", async () => {
+  const fault = [{ on: "create", status: 418 }, "overloaded"];
+  const emulator = await startEmulator({ fault, corpus: undefined, state: null }, COMMAND);
+  try {
+    assert.equal((await post(emulator, { model: "m", input: "Hi" })).status, 418);
+    assert.equal((await post(emulator, { model: "m", input: "Hi" })).status, 503);
+  } finally {
+    await emulator.stop();
+  }
+});
+
 test("a program that does not stop its emulator ends, and the emulator with it", async () => {
   const helper = new URL("../../node/index.mjs", import.meta.url).href;
   const program = `
