@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -241,12 +242,13 @@ def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
 
 def _write(path: Path, url: str) -> None:
     """Write the address atomically. Raises `Refused` (400)."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.parent / f"{path.name}.{os.getpid()}"
     try:
         draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         why = error.strerror
         raise Refused(
             400, f"the address file {path} cannot be written ({why}): name a file in an existing folder"

@@ -140,6 +140,11 @@ def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Pr
         ),
         (["--corpus", "file.md"], "the corpus file.md is a file: name the folder of your documents"),
         (["--index", "corpus"], "the index corpus is a folder: name a file"),
+        (["--address-file", "file.md/x"], "the address file file.md/x cannot be written (Not a directory)"),
+        (["--address-file", "."], "the address file . cannot be written ("),
+        (["--state", "file.md/x"], "file.md/x cannot be used as a state file (File exists): name a file in a folder"),
+        (["--state", "."], ". cannot be used as a state file ("),
+        (["record", "file.md/x"], "file.md/x cannot be written (Not a directory): name a file in an existing folder"),
         (["--address-file", "no/file"], "the address file no/file cannot be written (No such file or directory)"),
         (["--retention-days", "-1"], "greater than or equal to 0"),
         (

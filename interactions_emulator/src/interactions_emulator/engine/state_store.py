@@ -38,12 +38,16 @@ class Journal:
         self._waiting: dict[tuple[str, str], Any] = {}
         if path is None:
             return
-        self._lock = filelock.FileLock(path.with_name(path.name + ".lock"))
+        self._lock = filelock.FileLock(path.parent / f"{path.name}.lock")
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise JournalError(
                 f"{path} is in use by another emulator: stop that one, or give this one another state file"
+            ) from error
+        except OSError as error:
+            raise JournalError(
+                f"{path} cannot be used as a state file ({error.strerror}): name a file in a folder that can be written"
             ) from error
         try:
             self._db = _open(path)

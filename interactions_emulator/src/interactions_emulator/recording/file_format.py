@@ -81,11 +81,16 @@ class CapturedExchange:
 class Recording:
     """The recording file. Each exchange is written completely or not at all. A failed write calls `on_failure`.
 
-    Raises OSError if the file cannot be created, and `Refused` if it is not empty.
+    Raises `Refused` if the file cannot be created or is not empty.
     """
 
     def __init__(self, file: Path, upstream: str, on_failure: Callable[[], object] = lambda: None) -> None:
-        file.touch()
+        try:
+            file.touch()
+        except OSError as error:
+            raise Refused(
+                400, f"{file} cannot be written ({error.strerror}): name a file in an existing folder"
+            ) from error
         if file.stat().st_size:
             raise Refused(400, f"{file} is not empty: choose another name, or delete the file first")
         self._file = file

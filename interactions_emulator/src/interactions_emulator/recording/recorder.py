@@ -134,8 +134,8 @@ class Proxy:
 async def serve(file: Path, upstream: str, listener: socket.socket, ready: Callable[[Callable[[], None]], None]) -> int:
     """Record on `listener` until stopped, and return the number of recorded exchanges.
 
-    When the recorder accepts requests, it calls `ready` with a function that stops the recorder. Raises OSError if the
-    file cannot be written, and `Refused` if the upstream is not allowed or the file is not empty.
+    When the recorder accepts requests, it calls `ready` with a function that stops the recorder. Raises `Refused` if
+    the upstream is not allowed, or if the file is not empty or cannot be written.
     """
     closing, loop = asyncio.Event(), asyncio.get_running_loop()
     with Recording(file, upstream, lambda: loop.call_soon_threadsafe(closing.set)) as recording:
@@ -150,8 +150,8 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
 def record(file: Path, upstream: str, port: int = 0, on_ready: Callable[[str], None] = lambda url: None) -> None:
     """Record on this machine until interrupted. `port` 0 means any free port. `on_ready` is called with the address.
 
-    Raises OSError if the file cannot be written or the port cannot be used, and `Refused` if the upstream is not
-    allowed or the file is not empty.
+    Raises OSError if the port cannot be used, and `Refused` if the upstream is not allowed, or if the file is not empty
+    or cannot be written.
     """
     check_upstream(upstream)
     listener = bind(port)
