@@ -8,6 +8,7 @@ from tools.mcp_server import arguments, confirmation
 from tools.research.notices import delivery, sender
 from tools.research.verification import matching
 from tools.research.verification.fetching import FetchLimits
+from tools.server import protocol
 from tools.server.middleware import request_limits, sse_keepalive
 
 FETCH = FetchLimits()
@@ -27,6 +28,8 @@ QUOTED = (
     ("verification.md", "{} redirects", WORDS[FETCH.max_redirects]),
     ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
     ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
+    ("serving.md", "headers of more than {:,} bytes", protocol.MAX_HEAD_BYTES),
+    ("serving.md", "more than {} requests for reports at a time", report_limits.MAX_REQUESTS),
     ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),
     ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
 )
