@@ -17,6 +17,7 @@ from google.adk.errors.session_not_found_error import SessionNotFoundError
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, DatabaseSessionService, Session
 from google.genai import types
+from sqlalchemy.event import listen
 
 from interactions_emulator import Emulator
 from tests.forks import Fork
@@ -141,6 +142,19 @@ async def test_a_message_and_its_answer_are_one_transaction_and_an_answer_is_sto
             assert len((await stored(url)).events) == 4
             await sessions.append_event(session, called("get_weather"))  # stored before the tool runs
             assert len((await stored(url)).events) == 5
+
+
+async def test_a_turn_is_written_to_postgresql_by_one_statement(postgres: Server) -> None:
+    async with TurnSessions(postgres.create_database()) as sessions:
+        await opened(sessions, create=True)
+        async with sessions.turn():
+            session = await opened(sessions)
+            await sessions.append_event(session, said("user", "hello"))
+            sent = list[str]()
+            listen(sessions.db_engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+            await sessions.append_event(session, said("desk", "Hello.", actions=EventActions(state_delta={"seen": 1})))
+    [statement] = sent
+    assert "UPDATE sessions" in statement and "INSERT INTO events" in statement
 
 
 async def test_an_open_reader_of_a_sqlite_file_does_not_hold_up_a_turn(tmp_path: Path) -> None:

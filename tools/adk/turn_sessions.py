@@ -27,7 +27,22 @@ from google.adk.sessions.database_session_service import _merge_state
 from google.adk.sessions.migration._schema_check_utils import LATEST_SCHEMA_VERSION
 from google.adk.sessions.schemas.shared import timestamp_to_utc_datetime, utc_datetime_to_timestamp
 from google.adk.sessions.schemas.v1 import StorageAppState, StorageEvent, StorageSession, StorageUserState
-from sqlalchemy import Connection, Table, and_, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnClause,
+    Connection,
+    Insert,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedDatabaseSessions, recent, windowed_reads
 from tools.shielded import shielded
@@ -71,6 +86,24 @@ _WRITE_STATE = _WRITE.values(update_time=bindparam("now"), state=bindparam("new_
 _WRITE_EVENTS = insert(_E)
 
 
+def _with_events(write: Update) -> Insert:
+    """Returns `write` and the insert of events as one statement of PostgreSQL, which needs no transaction around it."""
+    written = write.returning(_S.c.id).cte("written")
+    new = (
+        func.jsonb_to_recordset(bindparam("events", type_=JSONB))
+        .table_valued(*_columns())
+        .render_derived(name="new", with_types=True)
+    )
+    return insert(_E).from_select([each.name for each in _columns()], select(new).where(exists(select(written))))
+
+
+def _columns() -> list[ColumnClause[Any]]:
+    return [column(each.name, each.type) for each in _E.columns]
+
+
+_WRITE_AT_ONCE, _WRITE_STATE_AT_ONCE = map(_with_events, (_WRITE, _WRITE_STATE))
+
+
 @dataclass
 class _Stored:
     """A session as it is stored."""
@@ -112,7 +145,8 @@ class TurnSessions(WindowedDatabaseSessions):
 
     def __init__(self, db_url: str, connect_args: dict[str, Any] | None = None, **engine: Any) -> None:
         super().__init__(db_url, connect_args=connect_args or {}, pool_pre_ping=False, **engine)
-        if self.db_engine.dialect.name == "postgresql":
+        self._is_postgresql = self.db_engine.dialect.name == "postgresql"
+        if self._is_postgresql:
             ping_when_idle(self.db_engine)
         self._transactions = Transactions(self.db_engine, connect_args)
         self._known: OrderedDict[_Key, tuple[datetime, list[Event]]] = OrderedDict()
@@ -247,7 +281,7 @@ class TurnSessions(WindowedDatabaseSessions):
                 return
             self._known.pop(key, None)
             work = partial(_write_events, key=key, stored=stored, written=written)
-            stored.state, stored.updated = await self._transactions.run(work)
+            stored.state, stored.updated = await self._transactions.run(work, single=self._is_postgresql)
             del turn.unwritten[: len(written)]
             stored.events = [*(stored.events or ()), *(event for event, _ in written)][-WINDOW_EVENTS:]
             if sum(map(_bytes, stored.events)) <= KEPT_BYTES:
@@ -276,13 +310,18 @@ def _write_events(
     values = {**_named(key), "before": stored.updated, "now": updated}
     delta = {name: value for event, _ in written for name, value in event.actions.state_delta.items()}
     state = {**stored.state, **make_json_safe_state(delta)}
-    statement = _WRITE_STATE if delta else _WRITE
-    changed = connection.execute(statement, values | ({"new_state": state} if delta else {}))
-    if changed.rowcount != 1:
+    values |= {"new_state": state} if delta else {}
+    rows = [row for _, row in written]
+    if connection.dialect.name == "postgresql":
+        events = [{**row, "timestamp": row["timestamp"].isoformat()} for row in rows]
+        statement = _WRITE_STATE_AT_ONCE if delta else _WRITE_AT_ONCE
+        is_written = connection.execute(statement, {**values, "events": events}).rowcount > 0
+    elif is_written := connection.execute(_WRITE_STATE if delta else _WRITE, values).rowcount == 1:
+        connection.execute(_WRITE_EVENTS, rows)
+    if not is_written:
         if connection.execute(_READ, _named(key)).one_or_none() is None:
             raise SessionNotFoundError(f"Session {key[2]} not found.")
         raise StaleSessionError("The session was changed by somebody else during this turn.")
-    connection.execute(_WRITE_EVENTS, [row for _, row in written])
     return state, updated
 
 
