@@ -168,6 +168,25 @@ async def test_each_message_calls_the_expected_tools_and_starts_the_expected_run
     assert wrong == []
 
 
+async def test_only_a_clear_yes_starts_a_run(api: Emulator, app: App) -> None:
+    talk = Conversation(api, app)
+    for text in (
+        "go away",
+        "hmm ok...",
+        "ok, thanks",
+        "ok wait",
+        "is it good",
+        "good report",
+        "fine, forget the research",
+    ):
+        await talk.reach("quote")  # an open order is quoted again
+        await talk.say(text)
+        assert talk.creates == 0, text
+    await talk.reach("quote")
+    await talk.say("ok")
+    assert talk.creates == 1
+
+
 async def test_references_to_earlier_messages_are_resolved_in_the_brief(api: Emulator, app: App) -> None:
     talk = Conversation(api, app)
     await talk.say("What is an asynchronous context manager in Python?")

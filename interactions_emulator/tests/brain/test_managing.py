@@ -302,6 +302,31 @@ def test_common_phrases_produce_the_expected_tool_call_or_answer(
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        "go away",
+        "hmm ok...",
+        "ok, wait",
+        "ok thanks",
+        "ok merci",
+        "fine, whatever",
+        "oh good",
+        "good report",
+        "ok, that's all",
+        "do better",
+        "is it good",
+        "ok is that the plan",
+        "do I start it now",
+        "fine, forget the research",
+        "yes, delete it",
+    ],
+)
+def test_only_a_clear_yes_starts_something(ask: Ask, message: str) -> None:
+    for context in ("quote", "plan", "schedule"):
+        assert decided(ask, message, context)[0] != "approve"
+
+
+@pytest.mark.parametrize(
     ("message", "expected"),
     [
         (

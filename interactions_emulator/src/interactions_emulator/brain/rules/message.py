@@ -21,8 +21,8 @@ Act = Literal[
 ]  # fmt: skip
 """What a message does. Several acts may fit one message; the caller decides which one counts.
 
-`agree` is a yes that is not only “start it”, `nod` has only words such as “yes”, “no” and “fine”, and `topic` has a few
-words without a verb.
+`yes` may start something, `agree` may delete something, `nod` has only words such as “yes”, “no” and “fine”, and
+`topic` has a few words without a verb.
 """
 
 JOB_ID = re.compile(r"\b(?:job|sched)_\w+", re.IGNORECASE)
@@ -134,10 +134,11 @@ _NOT_ORDERING = re.compile(
 )
 _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
 
-_AGREE = word_set("""
-    yes yep yeah sure ok k okay agreed approve fine perfect absolutely good ja klar passt einverstanden gut oui
-    d'accord parfait bon bien sí si vale claro sim sì certo bene bem 好 好的 可以
+_YES = word_set("""
+    yes yep yeah sure agreed approve absolutely ja klar einverstanden oui d'accord sí si claro sim sì certo
 """)
+_FINE = word_set("ok k okay fine perfect good passt gut parfait bon bien vale bene bem 好 好的 可以")
+_AGREE = _YES | _FINE
 _BEGIN = word_set("""
     begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y allez-y adelante hazlo
     empieza procedi vai começar avança 开始
@@ -146,14 +147,22 @@ _NO = word_set("""
     no nope nah not don't dont never keep leave stop skip cancel drop expensive changed nein nicht teuer non cher caro
     não
 """)
-_FILLERS = word_set("""
-    mejor whatever it that this please now then for let's sounds looks right away the research with plan to me thanks
-    thank you too much is it's that's i i'd my mind want really just well great oh actually about rather better of
-    course forget delete and but ahead wait again did report hmm hm um so all das es bitte die recherche klingt sieht
-    aus danke lieber ist mir zu na c'est la y merci trop por supuesto me parece está es demasiado muy gracias va pode
-    grazie è troppo é muito obrigado
+_DOUBTS = word_set("""
+    whatever too much i'd mind about rather better but wait did hmm hm um so lieber mejor zu trop demasiado troppo muito
 """)
-_REPLIES = _AGREE | _BEGIN | _NO | _FILLERS
+"""Words with which a reply is no yes."""
+_CLOSING = word_set("thanks thank you danke merci gracias grazie obrigado oh all report research recherche")
+"""Words with which “ok” and “good” are no yes: “ok thanks”, “good report”."""
+_FILLERS = word_set("""
+    it that that's this please now then for let's sounds looks right the with plan to me is it's i my want really just
+    well great actually of course forget delete and ahead again das es bitte die klingt sieht aus ist mir na
+    c'est la y por supuesto me parece está es muy va pode è é
+""")
+_REPLIES = _AGREE | _BEGIN | _NO | _DOUBTS | _CLOSING | _FILLERS
+_ASKING = re.compile(
+    r"(?:(?:and|well|ok|okay|yes|good|great) )*(?:is (?:it|that|this|the|my)|do (?:i|you)|ist (?:das|es|die))\b"
+)
+"""Matches the beginning of a question that may lack its question mark."""
 _POLITE = re.compile(
     r"(?i)[\s,]*\b(?:please|plz|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
     r"|per favore|for me)(?=\W|$)"
@@ -241,7 +250,7 @@ def _kind(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'")
+    text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'").replace("right away", "now")
     text = re.sub(r"\b(what|how|who)s\b", r"\1's", text)
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 
@@ -253,9 +262,11 @@ def _replies(words: list[str], asks: bool) -> set[Act]:
         return set()
     if known & _NO:
         return {"no"}
-    erases = known & {"forget", "delete"} and words[0] not in _AGREE
-    if asks or erases or not known & (_AGREE | _BEGIN):
+    clear = _YES | _BEGIN if known & _CLOSING else _AGREE | _BEGIN
+    if asks or _ASKING.match(" ".join(words)) or known & _DOUBTS or not known & clear:
         return set()
+    if known & {"forget", "delete"}:
+        return {"agree"} if words[0] in _AGREE else set()
     return {"yes", "agree"} if known & _AGREE else {"yes"}
 
 

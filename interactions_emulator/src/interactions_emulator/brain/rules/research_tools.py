@@ -117,15 +117,16 @@ class _Situation:
         has, deletes, about = self.message.has, run.waits_for == "deletion", {"job_id": run.id}
         if has("cost"):
             return f"{run.waiting} {PRICE}"
-        is_vague = has("nod") and not has("yes", "no")
+        confirms = has("agree" if deletes else "yes")
+        is_vague = has("nod") and not confirms and not has("no")
         if is_vague or (has("later") and not has("order")):
             return run.waiting
         if run.waits_for == "price" and self.order.settings.get("plan_first") and not has("order"):
             return (START, self._ordered(run) | {"plan_first": True})
         if has("no"):
             return (CANCEL, about)
-        if has("yes") and not has("repeat"):
-            return (APPROVE, about) if not deletes or has("agree") else run.waiting
+        if confirms and not has("repeat"):
+            return (APPROVE, about)
         if deletes or has("order", "cancel", "delete", "repeat", "status", "show"):
             return None
         old, change = self._ordered(run), self.order.change
@@ -169,7 +170,7 @@ class _Situation:
             return show
         if has("show") and not has("order"):
             return self._call(SHOW, self.runs)
-        if has("yes"):
+        if has("yes", "agree"):
             return (APPROVE, {"job_id": self.named}) if self.named else show if going else NOTHING_DONE
         return "You are welcome!" if has("thanks") and not has("order", "ask") else None
 
