@@ -186,6 +186,19 @@ def test_a_yes_reaches_the_researcher_after_a_turn_of_another_agent(ask: Ask) ->
     assert chosen(ask, "ok", [*after("done"), *weather]) == ""
 
 
+def test_a_wish_to_delete_a_report_is_never_answered_with_all_right(ask: Ask) -> None:
+    weather = after("It is 21 °C.", "Weather in Rome?", "assistant")
+    for before in (after("done"), [*after("done"), *weather]):
+        assert chosen(ask, "delete it", before) == "researcher"
+    assert "I have no answer to that" in text_of(ask("delete it", tools=TOOLS, system=INSTRUCTION))
+
+
+@pytest.mark.parametrize("message", ["I hate you", "can you help me with my homework", "pay my bills"])
+def test_a_message_that_is_not_about_the_report_is_not_answered_from_it(ask: Ask, message: str) -> None:
+    answer = text_of(ask(message, before=after("done"), tools=TOOLS, system=INSTRUCTION))
+    assert "report says" not in answer and message in answer
+
+
 def test_a_yes_without_an_open_question_does_not_go_to_the_researcher(ask: Ask) -> None:
     assert chosen(ask, "ok", after("done")) == ""
     assert chosen(ask, "great", after("done")) == ""

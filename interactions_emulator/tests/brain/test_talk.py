@@ -215,10 +215,23 @@ def test_the_sources_of_a_report_are_listed_and_a_topic_that_it_lacks_is_not_ans
     text = "# Seals\n\nSeals sleep in the water for half of each day."
     report = {"type": "model_output", "content": [{"type": "text", "text": text, "annotations": [cited]}]}
     before = [said("Research seals"), report]
-    for message in ("give me the sources as a list", "What are its sources?", "sources"):
+    for message in ("give me the sources as a list", "What are its sources?", "sources", "Which sources did you use?"):
         assert text_of(ask(message, before=before)).startswith("1. [Seals](https://a.example/seals)")
     assert "says nothing about that" in text_of(ask("what about ETags?", before=before))
     assert "Seals sleep in the water" in text_of(ask("and what about sleep in the water?", before=before))
+
+
+def test_a_report_can_be_had_as_a_table_of_its_sections(ask: Ask) -> None:
+    text = (
+        "# Seals\n\nSeals sleep in the water for half of each day. [1]\n\n## Food\n\nSeals eat the fish of the sea.\n"
+    )
+    before = [said("Research seals"), {"type": "model_output", "content": [{"type": "text", "text": text}]}]
+    for message in ("give me the report as a table", "can i have that as a table?", "make a table out of the report"):
+        head, _, *rows = text_of(ask(message, before=before)).splitlines()[:4]
+        assert head == "| Section | The report says |"
+        sleep, food = "Seals sleep in the water for half of each day.", "Seals eat the fish of the sea."
+        assert rows == [f"| Seals | {sleep} |", f"| Food | {food} |"]
+    assert "says nothing about that" in text_of(ask("I want a table of prices in it", before=before))
 
 
 HOSTILE = [

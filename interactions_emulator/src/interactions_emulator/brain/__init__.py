@@ -82,7 +82,8 @@ def _answer(turn: Turn, conversation: Conversation, tools: Tools, corpus: Corpus
             yield draft.step()
             return
     if text is None and message.text and (message.has("continue", "report") or not searches):
-        text = quotations.answer_from_earlier(conversation, message)
+        may_pass = bool(tools.options) and not message.has("ask", "continue", "report")
+        text = quotations.answer_from_earlier(conversation, message, may_pass)
     if text is None and searches and message.has("ask", "topic", "order", "judge"):
         yield from quotations.answer_from_corpus(corpus, message.text, turn.documents_url, ids)
         return

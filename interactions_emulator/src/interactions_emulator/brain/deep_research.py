@@ -26,7 +26,7 @@ class Search(NamedTuple):
 def describe_search(query: str, found: Sequence[Excerpt]) -> Search:
     """The search, with a note that names the documents that it found."""
     if not found:
-        return Search(query, f"The local documents do not mention “{clip(query, 120)}”.")
+        return Search(query, f"The local documents have nothing to quote on “{clip(query, 120)}”.")
     read = join_names([f"“{clip(title, 70)}”" for title in dict.fromkeys(one.source.title for one in found)])
     return Search(query, f"On “{clip(query, 120)}” I read {read}. It says: {clip(found[0].sentences[0], 180)}")
 

@@ -45,6 +45,8 @@ def any_line(lines: str) -> str:
 
 _A = r"(?:an?|another|some|eine?n?|une?|una|uma|um)"
 _ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
+_FORMED = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
+"""Matches what a report is wanted as, other than the report that is there."""
 _ENDED = rf"(?:it|this|that|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
 _ERASING = r"(?:delete|erase|remove|forget|drop|lösche?|vergiss|supprime|oublie|borra|olvida|cancella|apaga)"
 
@@ -108,7 +110,7 @@ _ACTS: dict[Act, str] = {
         ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
         ^como está\b|^où en est\b|^cómo va\b""",
     "show": rf"""
-        ^(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)(?: again)?\b
+        ^(?!{_FORMED})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
         ^(?:show|open|see)\b.*\bschedule$|^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
     "list": rf"""
         ^list(?: (?:all|of|me|my|the|recurring|{RUN}))*$|^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b
@@ -118,7 +120,7 @@ _ACTS: dict[Act, str] = {
     "repeat": r"""
         ^(?:start|run|do|try|write|order|research)\b.*\b(?:again|once more)$|^(?:repeat|redo|rerun|retry)\b
         ^(?:wiederhole|refais|repite|ripeti|repete)\b""",
-    "delete": rf"^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b",
+    "delete": rf"^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b|^(?:delete|erase) (?:it|this|that)$",
     "report": rf"""
         \bthe (?:\w+ )?{STUDY}\b|\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
         \b(?:summar|shorte[nr]|translat|folien|fasse|quellen|bericht|résum|tableau|rapport|resum|tabla|informe|riassum)

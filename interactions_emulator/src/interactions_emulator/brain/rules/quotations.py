@@ -22,7 +22,12 @@ _TRANSLATION = re.compile(r"(?i)\btranslat|\b(?:in|into|to) (?:german|french|spa
 _SOURCES = re.compile(
     r"^(?:(?:give|show|list|name|tell)\b.*|(?:what|which) (?:are|were) )(?:the |its |all |your |me )*"
     r"(?:sources|references|links)\b|^(?:sources|references|quellen|nenne.* quellen)$"
+    r"|^(?:what|which) (?:sources|references|links) (?:did|do) "
 )
+_TABLE = re.compile(r"\b(?:table|tabelle|tableau|tabla)\b")
+_WHOLE_TABLE = frozenset(terms("table tabelle tableau tabla report give show make turn get"))
+"""Words of a message that asks for the whole report as a table."""
+_SECTION = re.compile(r"(?m)^#{1,2} (?!Sources|Charts)(.+)\n((?:(?!#).*\n?)*)")
 _REWORDING = re.compile(r"(?i)\bsummar|\bshort|\b(?:main|key) points|\bslides?\b|\bpresentation\b|zusammen|\br[eé]sum")
 
 
@@ -80,11 +85,14 @@ def _overview(corpus: Corpus, draft: Draft) -> Draft:
     return draft
 
 
-def answer_from_earlier(conversation: Conversation, message: Message) -> str | None:
-    """Sentences of the newest report, or of the last answer, that fit the message; None if there are none."""
+def answer_from_earlier(conversation: Conversation, message: Message, may_pass: bool) -> str | None:
+    """Sentences of the newest report, or of the last answer, that fit the message.
+
+    If there are none, it is None; or it says so, if there is a report and the message may not pass.
+    """
     answers = [one.text for one in conversation.answers]
     report = next((text for text in answers if text.lstrip().startswith("# ")), "")
-    source = report or "".join(answers[:1])
+    source, name = (report, "The report") if report else ("".join(answers[:1]), "The earlier answer")
     if not source:
         return None
     if _TRANSLATION.search(message.text):
@@ -93,14 +101,18 @@ def answer_from_earlier(conversation: Conversation, message: Message) -> str | N
         return "\n".join(
             f"{place}. [{title}]({url})" for place, (url, title) in enumerate(conversation.cited.items(), 1)
         )
+    if report and _TABLE.search(message.plain) and set(terms(message.plain)) <= _WHOLE_TABLE:
+        sections = [(heading, best_sentences(body, "", 1)) for heading, body in _SECTION.findall(report)]
+        rows = [f"| {heading} | {said[0].replace('|', '/')} |" for heading, said in sections if said]
+        return "\n".join(["| Section | The report says |", "| --- | --- |", *rows])
     asks_about = re.match(r"(?:and )?(?:what|how) about \w", message.plain)
     if (message.has("continue") and not asks_about) or _REWORDING.search(message.text):
         lines = [line.strip(" -*") for line in source.splitlines() if line]
         picked = best_sentences(source, "", MAX_SENTENCES) or lines[:MAX_SENTENCES]
-        return "The earlier answer, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
+        return f"{name}, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
     picked = [one for one in best_sentences(source, message.text, 3) if is_answer(message.text, one)]
-    nothing = "The report says nothing about that." if report else None
-    return "\n".join(["The earlier answer says:\n", *(f"- {one}" for one in picked)]) if picked else nothing
+    nothing = "The report says nothing about that." if report and not may_pass else None
+    return "\n".join([f"{name} says:\n", *(f"- {one}" for one in picked)]) if picked else nothing
 
 
 def _titles(found: Iterable[tuple[str, Passage]]) -> str:

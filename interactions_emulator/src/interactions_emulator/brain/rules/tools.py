@@ -155,7 +155,8 @@ def small_talk_act(message: Message) -> Act | None:
         return found
     if message.has("ask", "draw", "do", "order", "judge"):
         return None
-    return next((act for act in alone if message.has(act)), "yes" if message.has("nod") else None)
+    agrees = message.has("nod") and not message.has("delete")
+    return next((act for act in alone if message.has(act)), "yes" if agrees else None)
 
 
 def is_about_run(conversation: Conversation, message: Message, manager: Option) -> bool:
