@@ -76,9 +76,10 @@ def epub(text: str) -> str:
         ("ܫܠܡܐ", "rtl"),  # Syriac, a language that nothing here knows
         ("IEA هي وكالة الطاقة الدولية", "rtl"),
         ("تدعم Kubernetes و Prometheus و Grafana", "rtl"),
+        ("COP عند −7 °C", "rtl"),
         ("The word مضخة means pump.", "ltr"),
         ("مصدر https://e.org/a-long-address/with/words", "rtl"),
-        ("2023 −3.5 %", None),
+        ("2023 −3.5 %, 5 °C", None),
     ],
 )
 def test_the_direction_of_a_text_comes_from_its_letters(text: str, direction: str | None) -> None:
@@ -215,6 +216,22 @@ def test_the_sign_of_a_number_is_on_its_left_in_text_from_right_to_left(words: s
     assert "<w:bidi />" in paragraph
     assert f'<w:r><w:t xml:space="preserve">{LTR_MARK}−15 °C{LTR_MARK}</w:t></w:r>' in paragraph
     assert '<span dir="ltr">−15 °C</span>' in epub(text)
+
+
+def test_the_sign_of_a_number_is_on_its_left_beside_arabic_words_in_english_text() -> None:
+    english = report("# Title\n\nThe word for it is عند −15 °C in the table, and it is written so.\n")
+    at = places(to_document(english, "pdf"))
+
+    assert at["عند"] < at["−15 °C"] < at["in the table, and it is written so."]
+    assert f"{LTR_MARK}−15 °C{LTR_MARK}" in docx(english.text)[0]
+    assert '<span dir="ltr">−15 °C</span>' in epub(english.text)
+    assert '<bdi dir="ltr">−15 °C</bdi>' in to_html(english)
+
+
+def test_a_number_does_not_turn_the_latin_words_behind_it_in_text_from_right_to_left() -> None:
+    at = places(to_document(report("# مضخة\n\n«لا تتوقف المضخة عند −25 °C.» — NILU\n"), "pdf"))
+
+    assert at["NILU"] < at["−25 °C"] < at["لا"]
 
 
 def test_an_item_in_the_other_direction_stays_beside_the_mark_of_its_list() -> None:

@@ -15,7 +15,8 @@ MIN_RIGHT_TO_LEFT_SHARE = 0.4
 
 Arabic and Hebrew texts contain more names in Latin letters than the other way round.
 """
-_ADDRESS = re.compile(r"https?://\S+")
+_NO_WORD = re.compile(r"https?://\S+|°[ \u00a0\u202f]?[CF]\b")
+"""Matches web addresses and units of temperature, which are in Latin letters in any language."""
 _WORD = re.compile(r"[\u3040-\u9fff]{1,2}|[^\s\u3040-\u9fff]+")
 """Matches a word, or two characters of Chinese or Japanese, which have no spaces."""
 _DIRECTIONS: dict[str, Direction] = {"L": "ltr", "R": "rtl", "AL": "rtl"}
@@ -34,8 +35,8 @@ Else the rules of Unicode put the sign of a number on its right in Arabic text.
 
 
 def direction_of(text: str) -> Direction | None:
-    """Returns the direction of most words, or None if no word has a letter. Web addresses do not count."""
-    words = [direction for word in _WORD.findall(_ADDRESS.sub(" ", text)) if (direction := _first_strong(word))]
+    """Returns the direction of most words, or None if no word has a letter. Addresses and units do not count."""
+    words = [direction for word in _WORD.findall(_NO_WORD.sub(" ", text)) if (direction := _first_strong(word))]
     if not words:
         return None
     return "rtl" if words.count("rtl") >= MIN_RIGHT_TO_LEFT_SHARE * len(words) else "ltr"

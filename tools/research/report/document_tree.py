@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from tools.interactions.citations import Source, is_web, link_address, local_marks
-from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most
+from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most, is_plain
 from tools.research.report.languages import UNKNOWN, figure_word, language_of, same_letters, sources_word
 from tools.research.report.reading import Report
 from tools.research.report.source_checks import SYMBOLS, checks_table
@@ -37,6 +37,8 @@ MAX_SHOWN_ADDRESS = 150
 """Addresses of more characters, such as Google's redirects, are links only: nobody copies them from paper.
 
 Without a title, their first third is shown."""
+MAX_BOX_CHARS = 30
+"""Texts of more characters are not in boxes in a PDF, since these are on one line."""
 MAX_NESTING = 10
 """Lists and quotations inside so many others lose their indentation: Typst fails at a few dozen."""
 _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))
@@ -261,12 +263,12 @@ class _Builder:
                 return _with_settings([table], f"text(size: {size})")
         return [table]
 
-    def _inlines(self, nodes: Iterable[Node], direction: Direction) -> list[Node]:
+    def _inlines(self, nodes: Sequence[Node], direction: Direction) -> list[Node]:
         built = [new for node in nodes for new in self._inline(node, direction)]
-        return self._with_isolates(built) if direction == "rtl" else built
+        return self._with_isolates(built) if direction == "rtl" or not is_plain(_text(nodes)) else built
 
     def _with_isolates(self, inlines: Sequence[Node]) -> list[Node]:
-        """Isolates what is written from left to right in a text that is not."""
+        """Isolates what is written from left to right beside letters that are not."""
         found = list[Node]()
         for is_text, group in groupby(inlines, lambda node: node["t"] in ("Str", "Space")):
             if not is_text:
@@ -281,7 +283,10 @@ class _Builder:
         """Builds a text whose direction does not depend on the text around it."""
         if self.format == "pdf":
             escaped = re.sub(r'["\\]', r"\\\g<0>", text)
-            return {"t": "RawInline", "c": ["typst", f'#text(dir: {direction}, "{escaped}");']}
+            code = f'text(dir: {direction}, "{escaped}")'
+            if len(text) <= MAX_BOX_CHARS:  # else Typst orders its numbers like those of the text around it
+                code = f"box({code})"
+            return {"t": "RawInline", "c": ["typst", f"#{code};"]}
         return self._isolate(_words(text), direction)
 
     def _isolate(self, inlines: list[Node], direction: Direction, language: str = "") -> Node:

@@ -58,8 +58,9 @@ def _text(inline: Token) -> str:
 
 def _isolate(inline: Token, around: Direction) -> None:
     children = inline.children or []
-    own = direction_of(_text(inline)) or around
-    if own == "rtl":
+    text = _text(inline)
+    own = direction_of(text) or around
+    if own == "rtl" or not is_plain(text):  # in both, letters from right to left turn the numbers beside them
         children = [new for child in children for new in _with_isolates(child)]
     inline.children = children if own == around else _isolated(children, own)
 
