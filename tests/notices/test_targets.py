@@ -112,6 +112,12 @@ def test_a_service_of_this_machine_is_refused_like_a_private_address(scheme: str
     assert Target(url="syslog://", private=True).filled({})
 
 
+@pytest.mark.parametrize("scheme", ["mqtt", "mqtts", "xmpp", "XMPPS"])
+def test_a_service_whose_connections_cannot_be_watched_needs_permission(scheme: str) -> None:
+    with pytest.raises(TargetError, match="cannot be checked: `private: true` allows it"):
+        Target(url=f"{scheme}://user:password@a.example/topic").filled({})
+
+
 @pytest.mark.parametrize("addresses", [["10.0.0.1"], [PUBLIC, "127.0.0.1"], ["::ffff:10.0.0.1"]])
 async def test_a_webhook_to_a_name_that_leads_into_a_private_network_is_never_sent(
     addresses: list[str], receiver: Receiver
