@@ -137,6 +137,21 @@ def test_whatever_a_client_sends_gets_an_error_of_the_protocol_and_the_session_g
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+def test_an_invalid_parameter_of_the_protocol_is_named(desk: Desk, tmp_path: Path) -> None:
+    with started(tmp_path / "log") as server:
+        for method, params, words in (
+            (
+                "tools/call",
+                {"name": "research_list", "arguments": "{}"},
+                "`params.arguments` of tools/call: Input should",
+            ),
+            ("tools/call", {}, "`params.name` of tools/call: Field required"),
+            ("resources/read", {"uri": 5}, "`params.uri` of resources/read: Input should be a valid string"),
+        ):
+            error = server.request(method, params)
+            assert (error["code"], error["message"][: len(words)]) == (-32602, words)
+
+
 def test_initialize_does_not_wait_for_the_database_packages() -> None:
     """The service is loaded after the first answer: SQLAlchemy takes a quarter of the time of a cold start."""
     loaded = "import sys, tools.mcp_server.stdio; print(sorted({'sqlalchemy', 'google.genai'} & set(sys.modules)))"

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server.caching import CacheHint
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -30,6 +30,7 @@ from mcp_types import (
     Tool,
     ToolAnnotations,
 )
+from pydantic import ValidationError
 
 from tools.errors import DeskError
 from tools.mcp_server import arguments, resources
@@ -46,6 +47,8 @@ Context = ServerRequestContext[Any, Any]
 log = logging.getLogger(__name__)
 
 INTERNAL_ERROR = "The call failed inside the server, whose log says why. It may be sent again: no run starts twice."
+MAX_PARAMETER_CHARS = 100
+"""Maximum characters of a parameter's name in an error."""
 INSTRUCTIONS = (
     "Deep Research in the background: a run takes 5 to 20 minutes, costs $1 to $7, and is never started without the"
     " person's yes to its price. research_start returns at once; poll research_status; read research_report in parts."
@@ -193,7 +196,7 @@ def build_server(
         return resources.TEMPLATES
 
     private = CacheHint(ttl_ms=0, scope="private")
-    return Server(
+    server = Server[Any](
         "research-desk",
         version=version("research-desk"),
         title="Research Desk",
@@ -205,6 +208,18 @@ def build_server(
         on_list_resource_templates=list_templates,
         on_read_resource=read_resource,
     )
+    server.middleware.append(_name_invalid_parameter)
+    return server
+
+
+async def _name_invalid_parameter(ctx: Context, call_next: CallNext) -> HandlerResult:
+    """Names the parameter of a method that is not valid. The SDK says "Invalid request parameters" about each."""
+    try:
+        return await call_next(ctx)
+    except ValidationError as error:
+        found = error.errors(include_input=False)[0]
+        name = ".".join(map(str, found["loc"]))[:MAX_PARAMETER_CHARS]
+        raise MCPError(code=INVALID_PARAMS, message=f"`{name}` of {ctx.method}: {found['msg']}") from None
 
 
 class Failed(DeskError):
