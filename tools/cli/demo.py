@@ -78,4 +78,4 @@ def _about(corpus: Path) -> tuple[str, str]:
         topics.append(re.split(r"[:(,;]", name)[0].strip())
     if not topics:
         return QUESTION, BRIEF
-    return f"What is {topics[0]}?", f"Write a research report on {', '.join(topics)}"
+    return f"Tell me about {topics[0]}", f"Write a research report on {', '.join(topics)}"

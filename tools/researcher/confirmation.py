@@ -111,7 +111,7 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
         return None
     return (
         "Something else came between the question and this answer, so it does not count. The question is shown again"
-        f" now: say yes right after it, or name {question.subject} in your yes at any time"
+        f" now: say yes right after it, or name {question.subject} in your yes at any time."
     )
 
 

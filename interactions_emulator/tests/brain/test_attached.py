@@ -71,6 +71,14 @@ def test_facts_missing_from_a_document_are_searched_for_if_allowed_and_never_inv
     assert "A tidal barrage is a dam" in answer["content"][0]["text"]
 
 
+def test_files_that_have_no_answer_are_named_beside_what_the_search_finds(ask: Ask) -> None:
+    picture = {"type": "image", "mime_type": "image/png", "data": "A" * 16_000}
+    owls = document(b"# Owls\n\nOwls hunt for mice in the night.", "text/markdown")
+    for question in ("What is a tidal barrage?", "What is the price of gold?"):
+        for part, named in ((owls, "I have read “Owls” and found nothing there."), (picture, "I see 1 image")):
+            assert text_of(ask(asked(question, part), tools=[SEARCH])).startswith(named)
+
+
 @pytest.mark.parametrize(
     ("part", "reason"),
     [

@@ -165,6 +165,12 @@ def test_unrelated_messages_go_elsewhere_while_a_research_question_is_open(ask: 
         assert chosen(ask, message, after(context)) == agent
 
 
+def test_a_question_about_the_weather_goes_to_no_other_agent_that_answered_before(ask: Ask) -> None:
+    assert chosen(ask, "and the weather tomorrow?", after("done")) == "assistant"
+    weather = after("It is 21 °C.", "Weather in Rome?", "assistant")
+    assert chosen(ask, "and tomorrow?", weather) == "assistant"
+
+
 def test_the_abilities_are_one_sentence_with_all_that_the_agents_do(ask: Ask) -> None:
     [step] = ask("what can u do for me?", tools=TOOLS, system=INSTRUCTION)
     text = text_of([step])

@@ -159,6 +159,9 @@ def test_the_conversation_including_other_agents_answers_is_remembered(ask: Ask)
     assert "green" in text_of(ask(answer, said("what is my favourite colour?"), before=before))
     told = text_of(ask(answer, said("What have we talked about?"), before=before))
     assert "Weather in Rome?" in told and "Rome: 21 °C." in told
+    first = text_of(ask(answer, said("What did I ask you first?"), before=before)).splitlines()
+    assert first[0] == "Among other things, in this conversation:" and "my name is Ada" in first[1]
+    assert "Weather" not in "".join(first)
     assert "not told me" in text_of(ask("what's my name?"))
 
 

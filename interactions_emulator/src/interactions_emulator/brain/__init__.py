@@ -81,11 +81,13 @@ def _answer(turn: Turn, conversation: Conversation, tools: Tools, corpus: Corpus
         if draft := quotations.answer_from_files(attached, message.text, note, may_pass):
             yield draft.step()
             return
+        if conversation.has_new_documents:
+            note = f"{note} {quotations.nothing_in(attached)}.".lstrip()
     if text is None and message.text and (message.has("continue", "report") or not searches):
         may_pass = bool(tools.options) and not message.has("ask", "continue", "report")
         text = quotations.answer_from_earlier(conversation, message, may_pass)
     if text is None and searches and message.has("ask", "topic", "order", "judge"):
-        yield from quotations.answer_from_corpus(corpus, message.text, turn.documents_url, ids)
+        yield from quotations.answer_from_corpus(corpus, message.text, turn.documents_url, ids, note)
         return
     if text is None and not note:
         text = no_answer(message, tools) if message.text else f"I was sent no text. {abilities(tools)}"

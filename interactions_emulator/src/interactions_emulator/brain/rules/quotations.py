@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from interactions_emulator.brain.answer import Draft, Ids, say, search_steps
+from interactions_emulator.brain.answer import Draft, Ids, search_steps
 from interactions_emulator.brain.conversation import Conversation
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.arguments import subject_of
@@ -16,7 +16,9 @@ from interactions_emulator.corpus.retrieval import MIN_ATTACHED_COVERAGE, answer
 from interactions_emulator.corpus.words import join_names, terms
 
 MAX_SENTENCES, MAX_TABLE_ROWS = 4, 12
-_NO_SUBJECT = frozenset(terms("document paper pdf file text article page read summary summarise overview points main"))
+_NO_SUBJECT = frozenset(
+    terms("document paper pdf file text article page read summary summarise sum look overview points main")
+)
 """Words of a message that asks for an overview of a document."""
 _TRANSLATION = re.compile(r"(?i)\btranslat|\b(?:in|into|to) (?:german|french|spanish|italian|chinese)\b")
 _SOURCES = re.compile(
@@ -31,16 +33,17 @@ _SECTION = re.compile(r"(?m)^#{1,2} (?!Sources|Charts)(.+)\n((?:(?!#).*\n?)*)")
 _REWORDING = re.compile(r"(?i)\bsummar|\bshort|\b(?:main|key) points|\bslides?\b|\bpresentation\b|zusammen|\br[eé]sum")
 
 
-def answer_from_corpus(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Iterator[Step]:
-    """Searches the corpus; the answer quotes what it finds, or says that it found nothing."""
+def answer_from_corpus(corpus: Corpus, question: str, url: str, ids: Ids, note: str) -> Iterator[Step]:
+    """Searches the corpus; the answer begins with the note, and quotes what is found or says that it is nothing."""
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
+    draft = Draft(url).write(f"{note}\n\n" if note else "")
     found = [one for one in answering_sentences(corpus, query) if is_answer(query, one[0], one[1].title)]
     if found:
-        yield Draft(documents_url).write(f"From the local documents ({_titles(found)}):\n\n").paragraphs(found).step()
+        yield draft.write(f"From the local documents ({_titles(found)}):\n\n").paragraphs(found).step()
         return
     nothing = f"Nothing about “{query[:200]}” was found in the local documents. I am an emulator: I search"
-    yield say(f"{nothing} local documents only, not the web, and I do not guess.")
+    yield draft.write(f"{nothing} local documents only, not the web, and I do not guess.").step()
 
 
 def answer_from_files(attached: AttachedDocuments, message: str, note: str, may_pass: bool) -> Draft | None:
@@ -67,9 +70,14 @@ def answer_from_files(attached: AttachedDocuments, message: str, note: str, may_
     ]
     for cells, entry in rows[:MAX_TABLE_ROWS]:
         draft.write("- ").quote(cells, Passage(entry.document_id, entry.title, "", cells, 0, 1.0)).write("\n")
-    titles = join_names([f"“{entry.title}”" for entry in corpus.documents()])
-    nothing = f"I have read {titles} and found nothing there on “{message[:200]}”. I do not guess."
+    nothing = f"{nothing_in(attached)} on “{message[:200]}”. I do not guess."
     return draft if rows else None if may_pass else draft.write(nothing)
+
+
+def nothing_in(attached: AttachedDocuments) -> str:
+    """The beginning of a sentence that says that the attached documents have no answer."""
+    titles = join_names([f"“{entry.title}”" for entry in attached.corpus.documents()])
+    return f"I have read {titles} and found nothing there"
 
 
 def _overview(corpus: Corpus, draft: Draft) -> Draft:

@@ -34,7 +34,7 @@ def small_talk(conversation: Conversation, message: Message, tools: Tools) -> st
         case "abilities":
             return abilities(tools)
         case "recall":
-            return _what_was_said(conversation)
+            return _what_was_said(conversation, message)
         case "ask_fact":
             return _told(conversation, message)
         case "tell_fact":
@@ -61,11 +61,13 @@ def no_answer(message: Message, tools: Tools) -> str:
     return f"{cannot} (“{clip(message.text, 120)}”): I am {SELF}. {abilities(tools)}"
 
 
-def _what_was_said(conversation: Conversation) -> str:
-    if not conversation.history:
+def _what_was_said(conversation: Conversation, message: Message) -> str:
+    said = conversation.history
+    if not said:
         return "Nothing yet: this is the beginning of our conversation."
-    lines = ["So far in this conversation:"]
-    for one in conversation.history[-MAX_LISTED:]:
+    listed = said[:2] if "first" in message.plain.split() else said[-MAX_LISTED:]
+    lines = ["So far in this conversation:" if listed == said else "Among other things, in this conversation:"]
+    for one in listed:
         plain = re.sub(r"\[[^\]]*\]+\([^)]*\)|[#*`>|]+", " ", one.text)
         lines.append(f"- You: “{clip(plain, 160)}”" if one.speaker == "user" else f"  - Answer: {clip(plain, 200)}")
     return "\n".join(lines)

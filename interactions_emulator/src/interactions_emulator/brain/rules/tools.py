@@ -129,7 +129,8 @@ def _chosen(conversation: Conversation, message: Message, tools: Tools) -> Optio
         return None
     last = next((one for call in conversation.calls[-1:] for one in tools.options if one.made(call)), None)
     by_words = _best_by_words(message, tools.options)
-    follows = message.has("continue") and last and (by_words is None or by_words.purpose == "ask")
+    other = by_words and (by_words.purpose != "ask" or _WEATHER.search(message.plain))
+    follows = message.has("continue") and last and not other
     return last if follows else by_words
 
 
