@@ -32,6 +32,7 @@ from tools.interactions import backend
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
+from tools.research.notices import delivery
 from tools.research.notices.delivery import LEASE_S, RETRY_AFTER_S, deliver_due, start_due
 from tools.research.notices.message import Message
 from tools.research.notices.outbox import Notice
@@ -192,6 +193,24 @@ async def test_several_replicas_send_each_notice_once(open_ledger: Open, receive
     for ledger in ledgers:
         await deliver(ledger, NOW, hook=target(receiver))
     assert sorted(body["data"]["job"] for _, body in receiver.webhooks) == sorted(job.id for job in jobs)
+
+
+async def test_a_process_that_stood_still_before_it_sent_leaves_the_notice_to_the_other_replica(
+    open_ledger: Open, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, other, times = open_ledger(), open_ledger(), [NOW]
+    build = delivery._message
+
+    async def stand_still(*arguments: Any) -> Message | None:
+        if len(times) == 1:
+            times.append(NOW + LEASE_S)
+            await deliver(other, times[-1], hook=target(receiver))
+        return await build(*arguments)
+
+    monkeypatch.setattr(delivery, "_message", stand_still)
+    await job_in(ledger, State.COMPLETED)
+    await deliver_due(ledger, lambda: {"hook": target(receiver)}, lambda: times[-1])
+    assert len(receiver.webhooks) == 1
 
 
 async def test_a_target_that_cannot_be_reached_is_tried_for_a_day_and_changes_no_run(

@@ -83,7 +83,8 @@ async def _deliver_to(ledger: Ledger, name: str, target: Target | None, clock: C
 @shielded
 async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock: Callable[[], float]) -> None:
     """Takes a notice, sends it, and writes the result. Shielded: a cancel between the last two would send it twice."""
-    if not await ledger.notices.take(notice, clock() + LEASE_S):
+    until = clock() + LEASE_S
+    if not await ledger.notices.take(notice, until):
         return  # another process has it
     if target is None:
         error = "no process had a target of this name in `notify:`"
@@ -94,6 +95,8 @@ async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock:
         if sent is None:
             await ledger.notices.drop(notice)
             return
+        if clock() > until - SEND_TIMEOUT_S:
+            return  # this process got no time for so long that another one may have it
         error = await send(target.filled(os.environ), sent)
     except DeskError as problem:
         error = str(problem)
