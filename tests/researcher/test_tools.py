@@ -227,6 +227,24 @@ async def test_show_research_without_an_id_shows_the_newest_run_of_the_conversat
     assert "The moon moves the sea" in await desk.say("my research again, please", [("show_research", {})])
     listed = await desk.another().say("list", [("list_research", {})])
     assert job.id in listed
+    assert f"To see one, say its name, such as “show {job.id}”." in listed
+
+
+async def test_in_a_new_conversation_the_only_run_is_shown_and_can_then_be_asked_about(desk: Desk) -> None:
+    job, later = await desk.report(), desk.another()
+    assert "The moon moves the sea" in await later.say("how far is my research?", [("show_research", {})])
+    await later.say("hm", "Well.")
+    assert f"- {job.id} | completed | Tides" in desk.script.asked[-1].system_instruction
+
+
+async def test_of_several_runs_the_list_is_shown_and_only_what_was_named_can_then_be_asked_about(desk: Desk) -> None:
+    job, other, later = await desk.report(), await desk.report("Currents"), desk.another()
+    listed = await later.say("how far is my research?", [("show_research", {})])
+    assert job.id in listed and other.id in listed
+    await later.say(f"show {job.id}", [("show_research", {"job_id": job.id})])
+    await later.say("hm", "Well.")
+    instruction = desk.script.asked[-1].system_instruction
+    assert f"- {job.id} | completed" in instruction and other.id not in instruction
 
 
 async def test_limits_are_checked_at_the_order_and_again_at_the_yes(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from tools.research.job import Job
 from tools.research.questions import Action
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
+from tools.researcher.visited import visited
 from tools.settings import load_settings
 
 MAX_LISTED_RUNS = 20
@@ -83,7 +84,10 @@ class Researcher(ResearchSettings, Agent):
 
 
 class _Runs(BaseTool):
-    """Adds the list of the conversation's runs to each model request. The model cannot call this tool."""
+    """Adds the list of the runs that the conversation ordered or spoke about to each model request.
+
+    The model cannot call this tool.
+    """
 
     def __init__(self) -> None:
         super().__init__(name="runs", description="The research runs of this conversation.")
@@ -94,9 +98,9 @@ class _Runs(BaseTool):
         service = research()
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
-            subjects = {question.subject for question in asked}  # may include runs of other conversations
+            others = {question.subject for question in asked}.union(visited(tool_context))
             repeated = await service.schedules.of_user(turn.user)
-            jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in subjects]
+            jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in others]
         except DATABASE_ERRORS as error:
             text = f"The research runs of this conversation are not known: {describe_database_error(error)}."
         else:

@@ -31,6 +31,7 @@ from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.messages import deletion, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
+from tools.researcher.visited import note_visit
 from tools.settings import load_settings
 
 Result = dict[str, Any]
@@ -199,7 +200,7 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
     """Shows how a run stands, watches it, and shows its plan or report. It costs nothing.
 
     Args:
-        job_id: Id of the run or the schedule; empty: the newest run of this conversation.
+        job_id: Id of the run or the schedule; empty: the newest run of this conversation, or the user's only run.
     """
     service = research()
     if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
@@ -214,6 +215,7 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
         if found is None:
             return await _list(service, tool_context)
         job = found
+        note_visit(tool_context, job)
     _show(tool_context, job)
     return _result(job)
 
@@ -340,25 +342,27 @@ def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_s
 async def _list(service: Research, context: ToolContext) -> Result:
     jobs = await service.jobs(context.session.user_id)
     repeated = schedules.listing(await service.schedules.of_user(context.session.user_id))
-    present(context, Presentation(texts=tuple(filter(None, (listing(jobs), repeated)))))
+    example = next((job for job in jobs if job.state is State.COMPLETED), jobs[0] if jobs else None)
+    hint = f"To see one, say its name, such as “show {example.id}”." if example else ""
+    present(context, Presentation(texts=tuple(filter(None, (listing(jobs), repeated, hint)))))
     return {"runs": [_result(job) for job in jobs[:20]], "next": "the list was shown to the user"}
 
 
 async def _newest(service: Research, context: ToolContext) -> Job | None:
     """Returns the conversation's newest unfinished run, else its newest run.
 
-    In a conversation without runs: the user's unfinished run, if there is exactly one.
+    In a conversation without runs: the user's unfinished run, or else the user's run, if there is exactly one.
     """
     jobs = await service.jobs(context.session.user_id)
     here = [job for job in jobs if job.order.session == context.session.id]
     unfinished = [job for job in here or jobs if job.active]
     if here:
         return (unfinished or here)[0]
-    return unfinished[0] if len(unfinished) == 1 else None
+    return next((found[0] for found in (unfinished, jobs) if len(found) == 1), None)
 
 
 async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
-    """Returns the user's run with that id.
+    """Returns the user's run with that id. From now on, the model's list of runs has it.
 
     Raises:
         UnknownJob: the user has no such run.
@@ -366,6 +370,7 @@ async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
     job = await service.own_job(context.session.user_id, job_id.strip().strip("`").casefold())
     if job is None:
         raise UnknownJob(f"the user has no research run {job_id[:40]!r}: list_research shows what there is")
+    note_visit(context, job)
     return job
 
 
