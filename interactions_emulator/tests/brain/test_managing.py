@@ -187,6 +187,11 @@ CASES: list[tuple[str, str, str, str]] = [
     ("none", "list", "list_research", ""),
     ("none", "status", "show_research", ""),
     ("none", "cancel", "says", "no research run"),
+    ("none", "show me the report", "show_research", ""),
+    ("done", "where is my report?", "show_research", CATS),
+    ("done", "thx! what did it cost in the end?", "says", "$1 to $3"),
+    ("quote and done", "delete the report", "delete_research", CATS),
+    ("done", "I closed the tab. How far is my research?", "show_research", CATS),
     # a no, a "not now" and a "keep it" come before the yes beside them
     ("deletion", "Actually keep it", "cancel_research", CATS),
     ("deletion", "no, I'd rather keep the report", "cancel_research", CATS),
@@ -425,6 +430,7 @@ def test_a_research_request_without_a_topic_is_answered_with_a_question(ask: Ask
         "dig deeper into dreams",
         "research dreams further based on the report",
         f"build on {CATS}: dreams",
+        "make a new report that builds on this one, about dreams",
     ],
 )
 def test_a_request_to_go_deeper_builds_on_the_report(ask: Ask, message: str) -> None:

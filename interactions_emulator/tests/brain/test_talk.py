@@ -124,6 +124,12 @@ def test_a_question_is_answered_by_cited_quotations(ask: Ask, corpus: Corpus) ->
     assert "“Tidal barrages”" in answer["content"][0]["text"]
 
 
+@pytest.mark.parametrize("question", ["How do tidal barrages work?", "how does a tidal barrage work in France"])
+def test_a_question_how_something_works_finds_what_it_is(ask: Ask, corpus: Corpus, question: str) -> None:
+    [*_, answer] = ask(question, tools=[SEARCH])
+    assert "barrages.md" in {document for document, _ in quoted(answer, corpus)}
+
+
 def test_citation_offsets_count_bytes(ask: Ask, corpus: Corpus) -> None:
     [*_, answer] = ask("Which coast is an exception? Saint-Malo's?", tools=[SEARCH])
     assert any("—" in sentence for _, sentence in quoted(answer, corpus))

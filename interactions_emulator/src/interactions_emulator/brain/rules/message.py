@@ -99,19 +99,22 @@ _ACTS: dict[Act, str] = {
     "order": rf"""
         ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investiga|new research)\b
         \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^write {STUDY} (?:about|on)\b|研究""",
-    "further": r"\b(?:further|deeper)\b|\bbuild(?:ing)? (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
+    "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
     "cost": r"""
         \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spend|be|research|report)\b|\bhow long\b
-        \bwhat\b.*\b(?:costs?|price|charge)$|\bkostet\b|\bteuer wird\b|^combien\b|^quel serait le prix\b|^cuánto\b
+        \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:did|does) (?:it|this|that) cost\b
+        \bkostet\b|\bteuer wird\b|^combien\b|^quel serait le prix\b|^cuánto\b
         ^quanto\b|^when .*\b(?:done|ready|finished)$""",
     "status": rf"""
         ^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b|^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
+        \bhow far (?:is|are) (?:my|the) (?:\w+ )?{RUN}$
         ^(?:is|are|when) .*\b(?:ready|done|finished|running)(?: yet| now)?$|\bany (?:news|progress)\b
         ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
         ^como está\b|^où en est\b|^cómo va\b""",
     "show": rf"""
         ^(?!{_FORMED})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
-        ^(?:show|open|see)\b.*\bschedule$|^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
+        ^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}$
+        ^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
     "list": rf"""
         ^list(?: (?:all|of|me|my|the|recurring|{RUN}))*$|^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b
         ^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",

@@ -119,6 +119,8 @@ class _Situation:
             return f"{run.waiting} {PRICE}"
         confirms = has("agree" if deletes else "yes")
         is_vague = has("nod") and not confirms and not has("no")
+        if has("delete") and self.reports and not deletes:
+            return None
         if is_vague or (has("later") and not has("order")):
             return run.waiting
         if run.waits_for == "price" and self.order.settings.get("plan_first") and not has("order"):
@@ -169,7 +171,7 @@ class _Situation:
         if has("status") or (self.named and not terms(JOB_ID.sub("", self.message.text))):
             return show
         if has("show") and not has("order"):
-            return self._call(SHOW, self.runs)
+            return self._call(SHOW, self.runs) if self.runs else show
         if has("yes", "agree"):
             return (APPROVE, {"job_id": self.named}) if self.named else show if going else NOTHING_DONE
         return "You are welcome!" if has("thanks") and not has("order", "ask") else None
