@@ -10,6 +10,7 @@ import mcp_types as types
 import pytest
 
 from tests.mcp_server.conftest import BRIEF, ERAS, YES, Desk, call, error, text
+from tools.mcp_server import tools
 from tools.research.job import OUTSIDE_CONVERSATIONS, State
 
 AGREE = {"start": True}
@@ -112,6 +113,14 @@ async def test_a_client_that_cannot_ask_gets_the_question_and_has_to_name_its_pr
         await call(client, "status", job=job, wait_seconds=45)
         assert (await call(client, "approve", job=job, max_usd=3))["state"] == "completed"
     assert desk.runs == 1
+
+
+async def test_a_run_is_being_sent_when_its_yes_is_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a client that leaves then has bought nothing until another process starts the run."""
+    monkeypatch.setattr(tools, "SEND_WAIT_S", 60)
+    async with desk.client() as client:
+        job = (await call(client, "start", brief=BRIEF))["job"]
+        assert (await call(client, "approve", job=job, max_usd=3))["state"] != State.INTENDED
 
 
 async def test_two_approvals_at_once_start_one_run(desk: Desk) -> None:

@@ -5,6 +5,7 @@ A tool returns data or text. It raises a `DeskError` whose sentence is for the c
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -29,6 +30,10 @@ from tools.research.texts import state
 
 Result = dict[str, Any] | str
 JOBS_PER_PAGE = 20
+SEND_WAIT_S = 1.0
+"""Maximum seconds that a call waits until its run is sent: the client may end this process after the answer."""
+SEND_POLL_S = 0.02
+"""Seconds between two looks whether a run is sent."""
 _NOTHING_DONE: dict[Answer, str] = {
     "no": "The person said no: nothing was started.",
     "none": "The person did not answer: nothing was started.",
@@ -75,7 +80,7 @@ class ResearchTools:
             if given.again and not new:
                 job = await service.start_again(job, limits=settings.limits, confirm=True, notify=order.notify)
         if job.state is not State.AWAITING_APPROVAL:
-            return self._data(job)
+            return self._data(await _sent(service, job))
         if not call.dialog.can_ask:
             return await self._question(service, job)
         return await self._ask(call, service, settings, job)
@@ -202,7 +207,7 @@ class ResearchTools:
         else:
             job = await service.approve(job.id, limits=settings.limits, yes=yes)
         await _watch(service, job, 0)  # sends it
-        return self._data(job)
+        return self._data(await _sent(service, job))
 
     async def _question(self, service: Research, job: Job) -> Result:
         """Returns a waiting job with its question, which the client shows to the person."""
@@ -226,6 +231,15 @@ async def own_job(service: Research, user: str, job_id: str) -> Job:
     """
     if (job := await service.own_job(user, job_id)) is None:
         raise UnknownJob(f"you have no research run {job_id!r}: research_list shows what there is")
+    return job
+
+
+async def _sent(service: Research, job: Job) -> Job:
+    """Returns a job as soon as it is being sent, or after `SEND_WAIT_S`. A process ends only after what it sends."""
+    end = time.monotonic() + SEND_WAIT_S
+    while job.state is State.INTENDED and time.monotonic() < end:
+        await asyncio.sleep(SEND_POLL_S)
+        job = await service.job(job.id)
     return job
 
 
