@@ -18,8 +18,8 @@ from tests.board.conftest import BRIEF, Page, Site
 from tests.scripts import REPORT, cited, picture
 from tests.serve.conftest import listening
 from tools.board.errors import described
+from tools.board.load_limits import LoadLimits
 from tools.board.local import listen, opening_file
-from tools.board.report_limits import ReportLimits
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
 from tools.research.database import LedgerError
@@ -171,14 +171,14 @@ def test_no_other_program_can_take_the_port_before_the_page_is_served() -> None:
 def test_readers_of_a_share_link_keep_neither_its_owner_nor_readers_of_others_waiting(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readers, loading = list[str](), ReportLimits.loading
-    monkeypatch.setattr(ReportLimits, "loading", lambda self, reader: readers.append(reader) or loading(self, reader))
+    readers, loading = list[str](), LoadLimits.loading
+    monkeypatch.setattr(LoadLimits, "loading", lambda self, reader: readers.append(reader) or loading(self, reader))
     path = site.start()
     site.finish(path)
     link = link_in(site.send(site.page(path), "share", days="1").text)
     readers.clear()
     assert [site.client.get(url).status_code for url in (link, path, f"{path}/report.html")] == [200] * 3
-    assert readers == ["readers of user", "user", "user"]
+    assert readers == ["readers of user", *["user"] * 3]  # a page loads the files of its order, then its report
 
 
 def test_another_host_name_is_refused_even_with_the_cookie(site: Site) -> None:

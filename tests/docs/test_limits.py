@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import ROOT
-from tools.board import report_limits, routes, sending
+from tools.board import load_limits, routes, sending
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import delivery, sender
 from tools.research.verification import matching
@@ -15,7 +15,7 @@ FETCH = FetchLimits()
 WORDS = {6: "six", 8: "eight"}
 QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
-    ("privacy.md", "at most {} requests wait or are answered", report_limits.MAX_REQUESTS),
+    ("privacy.md", "at most {} requests wait or are answered", load_limits.MAX_REQUESTS),
     ("privacy.md", "nothing for {:.0f} seconds is cut off", sending.MAX_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
@@ -29,7 +29,7 @@ QUOTED = (
     ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
     ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
     ("serving.md", "headers of more than {:,} bytes", protocol.MAX_HEAD_BYTES),
-    ("serving.md", "more than {} requests for reports at a time", report_limits.MAX_REQUESTS),
+    ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", load_limits.MAX_REQUESTS),
     ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),
     ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
 )

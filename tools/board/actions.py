@@ -24,13 +24,16 @@ ANSWER_WAIT_S = 25.0
 """Seconds for which a request waits for the answer to a question. The answer is saved in any case."""
 
 
-async def own_job(service: Research, user: str, job_id: str) -> Job:
+async def own_job(service: Research, user: str, job_id: str, *, with_files: bool = False) -> Job:
     """Returns a user's job.
+
+    Args:
+        with_files: whether it has the files of its order, which may be large.
 
     Raises:
         UnknownJob: the user has no such job. The message is the same if another user has one.
     """
-    if (job := await service.own_job(user, job_id)) is None:
+    if (job := await service.own_job(user, job_id, with_files=with_files)) is None:
         raise UnknownJob("You have no research run of that name. It may have been deleted.")
     return job
 
@@ -101,7 +104,11 @@ async def delete(service: Research, job: Job, shown: str) -> list[str]:
 
 
 async def again(service: Research, settings: ResearchSettings, job: Job) -> Job:
-    """Orders an old run again, which then waits for a yes to its price. Returns the new job."""
+    """Orders an old run again, which then waits for a yes to its price. Returns the new job.
+
+    Args:
+        job: the old run, with its files.
+    """
     settings.need_storage()
     return await service.start_again(job, limits=settings.limits, confirm=True, notify=[*settings.notify])
 

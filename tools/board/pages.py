@@ -159,14 +159,20 @@ def spent_by_job(entries: Sequence[Spending]) -> Mapping[str, float]:
     return sums
 
 
-def job_page(job: Job, spent: float, now: float, base: Job | None = None) -> JobPage:
+def files(job: Job) -> str:
+    """Returns number and types of the files of a job's order; empty if it has none."""
+    kinds = sorted({str(content.get("mime_type", "file")) for content in job.order.inputs})
+    return f"{len(job.order.inputs)} ({', '.join(kinds)})" if kinds else ""
+
+
+def job_page(job: Job, spent: float, now: float, base: Job | None = None, files: str = "") -> JobPage:
     """Builds the page of a job.
 
     Args:
         spent: highest estimate of what it cost so far, in USD.
         base: the job that it builds on, if that is the user's own.
+        files: see `files`.
     """
-    kinds = sorted({str(content.get("mime_type", "file")) for content in job.order.inputs})
     row = _row(job, spent, now)
     return JobPage(
         id=job.id,
@@ -185,7 +191,7 @@ def job_page(job: Job, spent: float, now: float, base: Job | None = None) -> Job
         plans_first=job.plan is None and job.request.plans,
         builds_on=title(base) if base else "",
         schedule=job.order.schedule,
-        files=f"{len(job.order.inputs)} ({', '.join(kinds)})" if kinds else "",
+        files=files,
         age=row.age,
         created=row.created,
         spent=row.spent,

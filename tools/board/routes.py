@@ -8,7 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from tools.board.actions import own_job
 from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
+from tools.board.load_limits import LoadLimits
 from tools.board.paths import go, root
-from tools.board.report_limits import ReportLimits
 from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
 from tools.board.sending import PiecewiseSending
@@ -93,7 +93,8 @@ class Board:
     ) -> None:
         self.screen, self._public_url, self.now = screen, public_url.rstrip("/"), clock
         self._streams = Counter[str]()
-        self._reports = ReportLimits()
+        self._reports, self._rows = LoadLimits(), LoadLimits()
+        """The limits for pages with reports, and for pages that read many rows or the files of an order."""
         self._signer: Signer | None = None
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
@@ -130,10 +131,11 @@ class Board:
 
     async def list_page(self, request: Request) -> Response:
         service, user = research(), request.user.username
-        jobs, entries = await service.jobs(user), await service.ledger.spending(user=user)
         wanted = request.query_params.get("page", "1")
         number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 1
-        found = pages.list_page(jobs, entries, self.now(), research_settings().limits.usd_per_day, number)
+        async with self.reading(request):
+            jobs, entries = await service.jobs(user), await service.ledger.spending(user=user)
+            found = pages.list_page(jobs, entries, self.now(), research_settings().limits.usd_per_day, number)
         return self.show(request, "list.html", list=found)
 
     async def new_page(self, request: Request) -> Response:
@@ -171,6 +173,7 @@ class Board:
             case "cancel":
                 await actions.cancel(service, job, shown)
             case "again":
+                job = await own_job(service, job.order.user, job.id, with_files=True)
                 job = await actions.again(service, settings, job)
                 place = f"/research/{job.id}"
             case "look":
@@ -220,7 +223,7 @@ class Board:
     async def shared_page(self, request: Request) -> Response:
         job_id = shared_job(await self._sign(), request.path_params["token"], self.now())
         service = research()
-        if (job := await service.ledger.get(job_id)) is None:
+        if (job := await service.ledger.get(job_id, with_files=False)) is None:
             raise BadLink("The report of this link was deleted.")
         async with self._report(request, f"readers of {job.order.user}", job) as report:
             [shown] = await self._render([report])
@@ -280,13 +283,16 @@ class Board:
         )
 
     async def _job_page(self, request: Request, service: Research, job: Job) -> Response:
-        base = await service.own_job(job.order.user, job.order.base) if job.order.base else None
-        entries = await service.ledger.spending(user=job.order.user)
+        user, base_id = job.order.user, job.order.base
+        base = await service.own_job(user, base_id, with_files=False) if base_id else None
+        async with self.reading(request):
+            files = pages.files(await own_job(service, user, job.id, with_files=True))
+        entries = await service.ledger.spending(user=user)
         spent = pages.spent_by_job(entries).get(job.id, 0.0)
-        page, texts = pages.job_page(job, spent, self.now(), base), _Texts()
+        page, texts = pages.job_page(job, spent, self.now(), base, files), _Texts()
         try:
             if page.phase in ("waiting", "report", "ended"):
-                async with self._loading(request, request.user.username):
+                async with self._loading(request, self._reports, user):
                     texts = await self._texts(service, job, page.phase)
         except Withheld as error:
             if page.phase == "waiting":
@@ -351,18 +357,22 @@ class Board:
     @asynccontextmanager
     async def _report(self, request: Request, reader: str, job: Job) -> AsyncIterator[Report]:
         """Loads a report that may be shown. It is in memory while the block runs."""
-        async with self._loading(request, reader):
+        async with self._loading(request, self._reports, reader):
             report = await research().report(job.id)
             if report is None:
                 raise NotFinished(f"This research has no report: it is {state(job)}.")
             await screen_text(self.screen, "reports", report.text)
             yield report
 
+    def reading(self, request: Request) -> AbstractAsyncContextManager[None]:
+        """Waits until many rows, or the files of an order, may be read for a user: once at a time."""
+        return self._loading(request, self._rows, request.user.username)
+
     @asynccontextmanager
-    async def _loading(self, request: Request, reader: str) -> AsyncIterator[None]:
-        """Waits until a report may be loaded, and counts the request until its answer was sent."""
-        request.state.until_sent.enter_context(self._reports.request(reader))
-        async with self._reports.loading(reader):
+    async def _loading(self, request: Request, limits: LoadLimits, reader: str) -> AsyncIterator[None]:
+        """Waits until something large may be loaded, and counts the request until its answer was sent."""
+        request.state.until_sent.enter_context(limits.request(reader))
+        async with limits.loading(reader):
             if await request.is_disconnected():  # while it waited
                 raise ClientDisconnect
             yield

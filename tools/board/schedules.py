@@ -150,6 +150,8 @@ class SchedulePages:
     async def _one(self, request: Request) -> Response:
         service, schedule = await self._schedule(request)
         now = self._board.now()
+        async with self._board.reading(request):
+            runs = [run(schedule, job) for job in await service.schedules.runs(schedule)]
         return self._board.show(
             request,
             "schedule.html",
@@ -160,7 +162,7 @@ class SchedulePages:
             max_usd=schedule.ceiling,
             held=schedule.held,
             known="known" in request.query_params,
-            runs=[run(schedule, job) for job in await service.schedules.runs(schedule)],
+            runs=runs,
         )
 
     async def _act(self, request: Request) -> Response:
@@ -187,13 +189,15 @@ class SchedulePages:
         self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200
     ) -> Response:
         settings, service, now = research_settings(), research(), self._board.now()
-        found = await service.schedules.of_user(request.user.username)
+        async with self._board.reading(request):
+            found = await service.schedules.of_user(request.user.username)
+            rows = [row(each, await service.schedules.spent(each), now) for each in found]
         return self._board.show(
             request,
             "schedules.html",
             status,
             token=await self._board.token(request),
-            rows=[row(each, await service.schedules.spent(each), now) for each in found],
+            rows=rows,
             form=form,
             error=error,
             words=WORDS,

@@ -375,9 +375,13 @@ class Research:
             raise UnknownJob(f"there is no job {job_id} in the ledger; `desk jobs` lists them")
         return job
 
-    async def own_job(self, user: str, job_id: str) -> Job | None:
-        """Returns a job of a user; None for a job of another user, as for an unknown one."""
-        job = await self.ledger.get(job_id)
+    async def own_job(self, user: str, job_id: str, *, with_files: bool = True) -> Job | None:
+        """Returns a job of a user; None for a job of another user, as for an unknown one.
+
+        Args:
+            with_files: as in `Ledger.get`.
+        """
+        job = await self.ledger.get(job_id, with_files=with_files)
         return job if job and job.order.user == user else None
 
     async def jobs(self, user: str) -> list[Job]:

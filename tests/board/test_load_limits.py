@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from socket import create_connection, socket
@@ -14,14 +15,17 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from tests.board.conftest import Site, until
+from tests.board.test_schedules import propose
 from tools.board import routes
-from tools.board.report_limits import MAX_LOADED, MAX_REQUESTS, ReportLimits
+from tools.board.load_limits import MAX_LOADED, MAX_REQUESTS, LoadLimits
 from tools.board.sending import PIECE_BYTES, PiecewiseSending
+from tools.research.job import Job
 from tools.research.ledger import Ledger
+from tools.research.schedules.store import ScheduleStore
 
 
 async def test_a_reader_has_one_report_in_memory_and_all_readers_together_a_few() -> None:
-    limits, done = ReportLimits(), asyncio.Event()
+    limits, done = LoadLimits(), asyncio.Event()
     loaded = list[str]()
 
     async def load(reader: str) -> None:
@@ -40,7 +44,7 @@ async def test_a_reader_has_one_report_in_memory_and_all_readers_together_a_few(
 
 
 async def test_requests_of_a_reader_are_limited_and_give_their_place_back() -> None:
-    limits = ReportLimits()
+    limits = LoadLimits()
     for _ in range(2):
         with ExitStack() as requests:
             for _ in range(MAX_REQUESTS):
@@ -53,7 +57,7 @@ async def test_requests_of_a_reader_are_limited_and_give_their_place_back() -> N
 
 
 async def test_a_cancelled_request_gives_its_turn_back() -> None:
-    limits = ReportLimits()
+    limits = LoadLimits()
     async with limits.loading("ada"):
         waiting = asyncio.create_task(limits.loading("ada").__aenter__())
         await asyncio.sleep(0)
@@ -90,6 +94,55 @@ def test_a_user_who_asks_for_a_report_many_times_at_once_has_it_in_memory_once(
             assert {*threads.map(lambda url: site.client.get(url).status_code, [url] * 6)} == {200}
     assert len(most) == 12
     assert max(most) == 1
+
+
+@pytest.mark.parametrize("place", ["/", "/research/schedules", "a run", "a schedule"])
+def test_a_user_who_opens_a_page_many_times_at_once_has_its_list_or_its_files_in_memory_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path = {"a run": site.order, "a schedule": lambda: propose(site)}.get(place, lambda: place)()
+    reading, most = set[object](), list[int]()
+
+    def counted(read: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def run(*arguments: object, **values: object) -> object:
+            if values.get("with_files") is False:
+                return await read(*arguments, **values)
+            reading.add(asyncio.current_task())
+            most.append(len(reading))
+            for _ in range(50):  # the other requests get their turn
+                await asyncio.sleep(0)
+            try:
+                return await read(*arguments, **values)
+            finally:
+                reading.discard(asyncio.current_task())
+
+        return run
+
+    for owner, name in ((Ledger, "find"), (Ledger, "get"), (ScheduleStore, "of_user")):
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    with ThreadPoolExecutor(6) as threads:
+        assert {*threads.map(lambda path: site.client.get(path).status_code, [path] * 6)} == {200}
+    assert (len(most), max(most)) == (6, 1)
+
+
+def test_neither_a_share_link_nor_a_live_page_nor_a_form_reads_the_files_of_an_order(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site.start()
+    site.finish(path)
+    share = site.send(site.page(path), "share", days="1")
+    link, form = share.text.partition(' value="http')[2].partition('"')[0], site.page(f"{path}/delete")
+    read, get = list[object](), Ledger.get
+
+    async def seen(ledger: Ledger, job_id: str, *, with_files: bool = True) -> Job | None:
+        read.append(with_files)
+        return await get(ledger, job_id, with_files=with_files)
+
+    monkeypatch.setattr(Ledger, "get", seen)
+    for url in (f"http{link}", *(f"{path}{end}" for end in ("/events", "/delete", "/report.md"))):
+        assert site.client.get(url).status_code == 200, url
+    assert site.send(form, "delete", seen="").status_code == 409
+    assert {*read} == {False}
 
 
 def test_a_report_is_not_rendered_for_a_client_that_has_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
