@@ -31,6 +31,7 @@ QUOTED = (
     ("serving.md", "headers of more than {:,} bytes", protocol.MAX_HEAD_BYTES),
     ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", load_limits.MAX_REQUESTS),
     ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),
+    ("serving.md", "or {:,} values", request_limits.MAX_JSON_VALUES),
     ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
 )
 

@@ -15,6 +15,7 @@ import pytest
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message, said
 from tools.research.database import Database
+from tools.server.middleware.request_limits import MAX_JSON_VALUES, check_values
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -141,6 +142,26 @@ def test_invalid_requests_get_400_with_an_explanation(client: httpx2.Client, env
         assert answer.status_code == 400, (wish, answer.text)
         assert str(environment) not in answer.text, wish
         assert len(answer.json()["detail"]) > 10, wish
+
+
+@pytest.mark.parametrize("path", ["/run", SESSIONS, "/mcp"])
+def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client, parsed = serve(mcp=True), list[object]()
+    for module in ("tools.server.middleware.gateway.parse_json", "tools.mcp_server.http.error_for"):
+        monkeypatch.setattr(module, parsed.append)
+    for value in ("[]", '""', '{"a":1}', "1"):
+        answer = client.post(path, content=f"[{','.join([value] * (MAX_JSON_VALUES + 1))}]")
+        assert (answer.status_code, "at most 100,000 values" in answer.json()["detail"]) == (400, True)
+    assert parsed == []
+
+
+def test_a_long_text_with_many_commas_is_one_value(client: httpx2.Client) -> None:
+    text = '1,"[{:\\' * MAX_JSON_VALUES
+    assert client.post(f"{SESSIONS}/s2", json={"text": text}).status_code == 200
+    assert client.get(f"{SESSIONS}/s2").json()["state"] == {"text": text}
+    check_values(b'["' + b'\\",' * 3_000_000)  # in quadratic time, this would take days
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgresql"])

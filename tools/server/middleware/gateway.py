@@ -32,6 +32,7 @@ from tools.server.middleware.request_limits import (
     MAX_NAME_CHARS,
     Replay,
     check_name,
+    check_values,
     parse_json,
     read_body,
     without_length,
@@ -125,6 +126,7 @@ class GatewayMiddleware:
             return
         assert known
         body = await read_body(scope, receive, self.max_body, self.body_timeout_s)
+        check_values(body)
         if path == _MCP_PATH:  # its route checks the message, and answers in the protocol
             await self.app({**scope, "user": SimpleUser(user or LOCAL_USER)}, Replay(body, receive), send)
             return

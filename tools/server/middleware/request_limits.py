@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -20,6 +21,10 @@ MAX_FILE_NAME_BYTES = 255
 """Maximum bytes of a file name: the limit of file systems."""
 MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
+MAX_JSON_VALUES = 100_000
+"""Maximum number of values in JSON. Millions of small ones take seconds to parse, and a hundred times their bytes."""
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""Matches a text, even one without an end: else the search would begin again at each of its quotation marks."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
 """Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
@@ -54,6 +59,16 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: f
                     return bytes(body)
     except TimeoutError:
         raise RequestRejected(408, f"the request did not arrive within {timeout_s:g} seconds") from None
+
+
+def check_values(body: bytes) -> None:
+    """Counts the values in JSON before anything parses it. Text is not counted, however many commas it has.
+
+    Raises:
+        RequestRejected: status 400: there are too many.
+    """
+    if _count_values(body) > MAX_JSON_VALUES and _count_values(_STRING.sub(b"", body)) > MAX_JSON_VALUES:
+        raise RequestRejected(400, f"the body may have at most {MAX_JSON_VALUES:,} values")
 
 
 def parse_json(body: bytes) -> Any:
@@ -119,6 +134,11 @@ def _finite(number: str) -> float:
     if not math.isfinite(value := float(number)):
         raise ValueError(number)
     return value
+
+
+def _count_values(json_text: bytes) -> int:
+    """The number of values is at most this, since each follows one of these characters, or stands alone."""
+    return sum(map(json_text.count, (b",", b"[", b"{", b":")))
 
 
 def _is_deep(data: Any) -> bool:
