@@ -12,9 +12,9 @@ import pytest
 from tests.research.endless import SIZE, resource, texts
 from tests.research.resources import finished, image, text_part
 from tools.research import limited_process
-from tools.research.report.html_worker import render_html, render_html_blocking
+from tools.research.report.html_worker import render_fragments, render_html, render_html_blocking
 from tools.research.report.reading import read_report
-from tools.research.report.rendering import to_html, to_plain_html
+from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
 
 LIMIT = 600
 """Seconds allowed for work that takes about ten. With any quadratic work it takes longer."""
@@ -45,6 +45,17 @@ def test_a_report_that_needs_too_much_memory_is_shown_as_plain_text(caplog: pyte
 
     assert render_html_blocking(report, timeout_s=LIMIT) == to_plain_html(report)
     assert "exit status" in caplog.text  # the process ended by itself
+
+
+async def test_a_report_whose_page_would_be_very_much_longer_is_shown_as_plain_text() -> None:
+    report = read_report(finished([text_part(f"{'[a] ' * 200}\n\n[a]: https://e.org/{'x' * 50_000}")]))
+
+    assert len(to_html(report)) > 10_000_000
+    assert await render_html(report, timeout_s=LIMIT) == to_plain_html(report)
+    assert await render_fragments([REPORT, report], timeout_s=LIMIT) == [
+        to_fragment(REPORT),
+        to_plain_fragment(report),
+    ]
 
 
 def test_a_plain_page_shows_text_sources_and_pictures() -> None:

@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 MAX_MEMORY_BYTES = 500_000_000
 """Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of that."""
+MAX_GROWTH = 10
+"""How many times as long as its report a page may be, beside `MIN_PAGE_CHARS`; an ordinary page is hardly longer."""
+MIN_PAGE_CHARS = 1_000_000
+"""Characters that any page may have."""
 RENDER_TIMEOUT_S = 10.0
 """Timeout for a page, in seconds; an ordinary report takes less than one second."""
 
@@ -65,8 +69,13 @@ def main() -> None:
     The argument is "page" for complete pages or "fragments" for HTML of another page.
     """
     limit_memory(MAX_MEMORY_BYTES)
-    render = to_html if sys.argv[1:] == ["page"] else to_fragment
-    pages = [render(from_json(text)) for text in json.loads(sys.stdin.buffer.read())]
+    page = sys.argv[1:] == ["page"]
+    render, plain = (to_html, to_plain_html) if page else (to_fragment, to_plain_fragment)
+    pages = list[str]()
+    for text in json.loads(sys.stdin.buffer.read()):
+        html = render(report := from_json(text))
+        # A link definition of many characters that is used often makes a page a thousand times as long as its report.
+        pages.append(html if len(html) <= MAX_GROWTH * len(text) + MIN_PAGE_CHARS else plain(report))
     sys.stdout.buffer.write(json.dumps(pages).encode())
 
 
