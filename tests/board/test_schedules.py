@@ -146,7 +146,8 @@ def test_a_schedule_of_another_user_is_neither_shown_nor_steered(site: Site) -> 
     )
     token = site.page(LIST).forms[LIST]["token"]
     assert "A secret topic" not in site.client.get(LIST).text
-    assert site.client.get(f"{LIST}/{foreign.id}").status_code == 404
+    unknown = site.client.get(f"{LIST}/{foreign.id}")
+    assert (unknown.status_code, "You have no schedule of that name." in unknown.text) == (404, True)
     for name in ("start", "pause", "delete"):
         seen = f"{foreign.status}:{foreign.version}"
         answer = site.client.post(f"{LIST}/{foreign.id}/{name}", data={"token": token, "seen": seen})

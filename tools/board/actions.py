@@ -34,7 +34,7 @@ async def own_job(service: Research, user: str, job_id: str, *, with_files: bool
         UnknownJob: the user has no such job. The message is the same if another user has one.
     """
     if (job := await service.own_job(user, job_id, with_files=with_files)) is None:
-        raise UnknownJob("You have no research run of that name. It may have been deleted.")
+        raise UnknownJob("the user has no such research run")
     return job
 
 

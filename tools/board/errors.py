@@ -27,13 +27,17 @@ class Outdated(DeskError):
 
 
 FAILED = "The server failed at this request. Its log says why. Try it again."
+_UNKNOWN: Mapping[type[BaseException], str] = {
+    UnknownJob: "You have no research run of that name. It may have been deleted.",
+    UnknownSchedule: "You have no schedule of that name. It may have been deleted.",
+}
+"""What a page says instead of the error's own text, which names a command of the terminal."""
 _STATUSES: Mapping[type[BaseException], int] = {
     **dict.fromkeys((BadForm, BadSchedule, BadTiming), 400),
     ForeignForm: 403,
     StorageForbidden: 403,
     Withheld: 403,
-    UnknownJob: 404,
-    UnknownSchedule: 404,
+    **dict.fromkeys(_UNKNOWN, 404),
     **dict.fromkeys((Outdated, NotFinished, NotConfirmed, NotDeleted, ScheduleChanged, WrongBackend), 409),
     LimitReached: 429,
     ApiError: 502,
@@ -50,5 +54,5 @@ def described(error: BaseException) -> tuple[int, str]:
         said = describe_database_error(error)
         return 503, f"{said[0].upper()}{said[1:]}. Nothing was done: try it again."
     status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
-    text = redact(str(error))
+    text = _UNKNOWN.get(type(error)) or redact(str(error))
     return status, f"{text[:1].upper()}{text[1:].rstrip('.')}."
