@@ -27,8 +27,6 @@ _AND = r"(?:,?\s(?:and|und|et|y|&)\s(?:in\s)?)"
 _NAMES = re.compile(
     rf"(?:^|[\s(])(?:in|for|at|to|near|about|over|on|für|nach|à|en|a|meant?)\s+({_NAME}(?:,\s{_NAME})*(?:{_AND}{_NAME})?)"
 )
-_WORKS = re.compile(r"(?i)^(how (?:do|does) \S.*?) works?(?=\s+in\b|\W*$)")
-"""Matches a question how something works, whose last word is no subject."""
 _NO_NAME = re.compile(r"Fahrenheit|Celsius|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|I|Python")
 _LEAD = re.compile(
     r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: more)?(?: about)?|show me|i want to know|explain|define|now)\b"
@@ -117,7 +115,7 @@ def urls_in(message: str) -> list[str]:
 def subject_of(message: str) -> str:
     """The subject of a message in the user's words, without phrases such as “tell me about”."""
     plain = " ".join(message[:5_000].split())
-    return (_LEAD.sub("", _WORKS.sub(r"\1", without_polite(plain))).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
+    return (_LEAD.sub("", without_polite(plain)).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
 
 
 _TEXTS: tuple[tuple[str, Callable[[str], str]], ...] = (

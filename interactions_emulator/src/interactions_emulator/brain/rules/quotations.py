@@ -26,6 +26,8 @@ _SOURCES = re.compile(
     r"(?:sources|references|links)\b|^(?:sources|references|quellen|nenne.* quellen)$"
     r"|^(?:what|which) (?:sources|references|links) (?:did|do) "
 )
+_WORKS = re.compile(r"(?i)^(how (?:do|does) \S.*?) works?(?=\s+in\b|$)")
+"""Matches a question how something works. Documents that say it need not have the word."""
 _TABLE = re.compile(r"\b(?:table|tabelle|tableau|tabla)\b")
 _WHOLE_TABLE = frozenset(terms("table tabelle tableau tabla report give show make turn get"))
 """Words of a message that asks for the whole report as a table."""
@@ -38,7 +40,8 @@ def answer_from_corpus(corpus: Corpus, question: str, url: str, ids: Ids, note: 
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
     draft = Draft(url).write(f"{note}\n\n" if note else "")
-    found = [one for one in answering_sentences(corpus, query) if is_answer(query, one[0], one[1].title)]
+    subject = _WORKS.sub(r"\1", query)
+    found = [one for one in answering_sentences(corpus, subject) if is_answer(subject, one[0], one[1].title)]
     if found:
         yield draft.write(f"From the local documents ({_titles(found)}):\n\n").paragraphs(found).step()
         return
