@@ -211,6 +211,11 @@ def test_candidates_in_an_error_are_offered_and_can_be_chosen(ask: Ask) -> None:
     for reply in ("the second one", "Missouri", "the one in Missouri, please"):
         [step] = ask(reply, before=[*before, error, *offer], tools=[WEATHER])
         assert step["arguments"]["place"] == "Springfield, Missouri"
+    longer = "the one in illinois pls. will i need an umbrella tomorrow"
+    [step] = ask(longer, before=[*before, error, *offer], tools=[WEATHER])
+    assert step["arguments"] == {"place": "Springfield, Illinois", "days": 2}
+    [step] = ask("what's the weather in Rome tomorrow?", before=[*before, error, *offer], tools=[WEATHER])
+    assert step["arguments"]["place"] == "Rome"
 
 
 def test_arguments_follow_the_types_enums_and_limits_of_their_schema(ask: Ask) -> None:

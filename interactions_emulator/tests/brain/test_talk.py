@@ -130,6 +130,10 @@ def test_a_question_how_something_works_finds_what_it_is(ask: Ask, corpus: Corpu
     assert "barrages.md" in {document for document, _ in quoted(answer, corpus)}
 
 
+def test_an_answer_that_nothing_was_found_keeps_the_words_of_the_question(ask: Ask) -> None:
+    assert "Nothing about “How does DNS work” was found" in text_of(ask("How does DNS work?", tools=[SEARCH]))
+
+
 def test_citation_offsets_count_bytes(ask: Ask, corpus: Corpus) -> None:
     [*_, answer] = ask("Which coast is an exception? Saint-Malo's?", tools=[SEARCH])
     assert any("—" in sentence for _, sentence in quoted(answer, corpus))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -202,15 +203,20 @@ def _forgetting(conversation: Conversation, message: Message, tools: Tools, ids:
 def _asked_before(conversation: Conversation, message: Message, tools: Tools) -> tuple[Option, str] | None:
     """The function about which the last answer asked, and the text with the arguments; None if it asked nothing."""
     answer, calls = "".join(one.text for one in conversation.answers[:1]), conversation.calls
-    if len(message.text.split()) > MAX_REPLY_WORDS or small_talk_act(message):
+    is_short = len(message.text.split()) <= MAX_REPLY_WORDS
+    if small_talk_act(message):
         return None
-    if asked := re.search(r"`(\w+)` cannot be called without", answer):
+    if is_short and (asked := re.search(r"`(\w+)` cannot be called without", answer)):
         text = f"{conversation.user_texts[0]} {message.text}"
         return next(((option, text) for option in tools.options if option.name == asked[1]), None)
     offered = re.findall(r"^- (.+)$", answer.partition(WHICH_ONE)[2], re.MULTILINE)
     option = next((one for one in tools.options if calls and not one.fixed and one.made(calls[-1])), None)
     plain, words = message.plain, set(terms(message.plain)) - set(terms("one mean meant want"))
+    shared = {term for term, count in Counter(term for one in offered for term in set(terms(one))).items() if count > 1}
     for place, one in zip(("first|1", "second|2", "third|3", "fourth|4", "fifth|5"), offered, strict=False):
-        if option and (re.search(rf"\b(?:{place})\b", plain) or (words and words <= set(terms(one)))):
+        own = set(terms(one))
+        if option and is_short and (re.search(rf"\b(?:{place})\b", plain) or (words and words <= own)):
             return option, one
+        if option and words & (own - shared) and (plain.startswith("the ") or _WEATHER.search(plain)):
+            return option, f"in {one}: {message.text}"  # a longer reply, which also says what is wanted there
     return None
