@@ -69,12 +69,13 @@ def test_by_keyboard_alone_on_a_phone_from_the_question_to_the_answer(site: Site
     expect(page.get_by_role("heading", level=1)).to_be_focused()  # the page was loaded again: reading begins here
     assert page.get_by_role("article", name="Report").get_by_role("img").count() == 1
     usable(page)
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator("body")).to_have_css("color", "rgb(28, 27, 25)")  # dark letters on paper, also in the dark
     main = page.get_by_role("main")
     assert main.get_by_role("heading").all_inner_texts() == ["Why are there tides?", "Tides", "Sources"]
     expect(main.get_by_role("link", name=re.compile("Markdown|Delete"))).to_have_count(0)
     expect(page.get_by_role("heading", level=1)).to_have_css("outline-style", "none")
-    page.emulate_media(media="screen")
+    page.emulate_media(media="screen", color_scheme="light")
     with page.expect_download() as download:
         press(page, "Markdown")
     assert "The moon moves the sea" in Path(download.value.path()).read_text()
