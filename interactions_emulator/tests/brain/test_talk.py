@@ -164,7 +164,7 @@ def test_the_conversation_including_other_agents_answers_is_remembered(ask: Ask)
         said("Weather in Rome?"),
         call("hand_over", agent="clerk"),
     ]
-    answer = result("hand_over", {"answer": "Rome: 21 °C."})
+    answer = result("hand_over", {"answer": "**Rome**: 21 °C."})
     assert "Ada." in text_of(ask(answer, said("What's my name?"), before=before))
     assert "green" in text_of(ask(answer, said("what is my favourite colour?"), before=before))
     told = text_of(ask(answer, said("What have we talked about?"), before=before))

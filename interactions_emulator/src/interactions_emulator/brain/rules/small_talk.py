@@ -68,7 +68,7 @@ def _what_was_said(conversation: Conversation, message: Message) -> str:
     listed = said[:2] if "first" in message.plain.split() else said[-MAX_LISTED:]
     lines = ["So far in this conversation:" if listed == said else "Among other things, in this conversation:"]
     for one in listed:
-        plain = re.sub(r"\[[^\]]*\]+\([^)]*\)|[#*`>|]+", " ", one.text)
+        plain = re.sub(r"[*`]+", "", re.sub(r"\[[^\]]*\]+\([^)]*\)|[#>|]+", " ", one.text))
         lines.append(f"- You: “{clip(plain, 160)}”" if one.speaker == "user" else f"  - Answer: {clip(plain, 200)}")
     return "\n".join(lines)
 
