@@ -9,7 +9,7 @@ from tools.research.notices import delivery, sender
 from tools.research.verification import matching
 from tools.research.verification.fetching import FetchLimits
 from tools.server import protocol
-from tools.server.middleware import request_limits, sse_keepalive
+from tools.server.middleware import rate_limit, request_limits, sse_keepalive
 
 FETCH = FetchLimits()
 WORDS = {6: "six", 8: "eight"}
@@ -30,6 +30,7 @@ QUOTED = (
     ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
     ("serving.md", "headers of more than {:,} bytes", protocol.MAX_HEAD_BYTES),
     ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", load_limits.MAX_REQUESTS),
+    ("serving.md", "at most {} requests of a user about conversations", rate_limit.MAX_READS),
     ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),
     ("serving.md", "or {:,} values", request_limits.MAX_JSON_VALUES),
     ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sqlite3
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,12 @@ import httpx2
 import pytest
 
 from tests.kill.test_kill import until
-from tests.serve.conftest import Serve, message, said
+from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
+from tools.board.sending import PIECE_BYTES
 from tools.research.database import Database
+from tools.server.checked_sessions import CheckedDatabaseSessions
+from tools.server.middleware import sse_keepalive
+from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, check_values
 
 SESSIONS = "/apps/desk/users/me/sessions"
@@ -142,6 +149,52 @@ def test_invalid_requests_get_400_with_an_explanation(client: httpx2.Client, env
         assert answer.status_code == 400, (wish, answer.text)
         assert str(environment) not in answer.text, wish
         assert len(answer.json()["detail"]) > 10, wish
+
+
+@pytest.mark.parametrize("path", [SESSIONS, f"{SESSIONS}/s1"])
+def test_a_user_who_asks_for_conversations_many_times_at_once_has_a_few_of_them_in_memory(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
+    assert client.post(f"{SESSIONS}/s1", json={}, headers=headers).status_code == 200
+    reading, most = set[object](), list[int]()
+
+    def counted(read: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def run(*arguments: object, **values: object) -> object:
+            reading.add(asyncio.current_task())
+            most.append(len(reading))
+            for _ in range(500):  # the other requests get their turn
+                await asyncio.sleep(0)
+            try:
+                return await read(*arguments, **values)
+            finally:
+                reading.discard(asyncio.current_task())
+
+        return run
+
+    for name in ("list_sessions", "get_session"):
+        monkeypatch.setattr(CheckedDatabaseSessions, name, counted(getattr(CheckedDatabaseSessions, name)))
+    with ThreadPoolExecutor(3 * MAX_READS) as threads:
+        got = threads.map(lambda path: client.get(path, headers=headers).status_code, [path] * 3 * MAX_READS)
+        assert {*got} == {200}
+    assert len(most) == 3 * MAX_READS
+    assert max(most) <= MAX_READS
+
+
+def test_a_large_conversation_is_sent_in_pieces_so_that_a_client_that_does_not_read_fills_no_memory(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, send = list[int](), sse_keepalive._Answer.send
+
+    async def seen(answer: Any, message: Any) -> None:
+        sizes.append(len(message.get("body", b"")))
+        await send(answer, message)
+
+    assert client.post(f"{SESSIONS}/s2", json={"text": "x" * 10 * PIECE_BYTES}).status_code == 200
+    monkeypatch.setattr(sse_keepalive._Answer, "send", seen)
+    assert len(client.get(f"{SESSIONS}/s2").json()["state"]["text"]) == 10 * PIECE_BYTES
+    assert max(sizes) == PIECE_BYTES
 
 
 @pytest.mark.parametrize("path", ["/run", SESSIONS, "/mcp"])

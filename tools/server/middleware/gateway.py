@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
+from tools.board.sending import PiecewiseSending
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
@@ -27,7 +28,7 @@ from tools.server.checked_sessions import without_protected
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
-from tools.server.middleware.rate_limit import RateLimited, RateLimiter
+from tools.server.middleware.rate_limit import RateLimited, RateLimiter, ReadLimiter
 from tools.server.middleware.request_limits import (
     MAX_NAME_CHARS,
     Replay,
@@ -83,6 +84,7 @@ class GatewayMiddleware:
     turn: Callable[[], AbstractAsyncContextManager[None]]
     max_body: int
     body_timeout_s: float
+    reads: ReadLimiter = field(default_factory=ReadLimiter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -143,10 +145,11 @@ class GatewayMiddleware:
             await self._turn(scope, data, receive, send, user)
             return
         scope, replay = without_length(scope), Replay(json.dumps(data).encode() if body else b"", receive)
-        if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
-            await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
-        else:
-            await self.app(scope, replay, send)
+        async with self.reads.limit(user) if user is not None and known["user"] else nullcontext():
+            if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
+                await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
+            else:
+                await PiecewiseSending(self.app)(scope, replay, send)
 
     async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""

@@ -1,14 +1,25 @@
-"""Limits how many turns a user runs at a time and starts in a minute. Each replica counts for itself."""
+"""Limits how many turns a user runs at a time and starts in a minute, and how much a user reads at a time.
+
+Each replica counts for itself.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from tools.errors import DeskError
+
+MAX_READS = 4
+"""Maximum number of a user's requests about conversations, beside turns, that are served at a time; others wait.
+
+A conversation may have megabytes, and a list of conversations has the state of each.
+"""
 
 
 class RateLimited(DeskError):
@@ -60,3 +71,17 @@ class RateLimiter:
             self._running[user] -= 1
             if not self._running[user]:
                 del self._running[user]
+
+
+class ReadLimiter:
+    """Lets each user read a few things at a time."""
+
+    def __init__(self) -> None:
+        self._turns = WeakValueDictionary[str, asyncio.Semaphore]()
+
+    @asynccontextmanager
+    async def limit(self, user: str) -> AsyncIterator[None]:
+        """Waits until fewer than `MAX_READS` blocks of this user run."""
+        turn = self._turns.setdefault(user, asyncio.Semaphore(MAX_READS))  # kept as long as a request holds it
+        async with turn:
+            yield
