@@ -13,7 +13,8 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import AsJson, Text
-from tools.cli.console import RESEARCH_STOPPED, USER, confirm, run
+from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_progress
+from tools.cli.exit_status import ExitStatus
 from tools.cli.job_output import iso, moment
 from tools.cli.terminal import err, out
 from tools.sanitize import sanitize
@@ -90,14 +91,17 @@ async def _schedule(
     from tools.cli.research import settings_for_order
     from tools.research.factory import research
     from tools.research.job import OUTSIDE_CONVERSATIONS
-    from tools.research.schedules.schedule import new_schedule
+    from tools.research.schedules.schedule import BadSchedule, new_schedule
     from tools.research.schedules.texts import terms
-    from tools.research.schedules.timing import new_timing
+    from tools.research.schedules.timing import BadTiming, new_timing
 
     settings, now = settings_for_order(use_max, notify), time.time()
-    timing = new_timing(every, cron, at, timezone, now)
     order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
-    wanted = new_schedule(order, timing, max_usd, now, settings.limits)
+    try:
+        timing = new_timing(every, cron, at, timezone, now)
+        wanted = new_schedule(order, timing, max_usd, now, settings.limits)
+    except (BadTiming, BadSchedule) as error:
+        fail(error, status=ExitStatus.USAGE)
     facts = {"Brief": brief, **terms(wanted, now)}
     err.print("\n".join(f"{name}: {value}" for name, value in facts.items()), markup=False, soft_wrap=True)
     if not yes:
@@ -224,15 +228,16 @@ async def _run_due(as_json: bool) -> None:
     from tools.cli.research import checked_settings
     from tools.research.factory import research
     from tools.research.notices.delivery import delivering
-    from tools.research.texts import state
+    from tools.research.texts import state, title
 
     settings, service = checked_settings(), research()
     async with delivering():
         job_ids = [job.id for job in await service.resume()]  # runs whose process died
         job_ids += await service.schedules.start_due(settings.limits)
         for job_id in dict.fromkeys(job_ids):
-            async for _ in service.watch(job_id):
-                pass
+            job = await service.job(job_id)
+            err.print(f"{job.id}: {title(job)}", markup=False, soft_wrap=True)
+            await show_progress(service.watch(job_id))
             job = await service.job(job_id)
             if as_json:
                 typer.echo(json.dumps(as_data(job), ensure_ascii=False))

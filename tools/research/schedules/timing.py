@@ -154,8 +154,9 @@ def _weekdays(words: str) -> str:
         number = next((n for n, day in enumerate(_DAYS) if word in (day, f"{day}s", day[:3])), None)
         if number is None:
             known = [*_DATES, *_DAYS]
+            meant = did_you_mean(word[:40], known, cutoff=0.7)
             raise BadTiming(
-                f"`{word[:40]}` is no day{did_you_mean(word[:40], known)}: write {', '.join(_DATES)}, or days such as"
+                f"`{word[:40]}` is no day{meant}: write {', '.join(_DATES)}, or days such as"
                 " `monday` or `tuesday,friday`; a cron expression can say all other times"
             )
         found.append(number)
