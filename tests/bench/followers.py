@@ -36,6 +36,7 @@ from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.service import Research
+from tools.research.texts import FOLLOWED_ELSEWHERE
 from tools.research.timings import ResearchTimings
 
 AGENT = "deep-research-preview-04-2026"
@@ -199,7 +200,7 @@ async def watchers(database: str, replicas: int = 10, watched: int = 100) -> Non
 
         def say(line: str) -> None:
             nonlocal begun
-            begun += line == "another process holds the lease"
+            begun += line == FOLLOWED_ELSEWHERE
             if line.startswith("at "):
                 seen.append(time.monotonic() - float(line.removeprefix("at ")))
 

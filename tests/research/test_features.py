@@ -16,6 +16,7 @@ from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBack
 from tools.research.job import Job, State
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
+from tools.research.texts import FOLLOWED_ELSEWHERE
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 
@@ -201,7 +202,7 @@ async def test_two_processes_that_watch_one_job_open_one_stream(desk: Desk) -> N
     first, second = desk.service(), desk.service()
     job, watching = await begin(desk, first)
     other = second.watch(job.id)
-    assert await anext(other) == "another process holds the lease"
+    assert await anext(other) == FOLLOWED_ELSEWHERE
     await desk.pass_time(3000)
     await watching
     assert [line async for line in other if line in LINES] == LINES[2:]
@@ -232,7 +233,7 @@ async def test_a_follower_whose_lease_expired_yields_to_the_process_that_took_it
     later(4)  # when the sleeper renews its lease
     taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
     shown = await watching
-    assert "another process holds the lease" in shown
+    assert FOLLOWED_ELSEWHERE in shown
     assert [line for line in shown if line in LINES] == LINES  # it also shows the lines that the other process writes
     assert [line for line in await taken if line in LINES] == LINES[2:]
     assert ((await other.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)

@@ -10,9 +10,7 @@ from tests.conftest import Desk
 from tests.research.test_promises import LINES, ORDER
 from tools.research.job import Job, State
 from tools.research.service import Research
-from tools.research.texts import NOT_FOLLOWED
-
-NOT_MINE = "another process holds the lease"
+from tools.research.texts import FOLLOWED_ELSEWHERE, NOT_FOLLOWED
 
 
 async def until_sent(service: Research, job: Job) -> None:
@@ -48,7 +46,7 @@ async def test_a_run_whose_follower_died_is_not_taken_over_by_a_watcher(desk: De
     await until_sent(working, job)
     await working.close()
     watching = serving.watch(job.id)
-    assert await anext(watching) == NOT_MINE
+    assert await anext(watching) == FOLLOWED_ELSEWHERE
     await desk.pass_time(3000)
     assert (await serving.job(job.id)).state is State.RUNNING
     await desk.service().resume()

@@ -18,6 +18,8 @@ NEVER_SHOWN = (
     " and may be billed"
 )
 """Why a job ended whose interaction was never found after its create."""
+FOLLOWED_ELSEWHERE = "another process follows this run, or did until a moment ago: waiting for its news"
+"""Tells a watcher why this process does not follow a run itself."""
 NOT_FOLLOWED = "no process follows research runs: start `desk work`"
 """Tells a watcher why an order is not started, in a process that follows no runs itself."""
 

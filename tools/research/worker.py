@@ -29,7 +29,7 @@ from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import Report, from_json, read_report, to_json
 from tools.research.schedules.changes import changes_between
-from tools.research.texts import MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
+from tools.research.texts import FOLLOWED_ELSEWHERE, MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
 from tools.research.timings import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimings
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Worker:
             if not leased:
                 unsent = not self._follows and job.state is State.INTENDED
                 if not unsent:
-                    tell("another process holds the lease")
+                    tell(FOLLOWED_ELSEWHERE)
                 elif self._clock() - job.updated >= UNSENT_WARNING_S:
                     tell(NOT_FOLLOWED)
                 await self._job_changes.wait(job, UNSENT_WARNING_S if unsent else None, until_free=self._follows)
