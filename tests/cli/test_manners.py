@@ -17,6 +17,7 @@ from typer.main import get_command
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT
+from tests.talk import creates
 from tools.cli import attachments, job_output
 from tools.cli.app import app
 from tools.cli.help import GROUPS, topics
@@ -100,17 +101,32 @@ def test_a_refused_start_names_what_to_check(api: Emulator, status: int, checked
     assert ".." not in told
 
 
-def test_files_that_are_too_large_empty_or_missing_are_refused_before_anything_is_sent(
+def test_files_that_are_too_large_empty_missing_or_of_another_kind_are_refused_before_anything_is_sent(
     api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attachments, "MAX_ATTACHED_BYTES", 2**20)
     (tmp_path / "large.png").write_bytes(bytes(2**20 + 1))
     (tmp_path / "empty.png").touch()
-    for name, complaint in (("large.png", "1 MB together"), ("empty.png", "is empty"), ("no.png", "No such file")):
+    for name in ("program.exe", "unnamed"):
+        (tmp_path / name).write_bytes(b"MZ\0\xff")
+    for name, complaint in (
+        ("large.png", "1 MB together"),
+        ("empty.png", "is empty"),
+        ("no.png", "No such file"),
+        ("program.exe", "no picture, PDF, sound or text"),
+        ("unnamed", "no picture, PDF, sound or text"),
+    ):
         for command in ("ask", "research"):
             result = desk(command, "look", "--attach", str(tmp_path / name))
             assert (result.returncode, complaint in result.stderr) == (2, True)
     assert api.log()["creates"] == 0
+
+
+def test_a_text_file_whose_name_says_nothing_is_attached_as_text(api: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("all: tides")
+    assert desk("research", "tides", "--attach", str(tmp_path / "Makefile")).returncode == 0
+    [sent] = creates(api)
+    assert "text/plain" in json.dumps(sent)
 
 
 def test_an_unwritable_output_folder_is_refused_before_anything_is_paid(api: Emulator, tmp_path: Path) -> None:

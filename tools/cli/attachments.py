@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tools.interactions.media_types import is_text
+
 MAX_ATTACHED_BYTES = 45 * 2**20
 """Maximum bytes of all attached files together. Base64 adds a third, and the emulator accepts requests of 64 MB."""
 
@@ -21,10 +23,10 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
     """Reads attached files.
 
     Returns:
-        The MIME type (`application/octet-stream` if unknown) and the contents of each file.
+        The MIME type and the contents of each file.
 
     Raises:
-        typer.BadParameter: a file cannot be read or is empty, or all files together are too large.
+        typer.BadParameter: a file cannot be read, is empty or of another kind, or all files together are too large.
     """
     found, size = list[tuple[str, bytes]](), 0
     for file in files:
@@ -38,5 +40,18 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
             raise typer.BadParameter(f"{file}: {error.strerror}") from None
         if not data:
             raise typer.BadParameter(f"{file}: the file is empty")
-        found.append((mimetypes.guess_type(file.name)[0] or "application/octet-stream", data))
+        found.append((_kind(file, data), data))
     return found
+
+
+def _kind(file: Path, data: bytes) -> str:
+    """The MIME type by the file's name; `text/plain` if the name says nothing and the contents are text."""
+    kind = mimetypes.guess_type(file.name)[0] or ""
+    if kind.startswith(("image/", "audio/", "video/")) or kind == "application/pdf" or is_text(kind):
+        return kind
+    try:
+        if not kind and b"\0" not in data and data.decode():
+            return "text/plain"
+    except UnicodeDecodeError:
+        pass
+    raise typer.BadParameter(f"{file}: it is no picture, PDF, sound or text: leave it out, or attach such a copy of it")
