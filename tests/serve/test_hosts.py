@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx2
 import pytest
 from typer.testing import CliRunner
 
+from tests.forks import run
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message
 from tools.cli.app import app
 from tools.server.settings import ServerSettings
@@ -110,6 +113,15 @@ def test_desk_serve_refuses_an_unusable_address_in_one_line(
     result = CliRunner().invoke(app, ["serve"])
     assert result.exit_code == 1
     assert words in result.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_a_server_whose_port_is_taken_says_so_in_one_line(command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run("tools", command, "--port", port)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert f"port {port} of 127.0.0.1 cannot be used (Address already in use)" in result.stderr
 
 
 @pytest.mark.parametrize("origins", ["*", "https://app.example/", "app.example", "https://app.example,null"])
