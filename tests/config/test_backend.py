@@ -92,6 +92,7 @@ async def test_vertex_requests_go_to_the_project_with_a_token(monkeypatch: pytes
         ("https://proxy.example.org/gemini/v1/", "ends in /v1, which the desk adds itself"),
         ("https://proxy.example.org/v1beta1", "ends in /v1beta1, which"),
         ("proxy.example.org", "is not a web address: write https://HOST or http://HOST:PORT"),
+        ("http:// proxy.example.org", "is not a web address"),
         ("127.0.0.1:8900", "is not a web address"),
         ("ftp://proxy.example.org", "is not a web address"),
         ("https://", "is not a web address"),

@@ -107,6 +107,7 @@ def checked_url(variable: str, text: str) -> str:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        valid = valid and not re.search(r"\s", url)
     except ValueError:
         valid = False
     if url and not valid:
