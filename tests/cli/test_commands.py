@@ -247,3 +247,15 @@ def test_two_reports_are_compared_and_a_run_without_a_report_is_named(api: Emula
     assert data["earlier"] == first and {"changed", "new", "gone", "new_sources", "gone_sources"} <= data.keys()
     missing = desk("diff", first, "job_nowhere")
     assert missing.returncode == 1 and "there is no job job_nowhere" in missing.stderr
+    planned = json.loads(desk("research", "plans", "--plan", "--json").stdout)["job"]
+    for command in (("diff", first, planned), ("report", planned), ("verify", planned), ("follow-up", planned, "Why?")):
+        refused = desk(*command)
+        assert refused.returncode == 1 and f"`desk status {planned}` shows what is next" in refused.stderr, command
+
+
+def test_a_cancel_that_comes_after_the_end_is_refused_and_a_repeated_one_is_not(api: Emulator) -> None:
+    ended = json.loads(desk("research", "tides", "--json").stdout)["job"]
+    late = desk("cancel", ended)
+    assert late.returncode == 1 and f"{ended} is completed, so there is nothing to cancel" in late.stderr
+    planned = json.loads(desk("research", "more on tides", "--plan", "--json").stdout)["job"]
+    assert [desk("cancel", planned).returncode for _ in range(2)] == [0, 0]

@@ -132,7 +132,6 @@ def test_private_mode_refuses_commands_that_store_data_at_the_server(
         ("jobs",),
         ("report", job, "--out", str(tmp_path)),
         ("attach", job),
-        ("cancel", job),
     ):
         assert desk(*command).returncode == 0, command
     assert "deleted at the server" in desk("forget", job, "--yes").stdout

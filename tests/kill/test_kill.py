@@ -133,7 +133,7 @@ def test_application_and_embedded_emulator_killed_together_lose_nothing(
         first = Fork(*command, stderr=told)
     try:
         until(lambda: log.read_text().count("\n") >= 2)  # a line of progress: the research runs
-        assert "started" in log.read_text().splitlines()[0]
+        assert "ordered" in log.read_text().splitlines()[0]
         first.kill()
         emulator = json.loads(address.read_text())["pid"]
         os.kill(emulator, signal.SIGKILL)

@@ -117,6 +117,10 @@ class NotWaiting(DeskError):
     """The run is not waiting for a yes."""
 
 
+class NotCancelled(DeskError):
+    """The run had ended before it could be cancelled."""
+
+
 async def _research(
     brief: str,
     files: list[Path],
@@ -154,7 +158,7 @@ async def _research(
         builds = f", building on {job.order.base}" if job.order.base else ""
         how = f"{job.order.agent}, on {job.order.server}"
         price = f", {price_range(job.order.agent)}" if new else ""
-        err.print(f"{job.id} {'started' if new else 'continues'}{builds} ({how}{price})", soft_wrap=True)
+        err.print(f"{job.id} {'ordered' if new else 'continues'}{builds} ({how}{price})", soft_wrap=True)
     await output.show(service, job.id)
 
 
@@ -233,12 +237,15 @@ async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> No
 
 
 async def _cancel(job_id: str) -> None:
+    from tools.research.job import State
     from tools.research.notices.delivery import delivering
     from tools.research.texts import state
 
     service = new_service()
     async with delivering():
         job = await service.cancel(job_id)
+    if job.state is not State.CANCELLED:
+        raise NotCancelled(f"{job.id} is {state(job)}, so there is nothing to cancel")
     out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)
 
 

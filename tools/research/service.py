@@ -400,7 +400,8 @@ class Research:
         """
         job, report = await self.job(job_id), await self.report(job_id)
         if report is None:
-            raise NotFinished(f"{job_id} has no report {what}: it is {state(job)}")
+            missing = f"{job_id} has no report {what}: it is {state(job)}"
+            raise NotFinished(f"{missing}; `desk status {job_id}` shows what is next")
         return job, report
 
     async def report(self, job_id: str) -> Report | None:
