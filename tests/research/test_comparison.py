@@ -88,6 +88,12 @@ def test_a_report_does_not_differ_from_itself_however_it_is_set() -> None:
     assert to_markdown(compare(text, text)).startswith("Nothing has changed.")
 
 
+def test_what_markdown_escapes_is_shown_and_compared_as_it_is_read() -> None:
+    plain = report("A well-known turbine of the barrage supplies 1.5 gigawatts.")
+    escaped = report(r"A well\-known turbine of the barrage supplies 1\.5 gigawatts\.")
+    assert statements_of(escaped) == statements_of(plain)
+
+
 def test_code_headings_and_pictures_are_no_statements_and_marks_in_a_text_do_no_harm() -> None:
     text = "# A heading of several words\n\n```\ncode of several words\n```\n\n![figure one two](figure-1.png)\n\n"
     assert statements_of(report(f"{text}\ue000 9\ue001")) == []

@@ -18,6 +18,8 @@ _BLOCK_START = re.compile(r"\n[ \t]*\n|\n(?=[ \t>]*(?:[-*+#|]|\d+[.)]))")
 _SENTENCE_START = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])")
 _MARKER = re.compile(r"^[ \t>]*(?:[-*+]|#{1,6}|\d+[.)])[ \t]+")
 _LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\((?:[^()\n]|\([^()\n]*+\))*+\)")
+_ESCAPE_OR_MARKUP = re.compile(r"\\([!-/:-@\[-`{-~])|[*_`~]")
+"""A backslash with the punctuation that it escapes, or a character that sets emphasis or code."""
 
 
 @dataclass(frozen=True)
@@ -71,4 +73,4 @@ def plain_text(text: str) -> str:
     text = _LINK.sub(r"\1", _MARKER.sub("", text))
     if _is_row(text):
         text = text.strip().strip("|").replace("|", " | ")
-    return " ".join(re.sub(r"\\(?=[^\w\s])|[*_`~]", " ", text).split())
+    return " ".join(_ESCAPE_OR_MARKUP.sub(lambda found: found[1] or " ", text).split())
