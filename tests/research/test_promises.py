@@ -154,7 +154,7 @@ async def test_a_resumed_stream_that_hangs_is_replaced_by_polling(desk: Desk) ->
         {"on": "create_stream", "cut_after": 4},
         {"on": "resume", "silence_after": 2, "times": 0},
     )
-    service = desk.service(silence_timeout_s=0.2)
+    service = desk.service(silence_timeout_s=1)
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is State.COMPLETED
