@@ -389,3 +389,55 @@ def test_a_binary_file_is_reported_as_not_yaml(configs: Path) -> None:
 def test_top_k_is_accepted(configs: Path) -> None:
     edit(configs / "assistant.yaml", "tools:\n", "generate_content_config: {top_k: 40}\ntools:\n")
     assert load_agent(configs / "desk.yaml")
+
+
+OWN_TOOLS = """
+import socket
+
+async def get_weather(place: str) -> str:
+    \"\"\"Another function with the name of the desk's own.\"\"\"
+
+async def transfer_to_agent(agent_name: str) -> str:
+    \"\"\"A function with the name of ADK's own.\"\"\"
+
+async def send(connection: socket.socket) -> str:
+    \"\"\"A function with a parameter that no model can fill in.\"\"\"
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "tool", "finding"),
+    [
+        (OWN_TOOLS, "own_tools.get_weather", "a model cannot tell `own_tools.get_weather` from `tools.weather"),
+        (OWN_TOOLS, "own_tools.transfer_to_agent", "cannot tell `own_tools.transfer_to_agent` from `transfer_to_ag"),
+        (OWN_TOOLS, "own_tools.send", "`own_tools.send` cannot be described to a model: give its parameters plain"),
+        ("raise RuntimeError('no key')", "own_tools.get", "`own_tools` cannot be imported (RuntimeError: no key)"),
+        ("import sys\nsys.exit(3)", "own_tools.get", "`own_tools` cannot be imported (SystemExit: 3)"),
+        ("", "own_tols.get", "no module `own_tols`: correct the name, or add the module's folder to PYTHONPATH"),
+    ],
+)
+def test_a_tool_of_ones_own_that_cannot_work_is_reported_before_anything_starts(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, module: str, tool: str, finding: str
+) -> None:
+    (configs / "own_tools.py").write_text(module)
+    monkeypatch.syspath_prepend(str(configs))
+    monkeypatch.delitem(sys.modules, "own_tools", raising=False)
+    file = configs / ("desk.yaml" if "transfer" in tool else "assistant.yaml")
+    weather = "  - name: tools.weather.get_weather\n" if file.name == "assistant.yaml" else "tools:\n"
+    edit(file, weather, f"{weather}  - name: {tool}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_agent(configs / "desk.yaml")
+    line = file.read_text().splitlines().index(f"  - name: {tool}") + 1
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+    assert finding in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_module_of_agents_that_ends_the_program_when_imported_is_reported_with_its_line(
+    configs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (configs / "own_agents.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(str(configs))
+    edit(configs / "assistant.yaml", "tools.adk.llm_agent.Agent", "own_agents.Agent")
+    with pytest.raises(ConfigError, match=r"assistant\.yaml:1: .*`own_agents` cannot be imported \(SystemExit: 3\)"):
+        load_agent(configs / "desk.yaml")

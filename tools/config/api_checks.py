@@ -137,12 +137,19 @@ def _unknown_words(value: Any, location: Location = ()) -> Iterator[Finding]:
 
 
 def _repeated_tools(data: dict[str, Any]) -> Iterator[Finding]:
-    """Yields a finding for each entry of `tools` that stands there twice, or in `server_tools` too."""
-    seen = set[str]()
+    """Yields a finding for each entry of `tools` that stands there twice, or in `server_tools` too.
+
+    A model calls a function by its name without the module, so two functions cannot share it.
+    """
+    seen, called = set[str](), dict[str, str]()
+    if data.get("sub_agents"):
+        called["transfer_to_agent"] = "transfer_to_agent"  # ADK adds it
     for i, entry in enumerate(entries(data.get("tools"))):
         if isinstance(name := entry.get("name"), str):
             if name in seen:
                 yield ("tools", i), f"`{name}` stands here twice"
+            elif (other := called.setdefault(name.rpartition(".")[2], name)) != name:
+                yield ("tools", i), f"a model cannot tell `{name}` from `{other}`: give its function another name"
             seen.add(name)
     for i, entry in enumerate(entries(data.get("server_tools"))):
         if (kind := str(entry.get("type"))) in seen:
@@ -230,5 +237,5 @@ def object_named(name: str) -> Any:
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute, None)
-    except Exception:  # an import may raise anything
+    except (Exception, SystemExit):  # an import may raise anything
         return None

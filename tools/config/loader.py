@@ -12,7 +12,7 @@ import os
 import re
 import types
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +20,7 @@ from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
 from google.adk.models import BaseLlm, Gemini, LLMRegistry
 from google.adk.tools.base_tool import BaseTool
 from google.adk.tools.base_toolset import BaseToolset
+from google.adk.tools.function_tool import FunctionTool
 from pydantic import BaseModel, ValidationError
 
 from tools.adk.generation_config import SUPPORTED_KEYS
@@ -160,7 +161,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     given = str(data.get("agent_class", "LlmAgent"))
     try:
         agent_class = config_agent_utils._resolve_agent_class(given)
-    except (ValueError, TypeError):
+    except (Exception, SystemExit):  # an import may raise anything
         is_other = object_named(given) is not None
         yield ("agent_class",), f"`{given}` is not an agent class" if is_other else _no_such(given, "agent class")
         return
@@ -292,7 +293,21 @@ def _unusable(key: str, name: str) -> str:
     if not callable(found) or isinstance(found, type):
         what = "class" if isinstance(found, type) else type(found).__name__
         return f"`{name}` is a {what}: name a function{' or a tool' if key == 'tools' else ''}"
+    return _undeclarable(name, found) if key == "tools" else ""
+
+
+def _undeclarable(name: str, function: Callable[..., Any]) -> str:
+    """Says why a function cannot be described to a model; empty if it can."""
+    try:
+        FunctionTool(function)._get_declaration()
+    except Exception as error:  # pydantic and ADK raise various errors
+        return f"`{name}` cannot be described to a model: give its parameters plain types ({_first_line(error)})"
     return ""
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its class if it has none."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _is_class(value: Any, *bases: type) -> bool:
@@ -312,9 +327,11 @@ def _no_such(name: str, what: str) -> str:
     module, _, attribute = name.rpartition(".")
     try:
         names = dir(importlib.import_module(module or "google.adk.agents"))
-    except Exception as error:  # an import may raise anything
+    except (Exception, SystemExit) as error:  # an import may raise anything
         missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
-        why = f"there is no module `{module}`" if missing else f"`{module}` cannot be imported ({error})"
+        why = f"`{module}` cannot be imported ({type(error).__name__}: {error})"
+        if missing:
+            why = f"there is no module `{module}`: correct the name, or add the module's folder to PYTHONPATH"
         return f"no {what} `{name}`: {why}"
     return f"no {what} `{name}`{did_you_mean(attribute, names)}"
 
