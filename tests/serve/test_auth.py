@@ -26,7 +26,7 @@ from tools.server.middleware.authentication import (
     TokenVerifier,
     Unauthorized,
 )
-from tools.server.settings import ServerSettings
+from tools.server.settings import ServerSettings, load_server_settings
 from tools.settings import SettingsError
 
 STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -311,12 +311,35 @@ def test_a_server_on_a_public_address_does_not_start_without_authentication() ->
         assert build_authenticator(ServerSettings(), host) is None
     for field, name in (("oidc_audience", "DESK_OIDC_AUDIENCE"), ("allowed_emails", "DESK_ALLOWED_EMAILS")):
         with pytest.raises(SettingsError, match=f"{name} has no effect without DESK_OIDC_ISSUER"):
-            build_authenticator(ServerSettings(**{field: "desk"}), "127.0.0.1")  # type: ignore[arg-type]
+            build_authenticator(ServerSettings(**{field: "@desk.example"}), "127.0.0.1")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="DESK_OIDC_AUDIENCE"):
         build_authenticator(ServerSettings(oidc_issuer="https://issuer.example"), "0.0.0.0")
 
 
-@pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{issuer}/without/a/discovery/document", "nonsense"])
+def test_two_ways_to_authenticate_exclude_each_other() -> None:
+    for field in ("oidc_issuer", "oidc_audience"):
+        both = ServerSettings(iap_audience="a", **{field: "https://issuer.example"})  # type: ignore[arg-type]
+        with pytest.raises(SettingsError, match="DESK_IAP_AUDIENCE and DESK_OIDC_… exclude each other"):
+            build_authenticator(both, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "finding"),
+    [
+        ("DESK_OIDC_ISSUER", "accounts.example", "not a web address: write https://HOST"),
+        ("DESK_ALLOWED_EMAILS", "ada@a.example, b.example", "write NAME@b.example for a person or @b.example"),
+        ("DESK_ALLOWED_HOSTS", "a.example,https://b.example", "https://b.example is not the name of a host"),
+    ],
+)
+def test_a_setting_that_would_lock_everybody_out_is_refused_at_the_start(
+    name: str, value: str, finding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name}='{value}': .*{finding}"):
+        load_server_settings()
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{issuer}/without/a/discovery/document"])
 def test_requests_get_503_while_the_keys_of_the_issuer_cannot_be_fetched(
     serve: Serve, issuer: Issuer, place: str
 ) -> None:

@@ -206,8 +206,13 @@ def build_authenticator(server: ServerSettings, host: str) -> Authenticator | No
     Returns None if neither is set and the server listens on loopback.
 
     Raises:
-        SettingsError: neither is set and the server does not listen on loopback, or the OIDC audience is missing.
+        SettingsError: neither is set and the server does not listen on loopback, both are set, or the OIDC audience is
+            missing.
     """
+    if server.iap_audience and (server.oidc_issuer or server.oidc_audience):
+        raise SettingsError(
+            "DESK_IAP_AUDIENCE and DESK_OIDC_… exclude each other: keep the one that names who authenticates users"
+        )
     if server.iap_audience:
         return iap(server.iap_audience, server.emails)
     if server.oidc_issuer:

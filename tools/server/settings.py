@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import AfterValidator, PositiveFloat, PositiveInt
 from sqlalchemy.engine import URL
 
 from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
 from tools.interactions.backend import is_loopback
-from tools.settings import EnvironmentSettings, SettingsError, read_settings
+from tools.settings import EnvironmentSettings, SettingsError, WebAddress, read_settings
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 """An origin as a browser sends it: in lower case, without a path."""
+
+
+def _accounts(value: str) -> str:
+    for each in _parts(value):
+        if "@" not in each:
+            raise ValueError(f"{each} is no address: write NAME@{each} for a person or @{each} for a domain")
+    return value
+
+
+def _host_names(value: str) -> str:
+    for each in _parts(value):
+        if "/" in each:
+            raise ValueError(f"{each} is not the name of a host: write it without https:// and path")
+    return value
 
 
 class ServerSettings(EnvironmentSettings):
@@ -24,17 +39,17 @@ class ServerSettings(EnvironmentSettings):
     """Database of conversations, as in `adk web --session_service_uri`; empty: the default of `sessions_url` below."""
     artifacts_url: str = ""
     """Storage of files: gs://BUCKET or file://FOLDER; empty: a folder in DESK_DATA_DIR."""
-    oidc_issuer: str = ""
+    oidc_issuer: WebAddress = ""
     """Issuer of ID tokens, e.g. https://accounts.google.com."""
     oidc_audience: str = ""
     """Required audience of the ID tokens: the client id."""
     iap_audience: str = ""
     """Required audience of the assertions of Identity-Aware Proxy, if the server runs behind it."""
-    allowed_emails: str = ""
+    allowed_emails: Annotated[str, AfterValidator(_accounts)] = ""
     """Allowed accounts, separated by commas: addresses, domains like @example.com; empty: each user of the issuer."""
     webhook_secrets: str = ""
     """Signing secrets of the registered webhook ("whsec_…"), separated by commas during a rotation."""
-    allowed_hosts: str = ""
+    allowed_hosts: Annotated[str, AfterValidator(_host_names)] = ""
     """Host names of the server besides loopback, separated by commas.
 
     If empty, all names are allowed with authentication, and only loopback without it.
