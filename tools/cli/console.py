@@ -16,6 +16,7 @@ from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
 from tools.interactions.citations import short_marks
+from tools.research.errors import NotFinished
 from tools.research.job import LOCAL_USER
 
 USER = LOCAL_USER
@@ -51,6 +52,8 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
         if stopped:
             err.print(f"\n{stopped}", soft_wrap=True)
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    except NotFinished as error:
+        fail(error, f"{error}; `desk status {error.job_id}` shows what is next" if error.job_id else "")
     except DeskError as error:
         fail(error)
     except (SQLAlchemyError, SQLiteError) as error:

@@ -66,7 +66,7 @@ async def _report(job_id: str, resolve_links: bool, show: bool, output: ReportOu
         left = sum(is_redirect(source.url) for source in found.sources)
         err.print(f"{left} links could not be resolved and stay as they are" if left else "all links are resolved")
     if found is None:
-        raise NotFinished(f"{job_id} has no report: it is {state(job)}; `desk status {job_id}` shows what is next")
+        raise NotFinished(f"{job_id} has no report: it is {state(job)}", job_id)
     if show:
         show_markdown(to_chat(found))
         return

@@ -12,6 +12,10 @@ class UnknownJob(DeskError):
 class NotFinished(DeskError):
     """The job has no report."""
 
+    def __init__(self, text: str, job_id: str = "") -> None:
+        super().__init__(text)
+        self.job_id = job_id
+
 
 class WrongBackend(DeskError):
     """The job belongs to another server. The message names that server."""

@@ -400,8 +400,7 @@ class Research:
         """
         job, report = await self.job(job_id), await self.report(job_id)
         if report is None:
-            missing = f"{job_id} has no report {what}: it is {state(job)}"
-            raise NotFinished(f"{missing}; `desk status {job_id}` shows what is next")
+            raise NotFinished(f"{job_id} has no report {what}: it is {state(job)}", job_id)
         return job, report
 
     async def report(self, job_id: str) -> Report | None:
