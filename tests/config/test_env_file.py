@@ -32,6 +32,13 @@ def test_skipped_lines_of_the_env_file_are_named(env_file: Path) -> None:
     assert [line.partition(": ")[0] for line in found] == [f"{env_file}:2", f"{env_file}:5"]
 
 
+def test_lines_of_the_env_file_without_an_effect_are_named(env_file: Path) -> None:
+    env_file.write_text("DESK_FOLLOW=1\nDESK_BACKEND\nDESK_FOLLOW=0\n")
+    skipped, twice = env_warnings()
+    assert skipped == f"{env_file}:2: this line is skipped: write NAME=value"
+    assert twice == f"{env_file}:3: DESK_FOLLOW is set in line 1 too, which is skipped: take one out"
+
+
 def test_a_wrong_value_is_named_with_the_file_and_line_that_set_it(
     env_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

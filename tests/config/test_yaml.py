@@ -302,6 +302,47 @@ def test_check_warns_of_a_gate_that_judges_nothing(configs: Path, monkeypatch: p
     assert "`our-own` is not in models.yaml" in model
 
 
+def test_check_warns_of_files_that_are_not_read(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(configs / "desk.yaml", "  - config_path: illustrator.yaml\n", "")
+    shutil.copy(configs / "desk.yaml", configs / "other_root.yaml")  # another root, for DESK_CONFIG
+    shutil.copy(configs / "moderation_policy.yaml", configs / "policy.yaml")
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    agent, policy = configuration_warnings()
+    assert agent.startswith(
+        f"{configs / 'illustrator.yaml'}: not read: add `- config_path: illustrator.yaml` to the `sub"
+    )
+    assert policy.startswith(f"{configs / 'policy.yaml'}: not read, because moderation_policy.yaml is there too")
+
+
+@pytest.mark.parametrize(("renamed", "warned"), [("desk.yaml", True), ("assistant.yaml", False)])
+def test_check_warns_of_a_folder_of_agents_without_a_root(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, renamed: str, warned: bool
+) -> None:
+    monkeypatch.chdir(configs.parent)
+    (configs / renamed).rename(configs / "renamed.yaml")
+    found = any(f"{configs} is not read, because it has no desk.yaml" in each for each in configuration_warnings())
+    assert found is warned
+
+
+def test_check_is_silent_about_a_folder_of_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "nginx.yaml").write_text("a: 1\n")
+    assert not configuration_warnings()
+
+
+def test_init_names_a_folder_that_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to("nowhere")
+    result = CliRunner().invoke(app, ["init"])
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {tmp_path / 'configs'} exists already: move it away, or edit what is there\n"
+    monkeypatch.chdir("/proc/self")  # where even root cannot make a folder
+    result = CliRunner().invoke(app, ["init"])
+    assert result.exit_code == 1
+    assert result.stderr.endswith("configs cannot be written (No such file or directory): choose another folder\n")
+
+
 def test_all_mistakes_are_reported_at_once(configs: Path) -> None:
     edit(configs / "desk.yaml", "instruction: |", "instrution: |")
     edit(configs / "researcher.yaml", "attach_seconds: 240", "attach_seconds: soon")

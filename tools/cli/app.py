@@ -134,9 +134,12 @@ def init() -> None:
     from tools.settings import INSTALLED_CONFIGS
 
     folder = Path("configs")
-    if folder.exists():
+    if os.path.lexists(folder):  # also a link that leads nowhere
         fail(FileExistsError(f"{folder.absolute()} exists already: move it away, or edit what is there"))
-    shutil.copytree(INSTALLED_CONFIGS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    try:
+        shutil.copytree(INSTALLED_CONFIGS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    except OSError as error:
+        fail(error, f"{folder.absolute()} cannot be written ({error.strerror or error}): choose another folder")
     out.print(f"{folder.absolute()} has the agents. Edit them; `desk check` shows the result.", soft_wrap=True)
 
 

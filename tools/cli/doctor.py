@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from tools.cli.env_file import env_warnings, with_places
-from tools.config.loader import load_agent, unknown_models
+from tools.config.loader import load_agent, unknown_models, unnamed_agents
 from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
@@ -32,7 +33,7 @@ from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
 from tools.research.report.documents import DocumentsMissing, need_documents
 from tools.server.settings import load_server_settings
-from tools.settings import Settings, SettingsError, load_settings
+from tools.settings import INSTALLED_CONFIGS, Settings, SettingsError, load_settings
 from tools.yaml_files import ConfigError, config_files
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
@@ -118,7 +119,21 @@ def agent_tree() -> Tree:
 def configuration_warnings() -> list[str]:
     """Returns warnings about possible mistakes in the configuration and the environment."""
     config = load_settings().config
-    return [*env_warnings(), *unknown_models(config_files(config)), *policy_warnings(config)]
+    return [
+        *env_warnings(),
+        *_overlooked_folder(config),
+        *unnamed_agents(config),
+        *unknown_models(config_files(config)),
+        *policy_warnings(config),
+    ]
+
+
+def _overlooked_folder(config: Path) -> Iterator[str]:
+    """Yields a warning if ./configs looks like a copy by `desk init`, but has no root agent, so it is not read."""
+    own = Path("configs").absolute()
+    shipped = {file.name for file in INSTALLED_CONFIGS.glob("*.yaml")}
+    if config.parent == INSTALLED_CONFIGS != own and any((own / name).is_file() for name in shipped):
+        yield f"{own} is not read, because it has no desk.yaml: add it, or name the root agent's file in DESK_CONFIG"
 
 
 def _checked(config: Path) -> BaseAgent:

@@ -1,4 +1,4 @@
-"""Reads `.env`, and finds what in it and in the environment no setting takes."""
+"""Reads `.env`, and finds what in it and in the environment has no effect."""
 
 from __future__ import annotations
 
@@ -44,16 +44,19 @@ def read_env_file() -> None:
 
 
 def env_warnings() -> Iterator[str]:
-    """Yields a warning for each line of `.env` that is skipped, and for each variable that looks misspelt."""
+    """Yields a warning for each line of `.env` that has no effect, and for each variable that looks misspelt."""
     from tools.server.settings import ServerSettings
     from tools.yaml_files import did_you_mean
 
-    path, own = _env_file(), set[str]()
+    path, own = _env_file(), dict[str, int]()
     if path:
         for line, each in _lines(path):
-            own |= {each.key} if each.key else set()
-            if each.error:
+            if each.error or (each.key and each.value is None):
                 yield f"{path}:{line}: this line is skipped: write NAME=value"
+            elif each.key:
+                if before := own.get(each.key):
+                    yield f"{path}:{line}: {each.key} is set in line {before} too, which is skipped: take one out"
+                own[each.key] = line
     known = [*variables(Settings), *variables(ServerSettings), *GOOGLE_VARIABLES, *TEST_VARIABLES]
     for name in sorted({*own, *os.environ} - {*known}):
         if name in own or name.startswith(("DESK_", "GEMINI_", "GOOGLE_")):

@@ -97,8 +97,11 @@ def _policy_file(root: Path) -> Path | None:
 
 
 def policy_warnings(root: Path) -> list[str]:
-    """Returns warnings about the policy beside the root agent's file: it judges nothing, or its model is not known."""
+    """Returns warnings about the policy beside the root agent's file: two files, nothing judged, unknown model."""
     policy, path, found = load_policy(root), _policy_file(root), list[str]()
+    former = root.with_name(FORMER_NAME)
+    if path and path.name == FILE_NAME and former.exists():
+        found.append(f"{former}: not read, because {FILE_NAME} is there too: delete one of the two")
     if policy.enabled and not policy.screen:
         found.append(f"{path}: `enabled: true` and `screen: []`: nothing is judged; list user_messages, reports")
     if capabilities_of(policy.model) is None:
