@@ -44,6 +44,12 @@ _HINTS = (
     ("while parsing a flow", "", "a bracket that is opened here or above is not closed"),
 )
 """What to do about PyYAML's most common errors: words of the error, pattern of the line, advice."""
+_PATTERNS = {
+    r"^\w+$": "write letters, digits and _",
+    r"^[\w-]+$": "write letters, digits, _ and -",
+    r"^https?://": "write an address that begins with https:// or http://",
+}
+"""Patterns of fields, in words."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 
@@ -189,6 +195,8 @@ def explain(error: Mapping[str, Any]) -> str:
         kind == "is_instance_of" and error["ctx"]["class"] == "Sequence"
     ):
         return f"has to be a list, one `- …` a line{shown}"
+    if kind == "string_pattern_mismatch" and (meant := _PATTERNS.get(error["ctx"]["pattern"])):
+        return f"{meant}{shown}"
     if kind in ("bool_parsing", "bool_type"):
         return f"has to be true or false{shown}"
     return str(error["msg"]).removeprefix("Value error, ") + shown

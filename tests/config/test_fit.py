@@ -37,7 +37,7 @@ def write(folder: Path, text: str) -> Path:
         (
             MODEL + "server_tools:\n  - {type: mcp_server, name: a-b, url: 'http://x/'}\n",
             6,
-            "`name`: String should match",
+            "`name`: write letters, digits and _",
         ),
         (MODEL + "server_tools:\n  - {type: file_search, file_search_store_names: []}\n", 6, "at least 1 item"),
         (MODEL + "server_tools:\n  - {type: google_maps, latitude: 91}\n", 6, "less than or equal to 90"),
@@ -50,7 +50,7 @@ def write(folder: Path, text: str) -> Path:
             "`${TOKEN:-abc}` is not replaced by a variable's value",
         ),
         ("model: interactions:${MODEL}\n", 4, "`model`: `${MODEL}` is not replaced"),
-        (MODEL + MCP.replace("https", "ftp") + "}\n", 6, "`url`: String should match"),
+        (MODEL + MCP.replace("https", "ftp") + "}\n", 6, "`url`: write an address that begins with http"),
         (MODEL + "server_tools: [{typ: url_context}]\n", 5, "`type` is missing; known are google_search, url_context"),
         (MODEL + "server_tools: url_context\n", 5, "`- type: url_context`"),
         (MODEL + "generate_content_config: warm\n", 5, "has to be a mapping, `key: value`, not 'warm'"),
@@ -201,7 +201,10 @@ def test_a_models_yaml_beside_the_configuration_is_used(tmp_path: Path, monkeypa
     ("text", "finding"),
     [
         ("- {names: [a], kind: modle, inputs: [], tools: []}", "entry 1 kind: Input should be 'model' or 'agent'"),
-        ("- {names: [a], kind: model, inputs: [], tools: [], toolz: 1}", "entry 1 toolz: Extra inputs"),
+        (
+            "- {names: [a], kind: model, inputs: [], tools: [], toolz: 1}",
+            "entry 1 toolz: unknown key, did you mean `tools`?",
+        ),
         ("- {names: [a, a], kind: model, inputs: [], tools: []}", "models.yaml:1: `a` stands here twice"),
         ("names: [", "models.yaml:"),
     ],

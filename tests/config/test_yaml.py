@@ -159,6 +159,24 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("assistant.yaml", "tools.weather.get_weather", "os.system", "ADK refuses objects of Python's library"),
         ("assistant.yaml", "tools.weather.get_weather", "google_search # x", "`google_search` stands here twice"),
         ("assistant.yaml", "- type: url_context", "- type: google_search", "stands in `tools` too"),
+        (
+            "assistant.yaml",
+            "  - type: url_context",
+            "  - {type: mcp_server, name: a b, url: 'https://a.example'}",
+            "`name`: write letters, digits and _, not 'a b'",
+        ),
+        (
+            "assistant.yaml",
+            "  - type: url_context",
+            "  - {type: mcp_server, name: a, url: a.example}",
+            "`url`: write an address that begins with https:// or http://, not 'a.example'",
+        ),
+        (
+            "researcher.yaml",
+            "# notify:",
+            "notify: {my phone: {url: 'json://a.example'}}\n# notify:",
+            "`my phone`: write letters, digits, _ and -, not 'my phone'",
+        ),
         ("assistant.yaml", "  - name: google_search", "  - google_search", "`- name: google_search`"),
         ("assistant.yaml", "tools:", "generate_content_config: {http_option: {}}\ntools:", "unknown key `http_option`"),
         (
@@ -244,10 +262,17 @@ def test_a_mistake_that_only_adk_finds_is_reported_with_the_agents_file_and_line
         load_agent(configs / "desk.yaml")
 
 
+def test_a_link_that_leads_nowhere_is_not_taken_for_a_missing_file(configs: Path) -> None:
+    (configs / "assistant.yaml").rename(configs / "other.yaml")
+    (configs / "assistant.yaml").symlink_to("nowhere.yaml")
+    with pytest.raises(ConfigError, match=r"desk\.yaml:22: `assistant\.yaml` is no file, nor a link to one: name an"):
+        load_agent(configs / "desk.yaml")
+
+
 def test_a_pipe_is_not_read_as_a_configuration_file(configs: Path) -> None:
     edit(configs / "desk.yaml", "assistant.yaml", "pipe.yaml")
     os.mkfifo(configs / "pipe.yaml")
-    with pytest.raises(ConfigError, match=r"no file `pipe\.yaml`"):
+    with pytest.raises(ConfigError, match=r"`pipe\.yaml` is no file, nor a link to one"):
         load_agent(configs / "desk.yaml")
     with pytest.raises(ConfigError, match=r"pipe\.yaml: there is no such file: DESK_CONFIG names"):
         load_agent(configs / "pipe.yaml")
@@ -449,20 +474,20 @@ async def send(connection: socket.socket) -> str:
 @pytest.mark.parametrize(
     ("module", "tool", "finding"),
     [
-        (OWN_TOOLS, "own_tools.get_weather", "a model cannot tell `own_tools.get_weather` from `tools.weather"),
-        (OWN_TOOLS, "own_tools.transfer_to_agent", "cannot tell `own_tools.transfer_to_agent` from `transfer_to_ag"),
-        (OWN_TOOLS, "own_tools.send", "`own_tools.send` cannot be described to a model: give its parameters plain"),
-        ("raise RuntimeError('no key')", "own_tools.get", "`own_tools` cannot be imported (RuntimeError: no key)"),
-        ("import sys\nsys.exit(3)", "own_tools.get", "`own_tools` cannot be imported (SystemExit: 3)"),
-        ("", "own_tols.get", "no module `own_tols`: correct the name, or add the module's folder to PYTHONPATH"),
+        (OWN_TOOLS, "my_tools.get_weather", "a model cannot tell `my_tools.get_weather` from `tools.weather"),
+        (OWN_TOOLS, "my_tools.transfer_to_agent", "cannot tell `my_tools.transfer_to_agent` from `transfer_to_ag"),
+        (OWN_TOOLS, "my_tools.send", "`my_tools.send` cannot be described to a model: give its parameters plain"),
+        ("raise RuntimeError('no key')", "my_tools.get", "`my_tools` cannot be imported (RuntimeError: no key)"),
+        ("import sys\nsys.exit(3)", "my_tools.get", "`my_tools` cannot be imported (SystemExit: 3)"),
+        ("", "my_tols.get", "no module `my_tols`: correct the name, or add the module's folder to PYTHONPATH"),
     ],
 )
 def test_a_tool_of_ones_own_that_cannot_work_is_reported_before_anything_starts(
     configs: Path, monkeypatch: pytest.MonkeyPatch, module: str, tool: str, finding: str
 ) -> None:
-    (configs / "own_tools.py").write_text(module)
+    (configs / "my_tools.py").write_text(module)
     monkeypatch.syspath_prepend(str(configs))
-    monkeypatch.delitem(sys.modules, "own_tools", raising=False)
+    monkeypatch.delitem(sys.modules, "my_tools", raising=False)
     file = configs / ("desk.yaml" if "transfer" in tool else "assistant.yaml")
     weather = "  - name: tools.weather.get_weather\n" if file.name == "assistant.yaml" else "tools:\n"
     edit(file, weather, f"{weather}  - name: {tool}\n")
@@ -477,8 +502,8 @@ def test_a_tool_of_ones_own_that_cannot_work_is_reported_before_anything_starts(
 def test_a_module_of_agents_that_ends_the_program_when_imported_is_reported_with_its_line(
     configs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (configs / "own_agents.py").write_text("import sys\nsys.exit(3)\n")
+    (configs / "my_agents.py").write_text("import sys\nsys.exit(3)\n")
     monkeypatch.syspath_prepend(str(configs))
-    edit(configs / "assistant.yaml", "tools.adk.llm_agent.Agent", "own_agents.Agent")
-    with pytest.raises(ConfigError, match=r"assistant\.yaml:1: .*`own_agents` cannot be imported \(SystemExit: 3\)"):
+    edit(configs / "assistant.yaml", "tools.adk.llm_agent.Agent", "my_agents.Agent")
+    with pytest.raises(ConfigError, match=r"assistant\.yaml:1: .*`my_agents` cannot be imported \(SystemExit: 3\)"):
         load_agent(configs / "desk.yaml")

@@ -56,7 +56,7 @@ def checked(yaml: str, configure: Configure) -> str:
             "researcher.yaml:+2: a webhook goes to a public https://",
         ),
         (["url: slak://a/b/c"], "researcher.yaml:+2: Apprise has no service `slak://`"),
-        (["url: a.example"], "researcher.yaml:+2: Apprise has no service:"),
+        (["url: a.example"], "researcher.yaml:+2: `url` has no scheme: write https://HOST/PATH"),
         (["url: slack://a"], "researcher.yaml:+2: Apprise cannot use this URL of `slack://`"),
         (["url: gotify://localhost/${HOOK_PATH}"], "researcher.yaml:+2: the host of `url` is in a private network"),
         (["url: json://a.example", "events: [complete]"], "researcher.yaml:+3: `events`: Input should be 'price'"),
@@ -64,6 +64,7 @@ def checked(yaml: str, configure: Configure) -> str:
             ["url: json://a.example", "content: true"],
             "researcher.yaml:+3: unknown key `content`, did you mean `contents`",
         ),
+        (["url: json://a.example", "events: []"], "researcher.yaml:+3: `events`: "),
         (["events: [plan]"], "researcher.yaml:+1: `url` is missing"),
     ],
 )

@@ -236,7 +236,7 @@ def _schema_finding(schema: type[BaseModel], entry: Mapping[str, Any]) -> Findin
         kinds = re.findall(r"'(\w+)'", str(entry["ctx"]["expected_tags"]))
         tag = str(entry["ctx"]["tag"])
         return (*location, "type"), f"no type `{tag}`{did_you_mean(tag, kinds)}; known are {', '.join(kinds)}"
-    keys = [step for step in location if isinstance(step, str)]
+    keys = [step for step in location if isinstance(step, str) and step != "[key]"]  # a wrong key, in pydantic's words
     return location, f"`{keys[-1] if keys else ''}`: {explain(entry)}"
 
 
@@ -249,7 +249,10 @@ def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
         elif not _is_below(folder, folder / name.replace("\0", "")):
             yield ("sub_agents", i, "config_path"), f"`{name}` is outside of {folder}: move the file into that folder"
         elif not is_file(folder / name):
-            near = did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
+            if os.path.lexists(folder / name):
+                yield ("sub_agents", i, "config_path"), f"`{name}` is no file, nor a link to one: name an agent's file"
+                continue
+            near = did_you_mean(name, [file.name for file in folder.glob("*.y*ml")])
             yield ("sub_agents", i, "config_path"), f"no file `{name}`{near}"
 
 

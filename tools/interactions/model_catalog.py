@@ -142,7 +142,11 @@ def _read(file: Path) -> tuple[ModelCapabilities, ...]:
         first = error.errors()[0]
         number, *key = first["loc"] or ("file",)
         place = f"entry {number + 1} {'.'.join(map(str, key))}".strip() if isinstance(number, int) else "the file"
-        raise ConfigError(f"{file}:{document.line(first['loc'])}: {place}: {explain(first)}") from None
+        told = explain(first)
+        if first["type"] == "extra_forbidden":
+            near = did_you_mean(str(first["loc"][-1]), list(ModelCapabilities.model_fields))
+            told = f"unknown key{near}; known are {', '.join(ModelCapabilities.model_fields)}"
+        raise ConfigError(f"{file}:{document.line(first['loc'])}: {place}: {told}") from None
     seen = set[str]()
     for i, entry in enumerate(table):
         for j, name in enumerate(entry.names):

@@ -99,8 +99,11 @@ def _service(target: Target) -> apprise.NotifyBase:
 
     scheme, colon, _ = target.url.partition("://")
     if not colon or scheme.lower() not in N_MGR:
-        name = f" `{scheme}://`" if colon else ""
-        raise TargetError("url", f"Apprise has no service{name}: its pages list the URLs (appriseit.com/services)")
+        if not colon:
+            raise TargetError("url", "`url` has no scheme: write https://HOST/PATH for a webhook, or a URL of Apprise")
+        raise TargetError(
+            "url", f"Apprise has no service `{scheme}://`: its pages list the URLs (appriseit.com/services)"
+        )
     if "{schema}://" in N_MGR[scheme.lower()].templates and not target.private:  # without host or account
         raise TargetError("url", f"`{scheme}://` sends notices to this machine itself: `private: true` allows it")
     if scheme.lower() in _UNWATCHED and not target.private:
