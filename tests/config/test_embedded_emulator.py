@@ -32,6 +32,21 @@ def test_the_document_index_remains_after_the_emulator_stops(monkeypatch: pytest
     assert index.exists()
 
 
+def test_a_wrong_folder_of_documents_is_named_and_leaves_the_running_emulator_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = load_settings()
+    url = start_emulator(settings)
+    try:
+        for wrong in (tmp_path / "nowhere", Path(__file__)):
+            monkeypatch.setenv("DESK_CORPUS", str(wrong))
+            with pytest.raises(BackendError, match=f"^DESK_CORPUS={wrong} is not a folder: name one, or unset it$"):
+                start_emulator(load_settings())
+        assert start_emulator(settings) == url
+    finally:
+        stop_emulator(settings)
+
+
 def test_no_index_is_kept_without_a_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -97,6 +97,8 @@ def _start(settings: Settings) -> str:
         if url and _read(options) == wanted:
             return url
         _check_installed()
+        if settings.corpus and not settings.corpus.is_dir():
+            raise BackendError(f"DESK_CORPUS={settings.corpus} is not a folder: name one, or unset it")
         if url:  # the running emulator has other options: restart it with the same state
             _stop(address)
         options.write_text(json.dumps(wanted))
