@@ -339,6 +339,25 @@ def test_check_warns_of_files_that_are_not_read(configs: Path, monkeypatch: pyte
     assert policy.startswith(f"{configs / 'policy.yaml'}: not read, because moderation_policy.yaml is there too")
 
 
+def test_check_warns_of_secrets_that_stand_in_the_files(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIKI_TOKEN", "kept")
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    server = "server_tools:\n  - {type: mcp_server, name: a, url: 'https://a.example', headers: {Authorization: %s}}\n"
+    edit(configs / "assistant.yaml", "server_tools:", server % "Bearer ${WIKI_TOKEN}" + "#")
+    assert not configuration_warnings()
+    edit(configs / "assistant.yaml", "Bearer ${WIKI_TOKEN}", "Bearer hidden-word")
+    key = "whsec_" + "A" * 32
+    edit(
+        configs / "researcher.yaml",
+        "# notify:",
+        f"notify: {{a: {{url: 'https://a.example', secret: {key}}}}}\n# notify:",
+    )
+    header, secret = configuration_warnings()
+    assert "assistant.yaml:19: `Authorization` has the secret itself: put it into an environment variable" in header
+    assert "researcher.yaml:52: `secret` has the secret itself" in secret
+    assert "hidden-word" not in header and key not in secret
+
+
 @pytest.mark.parametrize(("renamed", "warned"), [("desk.yaml", True), ("assistant.yaml", False)])
 def test_check_warns_of_a_folder_of_agents_without_a_root(
     configs: Path, monkeypatch: pytest.MonkeyPatch, renamed: str, warned: bool

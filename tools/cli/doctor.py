@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.tree import Tree
 
 from tools.cli.env_file import env_warnings, with_places
-from tools.config.loader import load_agent, unknown_models, unnamed_agents
+from tools.config.file_warnings import unnamed_agents, written_secrets
+from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
@@ -123,6 +124,7 @@ def configuration_warnings() -> list[str]:
         *env_warnings(),
         *_overlooked_folder(config),
         *unnamed_agents(config),
+        *written_secrets(config_files(config)),
         *unknown_models(config_files(config)),
         *policy_warnings(config),
     ]

@@ -144,21 +144,6 @@ def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
                 yield from _circles(named, (*above, path))
 
 
-def unnamed_agents(path: Path) -> list[str]:
-    """Returns a warning for each agent beside the root agent's file that no agent names as its sub-agent.
-
-    A file with sub-agents of its own counts as another root.
-    """
-    named = config_files(path)
-    return [
-        f"{file}: not read: add `- config_path: {file.name}` to the `sub_agents` of {path.name}"
-        for file in sorted(path.parent.glob("*.yaml"))
-        if file not in named
-        and (data := read_mapping(file) or {}).keys() >= {"name", "instruction"}
-        and "sub_agents" not in data
-    ]
-
-
 def unknown_models(files: Sequence[Path]) -> list[str]:
     """Returns a warning for each model or agent of the API that these files name and `models.yaml` does not."""
     known, found = [*known_names("model"), *known_names("agent")], dict[str, str]()

@@ -1,0 +1,51 @@
+"""Finds files beside the root agent's file that are not read, and secrets that stand in a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tools.interactions.server_tools import VARIABLE
+from tools.yaml_files import Location, config_files, read_mapping, read_yaml
+
+SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
+"""Names of HTTP headers whose values are secrets."""
+
+
+def written_secrets(files: Sequence[Path]) -> Iterator[str]:
+    """Yields a warning for each secret that stands in a file itself, where the environment can keep it."""
+    for file in files:
+        data = read_mapping(file) or {}
+        for key in ("server_tools", "research_tools"):
+            for i, entry in enumerate(data[key] if isinstance(data.get(key), list) else ()):
+                headers = entry.get("headers") if isinstance(entry, dict) else None
+                for name, value in headers.items() if isinstance(headers, dict) else ():
+                    if SECRET_HEADER.search(name) and not VARIABLE.search(str(value)):
+                        yield _written(file, (key, i, "headers", name))
+        targets = data.get("notify")
+        for name, entry in targets.items() if isinstance(targets, dict) else ():
+            if isinstance(entry, dict) and (secret := entry.get("secret")) and not VARIABLE.search(str(secret)):
+                yield _written(file, ("notify", name, "secret"))
+
+
+def _written(file: Path, location: Location) -> str:
+    place = f"{file}:{read_yaml(file).line(location)}"
+    return (
+        f"{place}: `{location[-1]}` has the secret itself: put it into an environment variable, and write `${{NAME}}`"
+    )
+
+
+def unnamed_agents(path: Path) -> list[str]:
+    """Returns a warning for each agent beside the root agent's file that no agent names as its sub-agent.
+
+    A file with sub-agents of its own counts as another root.
+    """
+    named = config_files(path)
+    return [
+        f"{file}: not read: add `- config_path: {file.name}` to the `sub_agents` of {path.name}"
+        for file in sorted(path.parent.glob("*.yaml"))
+        if file not in named
+        and (data := read_mapping(file) or {}).keys() >= {"name", "instruction"}
+        and "sub_agents" not in data
+    ]
