@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interactions_emulator.brain.rules.message import read_message, split_text, without_polite
-from interactions_emulator.corpus.words import terms, word_set
+from interactions_emulator.corpus.words import word_set
 
 Schema = dict[str, Any]
 MAX_CHARS, MAX_CALLS = 2_000, 4
@@ -28,16 +28,13 @@ _NAMES = re.compile(
     rf"(?:^|[\s(])(?:in|for|at|to|near|about|over|on|für|nach|à|en|a|meant?)\s+({_NAME}(?:,\s{_NAME})*(?:{_AND}{_NAME})?)"
 )
 _NO_NAME = re.compile(r"Fahrenheit|Celsius|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|I|Python")
-_LEAD = re.compile(
-    r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: more)?(?: about)?|show me|i want to know|explain|define|now)\b"
-    r"[\s,:!.]*)+"
-)
+_LEAD = re.compile(r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: about)?|show me|explain|define)\b[\s,:!.]*)+")
 _NO_PLACE = word_set("""
-    what how is are was the a an and or can will would do does it i i'm me my you right now currently today tomorrow
-    tonight this next week weekend day days after in for at of to on like about be there get need umbrella weather
-    forecast temperature rain raining snow snowing sunny windy cold warm hot celsius fahrenheit metric imperial units
-    please pls plz tell give show check whole what's whats how's hows gonna sorry meant same one morning evening
-    wetter temps tiempo wie ist das es wird morgen übermorgen heute am wochenende regnet demain aujourd'hui mañana hoy
+    what how is are was the a an and or can will would do does it i i'm me my you right now today tomorrow tonight this
+    next week weekend day days after in for at of to on like about be there get need umbrella weather forecast
+    temperature rain raining snow snowing sunny windy cold warm hot celsius fahrenheit metric imperial units please pls
+    plz tell give show check whole what's whats how's hows sorry same one morning wetter wie ist das es wird morgen
+    übermorgen am
 """)
 
 
@@ -55,7 +52,7 @@ def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema) -> l
         kind = str(schema.get("type", "string")).casefold()
         if key in fixed:
             values = [fixed[key]]
-        elif kind == "string" and is_place(key, schema):
+        elif kind == "string" and is_place(key):
             values = list(places_in(message))
         else:
             values = [one for one in [_value(key, kind, schema, message)] if one is not None]
@@ -69,12 +66,9 @@ def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema) -> l
 def _value(key: str, kind: str, schema: Schema, message: str) -> Any:
     if schema.get("enum"):
         return mentioned(schema["enum"], message)
-    if kind == "boolean":
-        return set(terms(key.replace("_", " "))) <= set(terms(message)) or None
     if kind in ("integer", "number"):
         return _number(key, schema, message.casefold())
-    name = "url" if schema.get("format") == "uri" else key
-    return next((read(message) or None for names, read in _TEXTS if kind == "string" and re.search(names, name)), None)
+    return next((read(message) or None for names, read in _TEXTS if kind == "string" and re.search(names, key)), None)
 
 
 def mentioned(values: list[Any], message: str) -> Any:
@@ -92,9 +86,7 @@ def _number(key: str, schema: Schema, plain: str) -> int | None:
         found = number_of(counted[1]) * (7 if counted[2] == "week" else 1)
     else:
         found = days_in(plain) if is_days else 0
-    limits = re.search(r"(\d+) to (\d+)", str(schema.get("description") or ""))
-    low, high = (int(limits[1]), int(limits[2])) if limits else (0, found)
-    return max(schema.get("minimum", low), min(schema.get("maximum", high), found)) if found else None
+    return max(schema.get("minimum", 0), min(schema.get("maximum", found), found)) if found else None
 
 
 def days_in(plain: str) -> int:
@@ -107,11 +99,6 @@ def number_of(text: str) -> int:
     return _NUMBERS.index(text.casefold()) + 1 if text.isalpha() else int(re.sub(r"\D", "", text)[:9])
 
 
-def urls_in(message: str) -> list[str]:
-    """The web addresses in a text, without the punctuation that follows them."""
-    return [url.rstrip(".,;:!?)]}'\"") for url in re.findall(r"https?://[^\s<>\"']+", message)]
-
-
 def subject_of(message: str) -> str:
     """The subject of a message in the user's words, without phrases such as “tell me about”."""
     plain = " ".join(message[:5_000].split())
@@ -119,20 +106,17 @@ def subject_of(message: str) -> str:
 
 
 _TEXTS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    (r"ur[il]|link", lambda message: "".join(urls_in(message)[:1])),
+    (r"ur[il]|link", lambda message: "".join(re.findall(r"https?://[^\s<>\"']+[\w/]", message)[:1])),
     (r"text|content|comment|post", lambda message: split_text(message)[1]),
     (r"query|question|topic|keyword|term|search|subject", subject_of),
-    (r"message|request|prompt|task", str.strip),
 )
 """Names of parameters, and what of a message is their value."""
 
 
-def is_place(key: str, schema: Schema) -> bool:
-    """Whether the value of a parameter is the name of a place."""
+def is_place(key: str) -> bool:
+    """Whether a parameter is named like a place."""
     nouns = r"(?:place|location|city|town|country|region|destination|address)"
-    about = str(schema.get("description") or "").casefold()
-    named = re.search(rf"(?:^|_){nouns}(?:$|_)", key.casefold())
-    return bool(named or re.match(rf"(?:the |an? |name of )*{nouns}\b", about))
+    return bool(re.search(rf"(?:^|_){nouns}(?:$|_)", key.casefold()))
 
 
 def places_in(message: str) -> list[str]:

@@ -21,9 +21,7 @@ _FORM = {
     "table": re.compile(r"(?i)[\s,]*\b(?:in|as|with)\s(?:an?\s)?(?:\w+\s)?table\b"),
     "length": re.compile(rf"(?i)(?:[\s,]+(?:in|under|within|at most|no more than))*\s{NUMBER}\s(word|page)s?\b"),
     "purpose": re.compile(r"(?i)[\s,]*\bfor (?:my|our|an?|kids|beginners|students)\b[^,.;:!?]*"),
-    "manner": re.compile(
-        r"(?i)[\s,]*\b(?:in (?:great )?(?:detail|depth)|in english|make it shorter|with (?:an? )?charts?)\b"
-    ),
+    "manner": re.compile(r"(?i)[\s,]*\b(?:in (?:detail|depth|english)|make it shorter|with (?:an? )?charts?)\b"),
 }
 """Words about the form of the report, which are not searched for."""
 _LIST_START = re.compile(r"(?i):\s+|,?\s\b(?:including|such as|especially|covering|with a focus on)\s")

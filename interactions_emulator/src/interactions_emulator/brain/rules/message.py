@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Literal
 
 from interactions_emulator.corpus.words import terms, word_set
@@ -90,8 +89,8 @@ _ACTS: dict[Act, str] = {
         \b(?:no|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b|\bnoch nichts?\b
         \bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b|\bainda não\b""",
     "no": r"""
-        ^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b|^schon gut$|^laisse tomber$|^déjalo$
-        ^lascia perdere$|^deixa lá$""",
+        ^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b
+        ^(?:schon gut|laisse tomber|déjalo|lascia perdere|deixa lá)$""",
     "change": r"""
         \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|as well|exclude|replace)\b
         \b(?:auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
@@ -102,15 +101,13 @@ _ACTS: dict[Act, str] = {
     "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
     "cost": r"""
         \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spend|be|research|report)\b|\bhow long\b
-        \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:did|does) (?:it|this|that) cost\b
-        \bkostet\b|\bteuer wird\b|^combien\b|^quel serait le prix\b|^cuánto\b
-        ^quanto\b|^when .*\b(?:done|ready|finished)$""",
+        \bkostet\b|\bteuer wird\b|^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$
+        \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:did|does) (?:it|this|that) cost\b""",
     "status": rf"""
         ^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b|^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
-        \bhow far (?:is|are) (?:my|the) (?:\w+ )?{RUN}$
         ^(?:is|are|when) .*\b(?:ready|done|finished|running)(?: yet| now)?$|\bany (?:news|progress)\b
         ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
-        ^como está\b|^où en est\b|^cómo va\b""",
+        ^como está\b|^où en est\b|^cómo va\b|\bhow far (?:is|are) (?:my|the) (?:\w+ )?{RUN}$""",
     "show": rf"""
         ^(?!{_FORMED})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
         ^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}$
@@ -120,9 +117,7 @@ _ACTS: dict[Act, str] = {
         ^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",
     "cancel": rf"""
         ^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$|^{_ERASING}\b.*\bschedules?$""",
-    "repeat": r"""
-        ^(?:start|run|do|try|write|order|research)\b.*\b(?:again|once more)$|^(?:repeat|redo|rerun|retry)\b
-        ^(?:wiederhole|refais|repite|ripeti|repete)\b""",
+    "repeat": r"^(?:start|run|do|try|research)\b.*\bagain$|^(?:repeat|retry|wiederhole|refais|repite|ripeti|repete)\b",
     "delete": rf"^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b|^(?:delete|erase) (?:it|this|that)$",
     "report": rf"""
         \bthe (?:\w+ )?{STUDY}\b|\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
@@ -179,11 +174,7 @@ _OPENER = re.compile(
     r"(?:[\s,.:;!?]+|$|(?<=请)))+"
 )
 _TYPOS = re.compile(r"(?i)\b(?:resarch|reserch|reseach|reasearch|researhc|reserach|rsearch)\b")
-_APART = re.compile(
-    r"(?i)(?:[,.;!?]*\s+(?:and|then|und|et|y)|[.;!?])\s+(?:(?:and|also|then|please|pls|afterwards|auch|bitte|aussi"
-    r"|(?:can|could|would) you)\s+)*(?=\w)"
-)
-_FIGURE = re.compile(r"(?i)\b(?:conclusion|diagram|chart|table|graph)s?\b")
+_APART = re.compile(r"(?i)(?:[,.;!?]*\s(?:and|then)|[.;!?])\s+(?:(?:and|also|then|please|(?:can|could) you)\s+)*(?=\w)")
 _ASKS_WEATHER = re.compile(r"(?i)(?:(?:tell|give|show) me |what(?:'?s| is| will) )the (?:weather|forecast)\b")
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "„": "“", "`": "`"}
 _OPENING = re.compile(rf"(?<!\w)[{''.join(_PAIRS)}](?=\s?[^\s{''.join(_PAIRS)}])")
@@ -240,7 +231,7 @@ def first_wish(text: str) -> tuple[str, str]:
     """Divides “Draw a boat and research tides” after its first wish; the rest is "" if it is no wish of its own."""
     if len(text) > MAX_CHARS or _OPENING.search(text) or _SEPARATOR.search(text):
         return text, ""
-    for found in islice(_APART.finditer(text), MAX_PARTS):
+    for found in list(_APART.finditer(text))[:MAX_PARTS]:
         first, rest = text[: found.start()].strip(), text[found.end() :].strip()
         if _kind(first) and _kind(rest) not in ("", _kind(first)):
             return first, rest
@@ -250,7 +241,7 @@ def first_wish(text: str) -> tuple[str, str]:
 def _kind(text: str) -> str:
     acts = read_message(text).acts
     if "draw" in acts:
-        return "" if _FIGURE.search(text) else "draw"
+        return "" if re.search(r"(?i)\b(?:conclusion|diagram|chart|table|graph)s?\b", text) else "draw"
     return "order" if "order" in acts else "weather" if _ASKS_WEATHER.match(text) else ""
 
 

@@ -12,13 +12,12 @@ from interactions_emulator.corpus.words import clip, terms
 MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
 """Maximum characters of a title, of a message whose words are read, and of a brief."""
 _PLAN = re.compile(
-    r"(?i)\s*\b(?:with an? )?plan first\b|[\s,;.]*\b(?:and|but|aber|mais|pero)? ?\b(?:let me|zeige?|montre|muéstrame"
-    r"|show|make|give|zuerst|erst|vorher|d'abord|primero)\b[^,.;]*\bplan\b[^,.;]*"
+    r"(?i)\s*\b(?:with an? )?plan first\b|[\s,;.]*\b(?:aber|mais|pero)? ?\b"
+    r"(?:let me|show|zeige?|montre|muéstrame|primero)\b[^,.;]*\bplan\b[^,.;]*"
 )
 _MAX = re.compile(r"(?i)[\s,;]*(?:\b(?:with|use|using|in|an?) )*\b(?:deep research max|max(?= instead|$))\b:?")
 _TO_THE_AGENT = re.compile(
-    r"(?i)^new research\b[\s:]*"
-    r"|[\s,]*\b(?:and ask me before .*|you mentioned|us(?:e|ing) the attached \w+(?: as well)?)(?=\W|$)"
+    r"(?i)^new research\b|[\s,]*\b(?:and ask me before .*|you mentioned|use the attached \w+(?: as well)?)(?=\W|$)"
 )
 """Matches other instructions that are no part of a brief."""
 _ORDERING = re.compile(
@@ -32,10 +31,7 @@ _REFERENCE = re.compile(
     r"(?i)\b(?:the (?P<which>first|second|last) (?:one|option)|that|this|it|them|eso|ça)"
     r"(?=\W*$|[,.;!?]|\s(?:and|in|with|as|for|from|a fondo|too|et|thoroughly)\b)"
 )
-_ASKED = re.compile(
-    r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|explain|describe|was ist|¿?qué es|qu'est-ce qu')\s*"
-)
-_PURPOSE = re.compile(r"(?i)\bfor [^,?.;]+")
+_ASKED = re.compile(r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|was ist|¿?qué es|qu'est-ce qu')\s*")
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
 _USD = r"(\d[\d,]*(?:\.\d+)?)"
 _EVERY = re.compile(
@@ -46,7 +42,6 @@ _CEILING = re.compile(
     r"(?i)[\s,;.]*\b(?:and |for |with |but )*(?:at most |up to |no more than |an? (?:monthly )?ceiling of )?"
     rf"(?:\$ ?{_USD}|{_USD} ?(?:dollars|usd|\$))(?: (?:a|per|each) month\b| monthly\b)?"
 )
-_AMOUNT = re.compile(rf"(?i)(?<![\w€£.,]){_USD}\b(?! ?(?:€|£|%|eur|gbp|pounds|runs?\b))")
 AGREEMENT = re.compile(
     r"(?i)^(?:(?:yes|no|oh|well|ok(?:ay)?|sure|great|good|fine|perfect|ja|gut|oui|sí|vale|perfecto|(?:that |it )?"
     r"(?:looks|sounds) (?:good|great|fine)(?: to me)?)[\s,.;!]+)*(?:(?:but|aber|mais|pero)[\s,]+)?"
@@ -103,7 +98,7 @@ def schedule_in(text: str) -> tuple[dict[str, Any], str]:
 
 def with_ceiling(order: str, reply: str) -> str:
     """An order completed by a reply such as “$15”; "" if the reply names no amount of US dollars."""
-    amount = _AMOUNT.search(reply)
+    amount = re.search(rf"(?i)(?<![\w€£.,]){_USD}\b(?! ?(?:€|£|%|eur|gbp|pounds|runs?\b))", reply)
     return f"{order.rstrip(' .!?')}, for at most ${amount[1]} a month" if amount else ""
 
 
@@ -118,7 +113,7 @@ def _last_subject(which: str, conversation: Conversation) -> str:
         if message.has("nod", "thanks", "list", "status", "tell_fact") or _REFERENCE.search(text):
             continue
         if which and (found := _ALTERNATIVES.search(text)):
-            purpose = _PURPOSE.search(text)
+            purpose = re.search(r"(?i)\bfor [^,?.;]+", text)
             name = found[1] if which == "first" else found[2].removesuffix(" better")
             return f"{name} {purpose[0] if purpose else ''}".strip()
         plain = _cleaned(text)

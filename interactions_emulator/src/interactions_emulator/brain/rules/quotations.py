@@ -16,16 +16,10 @@ from interactions_emulator.corpus.retrieval import MIN_ATTACHED_COVERAGE, answer
 from interactions_emulator.corpus.words import join_names, terms
 
 MAX_SENTENCES, MAX_TABLE_ROWS = 4, 12
-_NO_SUBJECT = frozenset(
-    terms("document paper pdf file text article page read summary summarise sum look overview points main")
-)
+_NO_SUBJECT = frozenset(terms("document paper pdf file text read summary summarise overview main points"))
 """Words of a message that asks for an overview of a document."""
 _TRANSLATION = re.compile(r"(?i)\btranslat|\b(?:in|into|to) (?:german|french|spanish|italian|chinese)\b")
-_SOURCES = re.compile(
-    r"^(?:(?:give|show|list|name|tell)\b.*|(?:what|which) (?:are|were) )(?:the |its |all |your |me )*"
-    r"(?:sources|references|links)\b|^(?:sources|references|quellen|nenne.* quellen)$"
-    r"|^(?:what|which) (?:sources|references|links) (?:did|do) "
-)
+_SOURCES = re.compile(r"^(?:(?:(?:give|show|list)\b.*|what are )(?:the |its )?sources\b|sources$|which sources did )")
 _WORKS = re.compile(r"(?i)^(how (?:do|does) \S.*?) works?(?=\s+in\b|$)")
 """Matches a question how something works. Documents that say it need not have the word."""
 _TABLE = re.compile(r"\b(?:table|tabelle|tableau|tabla)\b")
@@ -86,12 +80,10 @@ def nothing_in(attached: AttachedDocuments) -> str:
 def _overview(corpus: Corpus, draft: Draft) -> Draft:
     for entry in corpus.documents():
         passages = corpus.passages(entry.document_id)
-        text = "\n".join(passage.text for passage in passages)
-        best = best_sentences(text, "", MAX_SENTENCES)
+        best = best_sentences("\n".join(passage.text for passage in passages), "", MAX_SENTENCES)
         found = [(one, next(passage for passage in passages if one in passage.text)) for one in best]
         tables = [f"a table of {join_names(list(table.columns))}" for table in corpus.tables(entry.document_id)[:5]]
-        size = join_names([f"about {len(text.split())} words"] * bool(text) + tables)
-        draft.write(f"“{entry.title}” ({size})").write(", in its own words:\n\n" if found else "\n\n")
+        draft.write(join_names([f"“{entry.title}”", *tables])).write(", in its own words:\n\n" if found else "\n\n")
         draft.paragraphs(found).write("\n\n")
     return draft
 

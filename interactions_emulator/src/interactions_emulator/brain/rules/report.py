@@ -12,7 +12,7 @@ from interactions_emulator.brain.rules.brief import DEFAULT_WORDS, Brief
 from interactions_emulator.corpus.retrieval import Excerpt
 from interactions_emulator.corpus.words import clip
 
-MIN_WORDS, MIN_WORDS_FOR_SECTIONS, MAX_SECTIONS, MAX_TABLE_ROWS, MIN_EXCERPTS = 60, 250, 6, 12, 2
+MIN_WORDS, MIN_WORDS_FOR_SECTIONS, MAX_SECTIONS, MAX_TABLE_ROWS = 60, 250, 6, 12
 FRAME_WORDS, HEADING_WORDS = 45, 12
 """Words of the report's frame and of a heading, which count towards the maximum."""
 Found = tuple[str, Excerpt]
@@ -39,9 +39,8 @@ def write_report(
     else:
         _sections(draft, brief, kept)
     missing = [f"- {one}\n" for one in brief.aspects if one not in {aspect for aspect, _ in found}]
-    if found and not is_short and (missing or len(found) < MIN_EXCERPTS):
-        said = f"Nothing was found on:\n\n{''.join(missing)}" if missing else "Nothing more was found on the topic.\n"
-        draft.write(f"## What the documents do not say\n\n{said}\n")
+    if found and missing and not is_short:
+        draft.write(f"## What the documents do not say\n\nNothing was found on:\n\n{''.join(missing)}\n")
     draft.write("## Charts\n\n" if figures else "")
     for number, (caption, source, _) in enumerate(figures, 1):
         draft.write(f"Figure {number}: ").cite(caption, source).write("\n\n")

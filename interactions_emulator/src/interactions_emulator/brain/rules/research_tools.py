@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.message import JOB_ID, STUDY, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, read_message
 from interactions_emulator.brain.rules.orders import order_of, schedule_in, title_of, with_ceiling
 from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.corpus.words import terms
@@ -33,11 +33,8 @@ NO_RUN = "I know no research run of this conversation that fits. Say what to res
 NOTHING_DONE = "All right, nothing was started or changed. Say what to research, or “list” to see all your runs."
 NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say what is to be different."
 TOO_LATE = "is still running and cannot be changed any more. Say “cancel it”, or ask about its report when it is there."
-_ORDINAL = re.compile(
-    r"\b(?:(first|oldest|ersten)|(second|zweiten)|(last|latest|newest|letzten)) (?:one|report|research|run|bericht)\b"
-)
+_ORDINAL = re.compile(r"\b(?:(first)|(second)|(last|latest|newest)) (?:one|report|research|run)\b")
 _NO_SUBJECT = frozenset(terms("research report run study job list first second last latest newest one both same"))
-_REPORT = re.compile(rf"(?i)\b(?:that|this|the|my) {STUDY}\b|$")
 _LINE = r"(?m)^- ((?:job|(sched))_\w+) \| (?:waits for a yes: (\w+)|([^|\n]+?)) \| (?(2)[^|\n]+ \| )(.*)$"
 """A row of the tables. One of a schedule has its times before the title."""
 Call = tuple[str, dict[str, Any]]
@@ -195,8 +192,7 @@ class _Situation:
         arguments: dict[str, Any] = {"title": title_of(brief), "brief": brief}
         if further:
             title = next((run.title for run in self.runs if run.id == base), base)
-            named_report = _REPORT.sub(lambda found: f"the report “{title}”" if found[0] else f" (“{title}”)", brief, 1)
-            arguments |= {"brief": named_report, "builds_on": base}
+            arguments |= {"brief": f"{brief} (“{title}”)", "builds_on": base}
         if self.conversation.has_new_documents or self.conversation.media:
             arguments["with_files"] = True
         return (START, arguments | self.order.settings)

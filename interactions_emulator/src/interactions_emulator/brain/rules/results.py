@@ -11,14 +11,13 @@ from interactions_emulator.brain.conversation import value_of
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.arguments import days_in
 from interactions_emulator.brain.rules.tools import WHICH_ONE
-from interactions_emulator.corpus.words import clip, join_names
+from interactions_emulator.corpus.words import clip
 
 MAX_ROWS, MAX_COLUMNS = 14, 6
 """Maximum rows of a table, and columns beside those that the message names."""
 _TEXT_KEYS = ("answer", "text", "message", "summary", "content", "report")
 _HIDDEN = ("source", "latitude", "longitude", "timezone", "observed", "retrieved", "time", "units", "synthetic")
 """Keys that are not shown in a record, because people do not need them there."""
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SAME_UNIT = {"high": "temperature", "low": "temperature", "feels_like": "temperature", "wind_max": "wind_speed"}
 
 
@@ -26,7 +25,7 @@ def report_result(step: Step, asked: str = "") -> str:
     """The text that reports one function result; of records with dates, those of the days that `asked` names."""
     name, value = str(step.get("name") or "the function"), value_of(step.get("result"))
     if isinstance(value, dict) and (value.get("error") or step.get("is_error")):
-        return _error(name, value.get("error") or value)
+        return _error(value.get("error") or value)
     if value in ("", None, [], {}):
         return f"`{name}` has done its work and returned nothing."
     if not isinstance(value, dict):
@@ -53,16 +52,15 @@ def _on_days(records: Sequence[Any], asked: str) -> list[Any]:
     plain = asked.casefold()
     if (days := days_in(plain)) in (2, 3):  # tomorrow, or the day after
         return list(records[days - 1 : days])
-    named = {name for name in _WEEKDAYS if re.search(rf"\b{name}\b", plain)}
-    named |= {"saturday", "sunday"} if re.search(r"\bweekend|\bwochenende", plain) else set()
-    return [one for one, day in zip(records, dates, strict=True) if _WEEKDAYS[day.weekday()] in named]
+    weekend = (5, 6) if re.search("weekend|wochenende", plain) else ()
+    named = [day for day in dates if f"{day:%A}".casefold() in plain or day.weekday() in weekend]
+    return [one for one, day in zip(records, dates, strict=True) if day in named]
 
 
-def _error(name: str, error: Any) -> str:
+def _error(error: Any) -> str:
     """The message of an error and its candidates; its other fields are hints for the model."""
     details = error if isinstance(error, dict) else {"message": str(error)}
     text = clip(str(details.get("message") or details.get("code") or details), 600)
-    text = text if " " in text else f"`{name}` could not do it: {text}"
     candidates = [f"- {_short(one, {})}" for one in (details.get("candidates") or [])[:10]]
     return "\n".join([text, "", WHICH_ONE, *candidates]) if candidates else text
 
@@ -87,7 +85,6 @@ def _table(records: list[Any], units: Mapping[str, str], asked: str) -> list[str
     keys = [key for place, key in enumerate(keys) if place < MAX_COLUMNS or key.split("_")[0] in asked.casefold()]
     shown = (_on_days(records, asked) or records)[:MAX_ROWS]
     rows = [[_with_unit(key, one[key], units).replace("|", "\\|") for key in keys] for one in shown]
-    rows = [[cell.removeprefix(f"{row[0]}T") for cell in row] for row in rows]
     head, *body = (f"| {' | '.join(cells)} |" for cells in [[key.replace("_", " ") for key in keys], *rows])
     return [head, "|" + "---|" * len(keys), *body]
 
@@ -96,8 +93,6 @@ def _short(value: Any, units: Mapping[str, str]) -> str:
     if isinstance(value, dict):
         shown = {key: one for key, one in value.items() if one not in (None, "", [], {}) and key not in _HIDDEN}
         return ", ".join(f"{key.replace('_', ' ')} {_with_unit(key, one, units)}" for key, one in shown.items())
-    if isinstance(value, list):
-        return join_names([_short(one, units) for one in value[:MAX_ROWS]])
     return ("yes" if value else "no") if isinstance(value, bool) else clip(str(value), 1_500)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.arguments import fill, is_place, urls_in
+from interactions_emulator.brain.rules.arguments import fill, is_place
 from interactions_emulator.brain.rules.message import JOB_ID, RUN, Act, Message, read_message
 from interactions_emulator.brain.tool_choice import allowed_tools
 from interactions_emulator.corpus.words import sentences, stem, terms
@@ -137,16 +137,15 @@ def _chosen(conversation: Conversation, message: Message, tools: Tools) -> Optio
 
 def _best_by_words(message: Message, options: Sequence[Option]) -> Option | None:
     wanted = set(terms(message.plain)) - _GENERAL | ({stem("weather")} if _WEATHER.search(message.plain) else set())
-    asks, best, best_score = message.has("ask", "topic"), None, 0.0
+    asks, best, best_score = message.has("ask", "topic"), None, 0
     for option in options:
-        needs_place = any(is_place(key, {}) for key in option.parameters.get("required") or [])
+        needs_place = any(is_place(key) for key in option.parameters.get("required") or [])
         if option.purpose in ("judge", "draw", "order") or (message.has("definition") and needs_place):
             continue
-        reads_pages = urls_in(message.text) and "url" in " ".join(option.parameters.get("properties") or {})
-        score = len(wanted & option.words) + 1.0 * (asks and option.purpose == "ask") + 3.0 * bool(reads_pages)
+        score = len(wanted & option.words) + (asks and option.purpose == "ask")
         if score > best_score:
             best, best_score = option, score
-    return best if best_score >= (1.0 if asks else 2.0) else None
+    return best if best_score >= (1 if asks else 2) else None
 
 
 def small_talk_act(message: Message) -> Act | None:
