@@ -44,6 +44,18 @@ def test_moderation_classifies_the_quoted_text(ask: Ask, message: str, category:
     assert "\n" not in text and ", " not in text.split('"reason"')[0]
 
 
+def test_each_number_and_each_named_label_goes_where_it_belongs(ask: Ask) -> None:
+    class Person(BaseModel):
+        age: int
+        height: float
+        hobbies: list[Literal["chess", "sailing", "singing"]]
+
+    told = text_of(
+        ask("Ada: age 36, height 180.5, likes sailing and chess.", response_schema=Person.model_json_schema())
+    )
+    assert json.loads(told) == {"age": 36, "height": 180.5, "hobbies": ["chess", "sailing"]}
+
+
 def test_present_facts_are_extracted_and_absent_ones_stay_null(ask: Ask) -> None:
     class Person(BaseModel):
         name: str

@@ -119,15 +119,18 @@ class _Filler:
         high: Any = schema.get("exclusiveMaximum", schema.get("maximum"))
         if _CONFIDENCE.search(name) and kind == "number":
             return round((high if high and high > 1 else 1.0) * min(0.95, 0.65 + 0.15 * len(self.cues)), 2)
-        first = re.search(r"-?\d+(?:\.\d+)?", self.text)
-        value = float(first[0]) if first else 0.0
+        label = re.escape(name.replace("_", " ") or "\0")
+        near = re.search(rf"(?i){label}\W{{0,3}}(?:is|of|was)?\s*(-?\d+(?:\.\d+)?)", self.text)
+        first = near or re.search(r"(-?\d+(?:\.\d+)?)", self.text)
+        value = float(first[1]) if first else 0.0
         if (low is not None and value <= low) or (high is not None and value >= high):
             value = (high - 1) if low is None else (low + 1) if high is None else (low + high) / 2
         return int(value) if kind == "integer" else value
 
     def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
         items, least = self._resolved(schema.get("items")), int(schema.get("minItems") or 0)
-        return [self.fill(items, name, depth + 1) for _ in range(least)]
+        named = [one for one in items.get("enum", []) if mentioned([one], self.text) is not None]
+        return [*named, *(self.fill(items, name, depth + 1) for _ in range(least - len(named)))]
 
     def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
         properties, required = schema.get("properties") or {}, schema.get("required") or []
