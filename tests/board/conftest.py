@@ -147,11 +147,14 @@ def screen() -> TextScreener | None:
 
 
 @pytest.fixture
-def site(use: Any, brain: Brain, speed: float, screen: TextScreener | None) -> Iterator[Site]:
+def site(
+    use: Any, brain: Brain, speed: float, screen: TextScreener | None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     with Emulator(brain=brain, speed=speed) as api, listen(0) as socket:
         use(api)
         moved = list[float]()
-        access = LocalAccess(Board(screen, clock=lambda: time.time() + sum(moved)).app(), socket.getsockname()[1])
+        access = LocalAccess(Board(screen, clock=lambda: time.time() + sum(moved)).app(), *socket.getsockname())
+        monkeypatch.setenv("NO_PROXY", f"127.0.0.1,localhost,{access.host}")
         server = uvicorn.Server(uvicorn.Config(access, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
         loops = list[asyncio.AbstractEventLoop]()
 
@@ -163,7 +166,7 @@ def site(use: Any, brain: Brain, speed: float, screen: TextScreener | None) -> I
         thread = threading.Thread(target=lambda: asyncio.run(serve()))
         thread.start()
         until(lambda: server.started)
-        with httpx2.Client(base_url=f"http://127.0.0.1:{access.port}{access.path}", timeout=60) as client:
+        with httpx2.Client(base_url=f"http://{access.host}:{access.port}{access.path}", timeout=60) as client:
             assert client.get(access.start_address).status_code == 303
             yield Site(api, access, loops[0], client, moved)
         server.should_exit = True

@@ -165,7 +165,15 @@ def test_no_other_program_can_take_the_port_before_the_page_is_served() -> None:
         with pytest.raises(OSError, match="in use"):
             other.bind(own.getsockname())
         with pytest.raises(OSError, match="in use"):
-            listen(own.getsockname()[1])
+            listen(own.getsockname()[1], own.getsockname()[0])
+
+
+def test_each_page_has_an_address_that_no_other_program_could_know(site: Site) -> None:
+    with listen(0) as one, listen(0) as two:
+        assert len({"127.0.0.1", site.access.host, one.getsockname()[0], two.getsockname()[0]}) == 4
+    for host in ("127.0.0.1", "localhost"):
+        answer = site.client.get("/", headers={"Host": f"{host}:{site.access.port}"})
+        assert (answer.status_code, "nowhere else" in answer.text) == (403, True)
 
 
 def test_readers_of_a_share_link_keep_neither_its_owner_nor_readers_of_others_waiting(

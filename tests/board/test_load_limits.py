@@ -198,7 +198,8 @@ def test_a_reader_who_takes_nothing_keeps_a_place_only_while_the_answer_is_sent(
 def begin_request(site: Site, path: str) -> socket:
     """Sends a request, and reads nothing."""
     cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in site.client.cookies.jar)
-    connection = create_connection(("127.0.0.1", site.access.port))
-    head = f"GET {site.access.path}{path} HTTP/1.1\r\nHost: 127.0.0.1:{site.access.port}\r\nCookie: {cookie}\r\n\r\n"
+    connection = create_connection((site.access.host, site.access.port))
+    host = f"{site.access.host}:{site.access.port}"
+    head = f"GET {site.access.path}{path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n"
     connection.sendall(head.encode())
     return connection

@@ -35,7 +35,7 @@ def open_page(site: Site, tmp_path: Path) -> Iterator[Open]:  # noqa: F811
                 args=list(FLAGS),
             )
             contexts.append(context)
-            here = f"http://127.0.0.1:{site.access.port}/"
+            here = f"http://{site.access.host}:{site.access.port}/"
             context.route("**/*", lambda r: r.continue_() if r.request.url.startswith((here, "data:")) else r.abort())
             page = context.new_page()
             page.on("console", lambda message: complaints.append(message.text))

@@ -1,7 +1,9 @@
 """Serves the page for one person on their own machine.
 
 Other users of the machine and web pages in the person's browser can reach the port too. So the page is shown only to
-a browser that was opened at the start address, which has a secret (as in Jupyter), and only under a loopback name.
+a browser that was opened at the start address, which has a secret (as in Jupyter), and only under one loopback address,
+new each time: what another program has left in the browser for its own address (service workers, cached files,
+cookies) has no effect there.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from errno import EADDRNOTAVAIL
 from html import escape
+from ipaddress import IPv4Address
 from pathlib import Path
 from socket import AF_INET, SO_REUSEADDR, SOL_SOCKET, socket
 from urllib.parse import parse_qs
@@ -30,7 +34,6 @@ from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER
 from tools.research.recovery import background_work
 
-HOST = "127.0.0.1"
 SHUTDOWN_GRACE_S = 1
 
 
@@ -43,6 +46,7 @@ class LocalAccess:
     """
 
     app: ASGIApp
+    host: str
     port: int
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _cookie: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -52,7 +56,7 @@ class LocalAccess:
     @property
     def start_address(self) -> str:
         """The address that opens the page. It has the secret."""
-        return f"http://{HOST}:{self.port}/?token={self.token}"
+        return f"http://{self.host}:{self.port}/?token={self.token}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -82,8 +86,8 @@ class LocalAccess:
         Args:
             known: whether the path is that of the page, and the browser has the cookie.
         """
-        if Headers(scope=scope).getlist("host") not in ([f"{HOST}:{self.port}"], [f"localhost:{self.port}"]):
-            return _plain(f"This page is at http://{HOST}:{self.port}/ and nowhere else.")
+        if Headers(scope=scope).getlist("host") != [f"{self.host}:{self.port}"]:
+            return _plain("This page is at the address that `desk board` has printed, and nowhere else.")
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and _same(given, self.token):
             headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -96,9 +100,9 @@ class LocalAccess:
         return _plain("Open the address that `desk board` has printed when it started: it has a secret part.")
 
 
-def local_app(access_port: int) -> LocalAccess:
-    """Returns the page of this machine's user, for a server at that port."""
-    return LocalAccess(Board().app(), access_port)
+def local_app(at: socket) -> LocalAccess:
+    """Returns the page of this machine's user, for a server at that socket."""
+    return LocalAccess(Board().app(), *at.getsockname())
 
 
 @asynccontextmanager
@@ -113,24 +117,34 @@ async def working() -> AsyncIterator[None]:
         await close()
 
 
-def listen(port: int) -> socket:
+def listen(port: int, host: str = "") -> socket:
     """Returns a socket that listens on loopback.
 
     Args:
         port: 0 for any free port.
+        host: a loopback address; empty: a random one, or 127.0.0.1 where the system has no other (macOS).
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or there is no such address.
     """
     found = socket(AF_INET)
     found.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
     try:
-        found.bind((HOST, port))
+        try:
+            found.bind((host or _random_loopback(), port))
+        except OSError as error:
+            if host or error.errno != EADDRNOTAVAIL:
+                raise
+            found.bind(("127.0.0.1", port))
         found.listen()  # at once: until then, another program can take the port, and would get the secret address
     except OSError:
         found.close()
         raise
     return found
+
+
+def _random_loopback() -> str:
+    return str(IPv4Address("127.1.0.0") + secrets.randbelow(2**23))
 
 
 @contextmanager

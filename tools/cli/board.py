@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from ipaddress import IPv4Address
 from typing import Annotated
 
 import typer
@@ -11,32 +12,52 @@ import typer
 from tools.cli.console import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
+REQUEST_S = 60.0
+"""Seconds within which a request has to arrive."""
+
 
 def board(
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, show_default="any that is free", help="Port, on 127.0.0.1.")
+        int, typer.Option(min=0, max=65_535, show_default="any that is free", help="Port of the page.")
     ] = 0,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            show_default="a new one each time",
+            help="Loopback address, such as 127.0.0.1 if SSH forwards the port.",
+        ),
+    ] = "",
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Show your research runs as a web page: start, watch, read, share and delete them. For you and this machine."""
-    run(_serve(port, browser), RESEARCH_STOPPED)
+    if host and not _is_loopback(host):
+        raise typer.BadParameter(f"{host} is no loopback address: write --host 127.0.0.1, or leave it out")
+    run(_serve(host, port, browser), RESEARCH_STOPPED)
 
 
-async def _serve(port: int, browser: bool) -> None:
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return IPv4Address(host).is_loopback
+    return False
+
+
+async def _serve(host: str, port: int, browser: bool) -> None:
     import webbrowser
 
     import uvicorn
 
     from tools.board.local import SHUTDOWN_GRACE_S, listen, local_app, opening_file, working
+    from tools.server.protocol import timed_protocol
     from tools.settings import load_settings
 
     try:
-        socket = listen(port)
+        socket = listen(port, host)
     except OSError as error:
         fail(error, f"port {port} cannot be used ({error.strerror}): name another with --port, or leave it out")
-    access = local_app(socket.getsockname()[1])
-    # Its parser in C would keep headers of any length in memory, also those of other users of this machine.
-    config = uvicorn.Config(access, http="h11", log_config=None, access_log=False, lifespan="off")
+    access = local_app(socket)
+    protocol = timed_protocol(REQUEST_S)  # other users of this machine may send requests that never end
+    config = uvicorn.Config(access, http=protocol, log_config=None, access_log=False, lifespan="off")
     config.timeout_graceful_shutdown = SHUTDOWN_GRACE_S
     server = uvicorn.Server(config)
     opening = opening_file(load_settings().data_dir, access.start_address) if browser else nullcontext()
