@@ -344,7 +344,7 @@ async def _list(service: Research, context: ToolContext) -> Result:
     repeated = schedules.listing(await service.schedules.of_user(context.session.user_id))
     example = next((job for job in jobs if job.state is State.COMPLETED), jobs[0] if jobs else None)
     hint = f"To see one, say its name, such as “show {example.id}”." if example else ""
-    present(context, Presentation(texts=tuple(filter(None, (listing(jobs), repeated, hint)))))
+    present(context, Presentation(texts=("\n\n".join(filter(None, (listing(jobs), repeated, hint))),)))
     return {"runs": [_result(job) for job in jobs[:20]], "next": "the list was shown to the user"}
 
 
