@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from weakref import WeakValueDictionary
 
 from starlette.exceptions import HTTPException
@@ -21,6 +21,34 @@ MAX_REQUESTS = 20
 """Maximum number of a reader's requests that wait for a report, or for a list, or are being sent one."""
 
 
+class Turns:
+    """Lets each reader do a few things at a time, while the reader's other requests wait."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._of = WeakValueDictionary[str, asyncio.Semaphore]()
+
+    def of(self, reader: str) -> asyncio.Semaphore:
+        """Returns the reader's semaphore. It is kept as long as a request holds it or waits for it."""
+        return self._of.setdefault(reader, asyncio.Semaphore(self._at_once))
+
+
+@contextmanager
+def counted(counts: Counter[str], reader: str, maximum: int, refusal: str) -> Iterator[None]:
+    """Counts a reader's request while the block runs.
+
+    Raises:
+        HTTPException: status 429: `maximum` requests of this reader are under way.
+    """
+    if counts[reader] >= maximum:
+        raise HTTPException(429, refusal)
+    counts[reader] += 1
+    try:
+        yield
+    finally:
+        counts -= Counter((reader,))  # leaves no entry of 0
+
+
 class LoadLimits:
     """The limits of a replica for one kind of what pages load, such as reports."""
 
@@ -28,27 +56,16 @@ class LoadLimits:
         self.process = asyncio.Semaphore(MAX_PROCESSES)
         """Held while a process renders a report."""
         self._loaded = asyncio.Semaphore(MAX_LOADED)
-        self._turns = WeakValueDictionary[str, asyncio.Lock]()
+        self._turns = Turns(1)
         self._requests = Counter[str]()
 
-    @contextmanager
-    def request(self, reader: str) -> Iterator[None]:
-        """Counts a request while the block runs. It ends when the answer was sent.
-
-        Raises:
-            HTTPException: status 429: too many requests of this reader are under way.
-        """
-        if self._requests[reader] >= MAX_REQUESTS:
-            raise HTTPException(429, "Too many pages are being prepared for you at this moment. Try it again.")
-        self._requests[reader] += 1
-        try:
-            yield
-        finally:
-            self._requests -= Counter((reader,))  # leaves no entry of 0
+    def request(self, reader: str) -> AbstractContextManager[None]:
+        """Counts a request while the block runs, which ends when the answer was sent; see `counted`."""
+        refusal = "Too many pages are being prepared for you at this moment. Try it again."
+        return counted(self._requests, reader, MAX_REQUESTS, refusal)
 
     @asynccontextmanager
     async def loading(self, reader: str) -> AsyncIterator[None]:
         """Waits until something may be read from the ledger. It is in memory while the block runs."""
-        turn = self._turns.setdefault(reader, asyncio.Lock())  # kept as long as a request of the reader holds it
-        async with turn, self._loaded:
+        async with self._turns.of(reader), self._loaded:
             yield

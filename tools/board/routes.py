@@ -7,8 +7,8 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from tools.board.actions import own_job
 from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
-from tools.board.load_limits import LoadLimits
+from tools.board.load_limits import LoadLimits, counted
 from tools.board.paths import go, root
 from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
@@ -200,7 +200,9 @@ class Board:
     async def events(self, request: Request) -> Response:
         service, job = await self._job(request)
         after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        request.state.until_sent.enter_context(self._stream(request.user.username))
+        refusal = "Too many live pages are open. This one shows its state when you load it again."
+        stream = counted(self._streams, request.user.username, _MAX_STREAMS, refusal)
+        request.state.until_sent.enter_context(stream)
         found = progress(
             service.ledger, service.changes.wait, job.id, parse_cursor(after), with_lines=self.screen is None
         )
@@ -406,16 +408,6 @@ class Board:
         if self._signer is None:
             self._signer = Signer(bytes.fromhex(await research().ledger.secret("board")))
         return self._signer
-
-    @contextmanager
-    def _stream(self, user: str) -> Iterator[None]:
-        if self._streams[user] >= _MAX_STREAMS:
-            raise HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
-        self._streams[user] += 1
-        try:
-            yield
-        finally:
-            self._streams -= Counter((user,))  # leaves no entry of 0
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         """Renders a template."""

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.app import APP_NAME
+from tools.board.load_limits import Turns
 from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
 from tools.board.sending import PiecewiseSending
 from tools.interactions.run_webhook import WEBHOOK_PATH
@@ -28,7 +29,7 @@ from tools.server.checked_sessions import without_protected
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
-from tools.server.middleware.rate_limit import RateLimited, RateLimiter, ReadLimiter
+from tools.server.middleware.rate_limit import MAX_READS, RateLimited, RateLimiter
 from tools.server.middleware.request_limits import (
     MAX_NAME_CHARS,
     Replay,
@@ -84,7 +85,7 @@ class GatewayMiddleware:
     turn: Callable[[], AbstractAsyncContextManager[None]]
     max_body: int
     body_timeout_s: float
-    reads: ReadLimiter = field(default_factory=ReadLimiter)
+    reads: Turns = field(default_factory=lambda: Turns(MAX_READS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -145,7 +146,7 @@ class GatewayMiddleware:
             await self._turn(scope, data, receive, send, user)
             return
         scope, replay = without_length(scope), Replay(json.dumps(data).encode() if body else b"", receive)
-        async with self.reads.limit(user) if user is not None and known["user"] else nullcontext():
+        async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
             if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
                 await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
             else:

@@ -5,13 +5,11 @@ Each replica counts for itself.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from weakref import WeakValueDictionary
 
 from tools.errors import DeskError
 
@@ -71,17 +69,3 @@ class RateLimiter:
             self._running[user] -= 1
             if not self._running[user]:
                 del self._running[user]
-
-
-class ReadLimiter:
-    """Lets each user read a few things at a time."""
-
-    def __init__(self) -> None:
-        self._turns = WeakValueDictionary[str, asyncio.Semaphore]()
-
-    @asynccontextmanager
-    async def limit(self, user: str) -> AsyncIterator[None]:
-        """Waits until fewer than `MAX_READS` blocks of this user run."""
-        turn = self._turns.setdefault(user, asyncio.Semaphore(MAX_READS))  # kept as long as a request holds it
-        async with turn:
-            yield
