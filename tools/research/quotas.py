@@ -41,7 +41,6 @@ class LimitReached(DeskError):
 
 def question_check(limits: Quotas, entry: Spending) -> Check:
     """Returns a check of `usd_per_day` and `questions_per_job` for a question to a model."""
-    affordable = _budget_check(limits, entry)
 
     def check(used: Used) -> None:
         if used.questions >= limits.questions_per_job:
@@ -49,7 +48,7 @@ def question_check(limits: Quotas, entry: Spending) -> Check:
                 f"{used.questions} questions were asked about {entry.job} already (limit {limits.questions_per_job}):"
                 " ask about another report, or research what is still open"
             )
-        affordable(used)
+        _check_budget(limits, entry, used)
 
     return check
 
@@ -73,21 +72,17 @@ def order_check(limits: Quotas, job: Job) -> Check:
     return check
 
 
-def _budget_check(limits: Quotas, entry: Spending) -> Check:
-
-    def check(used: Used) -> None:
-        if used.usd + entry.estimate > limits.usd_per_day:
-            raise LimitReached(
-                f"up to ${used.usd:.2f} were spent in the last 24 hours and this may cost ${entry.estimate:.2f}"
-                f" (limit ${limits.usd_per_day:.2f})"
-            )
-
-    return check
+def _check_budget(limits: Quotas, entry: Spending, used: Used) -> None:
+    if used.usd + entry.estimate > limits.usd_per_day:
+        raise LimitReached(
+            f"up to ${used.usd:.2f} were spent in the last 24 hours and this may cost ${entry.estimate:.2f}"
+            f" (limit ${limits.usd_per_day:.2f})"
+        )
 
 
 def quota_check(limits: Quotas, job: Job) -> Check:
     """Returns a check of all limits for a job's next create request."""
-    affordable = _budget_check(limits, spending_of(job, job.created))
+    entry = spending_of(job, job.created)
     plans = job.kind is not Kind.RUN
 
     def check(used: Used) -> None:
@@ -99,7 +94,7 @@ def quota_check(limits: Quotas, job: Job) -> Check:
             raise LimitReached(
                 f"{used.creates} research runs and plans were started in the last 24 hours (limit {limits.per_day})"
             )
-        affordable(used)
+        _check_budget(limits, entry, used)
         if plans and used.plans >= limits.plans_per_job:
             raise LimitReached(
                 f"{job.id} has had {used.plans} plans (limit {limits.plans_per_job}): approve its plan, or cancel it"
