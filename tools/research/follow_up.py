@@ -145,7 +145,7 @@ class FollowUps:
 
     async def _known(self, job_id: str, question: str) -> str | None:
         """Returns the answer in the ledger; empty if the model has answered nothing; None if there is no answer."""
-        job, wanted = await self._ledger.get(job_id), _plain(question)
+        job, wanted = await self._ledger.get(job_id, with_files=False), _plain(question)
         answers = job.follow_ups if job else ()
         return next((known.text for known in answers if _plain(known.question) == wanted), None)
 
