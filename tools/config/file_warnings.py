@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.interactions.server_tools import VARIABLE
-from tools.yaml_files import Location, config_files, read_mapping, read_yaml
+from tools.yaml_files import Location, config_files, entries, read_mapping, read_yaml
 
 SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
 """Names of HTTP headers whose values are secrets."""
@@ -18,8 +18,8 @@ def written_secrets(files: Sequence[Path]) -> Iterator[str]:
     for file in files:
         data = read_mapping(file) or {}
         for key in ("server_tools", "research_tools"):
-            for i, entry in enumerate(data[key] if isinstance(data.get(key), list) else ()):
-                headers = entry.get("headers") if isinstance(entry, dict) else None
+            for i, entry in enumerate(entries(data.get(key))):
+                headers = entry.get("headers")
                 for name, value in headers.items() if isinstance(headers, dict) else ():
                     if SECRET_HEADER.search(name) and not VARIABLE.search(str(value)):
                         yield _written(file, (key, i, "headers", name))
