@@ -28,6 +28,10 @@ T = TypeVar("T")
 _LOCAL_PATH = re.compile(r"^/[\w-]{22}(?=/)")
 """The path below which `desk board` has its page. Tests leave it out, since `Site.client` adds it."""
 BRIEF = "Why are there tides?"
+SCHEDULES_PATH = "/research/schedules"
+"""The path of the list of schedules, with its form."""
+SCHEDULE_FORM = {"brief": BRIEF, "every": "monday", "at": "09:00", "zone": "Europe/Berlin", "max_usd": "15"}
+"""The fields of that form."""
 
 
 class Page(HTMLParser):
@@ -124,6 +128,19 @@ class Site:
 def location(answer: httpx2.Response) -> str:
     """The path to which an answer leads, without the query."""
     return _LOCAL_PATH.sub("", answer.headers["location"].partition("?")[0])
+
+
+def link_in(text: str) -> str:
+    """The share link that a page shows."""
+    [found] = re.findall(r'id="link"[^>]* value="([^"]+)"', text)
+    return str(found)
+
+
+def propose(site: Site, **fields: str) -> str:
+    """Fills in the form of a schedule; returns the path of the page that asks for the yes."""
+    answer = site.send(site.page(SCHEDULES_PATH), "schedules", **SCHEDULE_FORM | fields)
+    assert answer.status_code == 303, answer.text
+    return location(answer)
 
 
 def until(true: Callable[[], object]) -> None:

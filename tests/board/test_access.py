@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
-from tests.board.conftest import BRIEF, Page, Site
+from tests.board.conftest import BRIEF, Page, Site, link_in
 from tests.scripts import REPORT, cited, picture
 from tests.serve.conftest import listening
 from tools.board.errors import described
@@ -82,11 +82,6 @@ def test_whatever_a_brief_a_plan_or_a_report_contains_the_pages_run_and_load_not
         harmless(text)
     link = link_in(share)
     harmless(site.client.get(link).text)
-
-
-def link_in(text: str) -> str:
-    [found] = re.findall(r'id="link"[^>]* value="([^"]+)"', text)
-    return str(found)
 
 
 def test_every_answer_forbids_scripts_of_others_frames_and_copies(site: Site) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from socket import create_connection, socket
@@ -14,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message
 
-from tests.board.conftest import Site, until
-from tests.board.test_schedules import propose
+from tests.board.conftest import Site, link_in, propose, until
+from tests.overlaps import Overlaps
 from tools.board import routes
 from tools.board.load_limits import MAX_LOADED, MAX_REQUESTS, LoadLimits
 from tools.board.sending import PIECE_BYTES, PiecewiseSending
@@ -73,7 +72,7 @@ def test_a_user_who_asks_for_a_report_many_times_at_once_has_it_in_memory_once(
 ) -> None:
     path = site.start()
     site.finish(path)
-    link = site.send(site.page(path), "share", days="1").text.partition(' value="http')[2].partition('"')[0]
+    link = link_in(site.send(site.page(path), "share", days="1").text)
     loaded, most, report, render = set[object](), list[int](), Ledger.report, routes.render_fragments
 
     async def counted_report(ledger: Ledger, job_id: str) -> str | None:
@@ -89,7 +88,7 @@ def test_a_user_who_asks_for_a_report_many_times_at_once_has_it_in_memory_once(
 
     monkeypatch.setattr(Ledger, "report", counted_report)
     monkeypatch.setattr(routes, "render_fragments", counted_render)
-    for url in (path, f"http{link}"):
+    for url in (path, link):
         with ThreadPoolExecutor(6) as threads:
             assert {*threads.map(lambda url: site.client.get(url).status_code, [url] * 6)} == {200}
     assert len(most) == 12
@@ -101,28 +100,12 @@ def test_a_user_who_opens_a_page_many_times_at_once_has_its_list_or_its_files_in
     site: Site, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     path = {"a run": site.order, "a schedule": lambda: propose(site)}.get(place, lambda: place)()
-    reading, most = set[object](), list[int]()
-
-    def counted(read: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-        async def run(*arguments: object, **values: object) -> object:
-            if values.get("with_files") is False:
-                return await read(*arguments, **values)
-            reading.add(asyncio.current_task())
-            most.append(len(reading))
-            for _ in range(50):  # the other requests get their turn
-                await asyncio.sleep(0)
-            try:
-                return await read(*arguments, **values)
-            finally:
-                reading.discard(asyncio.current_task())
-
-        return run
-
+    overlaps = Overlaps(50, lambda values: values.get("with_files") is not False)
     for owner, name in ((Ledger, "find"), (Ledger, "get"), (ScheduleStore, "of_user")):
-        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+        monkeypatch.setattr(owner, name, overlaps.counted(getattr(owner, name)))
     with ThreadPoolExecutor(6) as threads:
         assert {*threads.map(lambda path: site.client.get(path).status_code, [path] * 6)} == {200}
-    assert (len(most), max(most)) == (6, 1)
+    assert (len(overlaps.running), max(overlaps.running)) == (6, 1)
 
 
 def test_neither_a_share_link_nor_a_live_page_nor_a_form_reads_the_files_of_an_order(

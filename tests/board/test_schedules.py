@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from tests.board.conftest import BRIEF, Site, location, until
+from tests.board.conftest import BRIEF, SCHEDULE_FORM, SCHEDULES_PATH, Site, propose, until
 from tools.research.config import research_settings
 from tools.research.job import Order, State
 from tools.research.quotas import Quotas
@@ -16,19 +16,9 @@ from tools.research.schedules.timing import Timing
 from tools.research.service import Research
 from tools.research.tables import SCHEDULES
 
-LIST = "/research/schedules"
-FIELDS = {"brief": BRIEF, "every": "monday", "at": "09:00", "zone": "Europe/Berlin", "max_usd": "15"}
-
 
 def schedules(site: Site) -> list[Schedule]:
     return site.on_loop(lambda service: service.schedules.of_user("user"))
-
-
-def propose(site: Site, **fields: str) -> str:
-    """Fills in the form; returns the path of the page that asks for the yes."""
-    answer = site.send(site.page(LIST), "schedules", **{**FIELDS, **fields})
-    assert answer.status_code == 303, answer.text
-    return location(answer)
 
 
 def begin(site: Site) -> str:
@@ -61,7 +51,7 @@ def test_a_schedule_starts_after_the_button_under_its_times_price_and_ceiling(si
     assert [answer.status_code for answer in answers] == [303] * 4
     [active] = schedules(site)
     assert (active.status, active.max_usd) == (Status.ACTIVE, 15)
-    assert BRIEF in site.client.get(LIST).text
+    assert BRIEF in site.client.get(SCHEDULES_PATH).text
 
 
 def test_the_button_names_the_ceiling_to_the_cent(site: Site) -> None:
@@ -123,7 +113,7 @@ def test_a_schedule_is_paused_resumed_and_deleted_and_its_runs_stay(site: Site) 
 def test_bad_input_is_named_in_a_sentence_and_what_was_written_stays(
     site: Site, fields: dict[str, str], says: str
 ) -> None:
-    answer = site.send(site.page(LIST), "schedules", **{**FIELDS, "title": "My tides", **fields})
+    answer = site.send(site.page(SCHEDULES_PATH), "schedules", **{**SCHEDULE_FORM, "title": "My tides", **fields})
     assert answer.status_code == 400
     assert says in answer.text
     assert 'value="My tides"' in answer.text
@@ -132,7 +122,10 @@ def test_bad_input_is_named_in_a_sentence_and_what_was_written_stays(
 
 def test_a_form_of_another_page_makes_and_steers_no_schedule(site: Site) -> None:
     path = begin(site)
-    for target, more in ((LIST, FIELDS), *((f"{path}/{name}", {}) for name in ("start", "pause", "delete"))):
+    for target, more in (
+        (SCHEDULES_PATH, SCHEDULE_FORM),
+        *((f"{path}/{name}", {}) for name in ("start", "pause", "delete")),
+    ):
         for headers in ({"Origin": "https://evil.example"}, {}):
             answer = site.client.post(target, data={**more, "token": "made-up"}, headers=headers)
             assert answer.status_code == 403
@@ -144,12 +137,12 @@ def test_a_schedule_of_another_user_is_neither_shown_nor_steered(site: Site) -> 
     foreign, _ = site.on_loop(
         lambda service: service.schedules.add(order, Timing("0 8 * * 1", "UTC"), 9, Quotas(), propose=True)
     )
-    token = site.page(LIST).forms[LIST]["token"]
-    assert "A secret topic" not in site.client.get(LIST).text
-    unknown = site.client.get(f"{LIST}/{foreign.id}")
+    token = site.page(SCHEDULES_PATH).forms[SCHEDULES_PATH]["token"]
+    assert "A secret topic" not in site.client.get(SCHEDULES_PATH).text
+    unknown = site.client.get(f"{SCHEDULES_PATH}/{foreign.id}")
     assert (unknown.status_code, "You have no schedule of that name." in unknown.text) == (404, True)
     for name in ("start", "pause", "delete"):
         seen = f"{foreign.status}:{foreign.version}"
-        answer = site.client.post(f"{LIST}/{foreign.id}/{name}", data={"token": token, "seen": seen})
+        answer = site.client.post(f"{SCHEDULES_PATH}/{foreign.id}/{name}", data={"token": token, "seen": seen})
         assert answer.status_code == 404
     assert site.on_loop(lambda service: service.schedules.own("eve", foreign.id)) == foreign

@@ -10,8 +10,7 @@ import httpx2
 import pytest
 
 from interactions_emulator.brain.protocol import Brain
-from tests.board.conftest import BRIEF, Page, until
-from tests.board.test_access import link_in
+from tests.board.conftest import BRIEF, Page, link_in, until
 from tests.kill.test_kill import researches
 from tests.scripts import research_brain
 from tests.serve.conftest import AUDIENCE, Emulator, Issuer, Serve

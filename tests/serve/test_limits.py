@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +14,7 @@ import httpx2
 import pytest
 
 from tests.kill.test_kill import until
+from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.board.sending import PIECE_BYTES
 from tools.research.database import Database
@@ -158,28 +157,14 @@ def test_a_user_who_asks_for_conversations_many_times_at_once_has_a_few_of_them_
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
     headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
     assert client.post(f"{SESSIONS}/s1", json={}, headers=headers).status_code == 200
-    reading, most = set[object](), list[int]()
-
-    def counted(read: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-        async def run(*arguments: object, **values: object) -> object:
-            reading.add(asyncio.current_task())
-            most.append(len(reading))
-            for _ in range(500):  # the other requests get their turn
-                await asyncio.sleep(0)
-            try:
-                return await read(*arguments, **values)
-            finally:
-                reading.discard(asyncio.current_task())
-
-        return run
-
+    overlaps = Overlaps(500)
     for name in ("list_sessions", "get_session"):
-        monkeypatch.setattr(CheckedDatabaseSessions, name, counted(getattr(CheckedDatabaseSessions, name)))
+        monkeypatch.setattr(CheckedDatabaseSessions, name, overlaps.counted(getattr(CheckedDatabaseSessions, name)))
     with ThreadPoolExecutor(3 * MAX_READS) as threads:
         got = threads.map(lambda path: client.get(path, headers=headers).status_code, [path] * 3 * MAX_READS)
         assert {*got} == {200}
-    assert len(most) == 3 * MAX_READS
-    assert max(most) <= MAX_READS
+    assert len(overlaps.running) == 3 * MAX_READS
+    assert max(overlaps.running) <= MAX_READS
 
 
 def test_a_large_conversation_is_sent_in_pieces_so_that_a_client_that_does_not_read_fills_no_memory(
