@@ -101,7 +101,7 @@ def _columns() -> list[ColumnClause[Any]]:
     return [column(each.name, each.type) for each in _E.columns]
 
 
-_WRITE_AT_ONCE, _WRITE_STATE_AT_ONCE = map(_with_events, (_WRITE, _WRITE_STATE))
+_WRITE_WITH_EVENTS, _WRITE_STATE_WITH_EVENTS = map(_with_events, (_WRITE, _WRITE_STATE))
 
 
 @dataclass
@@ -314,7 +314,7 @@ def _write_events(
     rows = [row for _, row in written]
     if connection.dialect.name == "postgresql":
         events = [{**row, "timestamp": row["timestamp"].isoformat()} for row in rows]
-        statement = _WRITE_STATE_AT_ONCE if delta else _WRITE_AT_ONCE
+        statement = _WRITE_STATE_WITH_EVENTS if delta else _WRITE_WITH_EVENTS
         is_written = connection.execute(statement, {**values, "events": events}).rowcount > 0
     elif is_written := connection.execute(_WRITE_STATE if delta else _WRITE, values).rowcount == 1:
         connection.execute(_WRITE_EVENTS, rows)

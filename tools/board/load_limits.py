@@ -50,7 +50,7 @@ def counted(counts: Counter[str], reader: str, maximum: int, refusal: str) -> It
 
 
 class LoadLimits:
-    """The limits of a replica for one kind of what pages load, such as reports."""
+    """The limits of a replica for one kind of content, such as reports."""
 
     def __init__(self) -> None:
         self.process = asyncio.Semaphore(MAX_PROCESSES)
@@ -66,6 +66,6 @@ class LoadLimits:
 
     @asynccontextmanager
     async def loading(self, reader: str) -> AsyncIterator[None]:
-        """Waits until something may be read from the ledger. It is in memory while the block runs."""
+        """Waits for a free place to load content from the ledger. The place is held while the block runs."""
         async with self._turns.of(reader), self._loaded:
             yield

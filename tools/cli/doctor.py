@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from tools.cli.env_file import env_warnings, with_places
-from tools.config.file_warnings import unnamed_agents, written_secrets
+from tools.config.file_warnings import inline_secrets, unnamed_agents
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
@@ -124,7 +124,7 @@ def configuration_warnings() -> list[str]:
         *env_warnings(),
         *_overlooked_folder(config),
         *unnamed_agents(config),
-        *written_secrets(config_files(config)),
+        *inline_secrets(config_files(config)),
         *unknown_models(config_files(config)),
         *policy_warnings(config),
     ]

@@ -137,7 +137,7 @@ def _unknown_words(value: Any, location: Location = ()) -> Iterator[Finding]:
 
 
 def _repeated_tools(data: dict[str, Any]) -> Iterator[Finding]:
-    """Yields a finding for each entry of `tools` that stands there twice, or in `server_tools` too.
+    """Yields a finding for each entry of `tools` that is listed twice, or is also in `server_tools`.
 
     A model calls a function by its name without the module, so two functions cannot share it.
     """

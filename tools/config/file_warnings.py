@@ -13,8 +13,8 @@ SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
 """Names of HTTP headers whose values are secrets."""
 
 
-def written_secrets(files: Sequence[Path]) -> Iterator[str]:
-    """Yields a warning for each secret that stands in a file itself, where the environment can keep it."""
+def inline_secrets(files: Sequence[Path]) -> Iterator[str]:
+    """Yields a warning for each secret in a file that should be in an environment variable."""
     for file in files:
         data = read_mapping(file) or {}
         for key in ("server_tools", "research_tools"):

@@ -80,7 +80,7 @@ class ResearchTools:
             if given.again and not new:
                 job = await service.start_again(job, limits=settings.limits, confirm=True, notify=order.notify)
         if job.state is not State.AWAITING_APPROVAL:
-            return self._data(await _sent(service, job))
+            return self._data(await _once_sent(service, job))
         if not call.dialog.can_ask:
             return await self._question(service, job)
         return await self._ask(call, service, settings, job)
@@ -207,7 +207,7 @@ class ResearchTools:
         else:
             job = await service.approve(job.id, limits=settings.limits, yes=yes)
         await _watch(service, job, 0)  # sends it
-        return self._data(await _sent(service, job))
+        return self._data(await _once_sent(service, job))
 
     async def _question(self, service: Research, job: Job) -> Result:
         """Returns a waiting job with its question, which the client shows to the person."""
@@ -234,8 +234,8 @@ async def own_job(service: Research, user: str, job_id: str) -> Job:
     return job
 
 
-async def _sent(service: Research, job: Job) -> Job:
-    """Returns a job as soon as it is being sent, or after `SEND_WAIT_S`. A process ends only after what it sends."""
+async def _once_sent(service: Research, job: Job) -> Job:
+    """Returns a job once it is being sent, or after `SEND_WAIT_S`. A process that ends finishes what it sends."""
     end = time.monotonic() + SEND_WAIT_S
     while job.state is State.INTENDED and time.monotonic() < end:
         await asyncio.sleep(SEND_POLL_S)

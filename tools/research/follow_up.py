@@ -31,9 +31,9 @@ POLL_INTERVAL_S = 1.0
 MAX_WAIT_S = 300.0
 """Seconds after which a caller is told that the answer comes later; longer than a request to a model may take."""
 LEASE_FACTOR = 1.5
-"""How much longer the lock on a question lasts without renewal than a request to a model may take.
+"""The lease of the lock on a question, as a multiple of the timeout of a request to a model.
 
-A lock is renewed after a third of its time. So a process that is frozen keeps its question for as long as its request
+A lease is renewed after a third of its time. So a process that is frozen keeps its question for as long as its request
 may take, and nobody pays for a second one meanwhile.
 """
 
@@ -76,9 +76,9 @@ class FollowUps:
         """
         self._ledger, self._client, self._data, self._finished = ledger, client, data, finished
         self._clock, self._sleep = clock, sleep
-        self._answering: dict[tuple[str, str], asyncio.Task[str]] = {}
+        self._answer_tasks: dict[tuple[str, str], asyncio.Task[str]] = {}
         """Questions that this process answers, by job and question: one task at a time looks and asks."""
-        self._asking: set[asyncio.Task[str]] = set()
+        self._model_requests: set[asyncio.Task[str]] = set()
         """Requests to models. They run on when their caller is cancelled: an unrecorded answer cannot be deleted."""
 
     async def ask_once(
@@ -105,10 +105,10 @@ class FollowUps:
             UnknownModel: the server does not have the model.
             ApiError: the model could not be asked.
         """
-        key = job_id, _plain(question)
-        task = self._answering.get(key)
+        key = job_id, _normalized(question)
+        task = self._answer_tasks.get(key)
         if task is None:
-            task = self._answering[key] = asyncio.create_task(self._answer(job_id, question, model, session, limits))
+            task = self._answer_tasks[key] = asyncio.create_task(self._answer(job_id, question, model, session, limits))
             task.add_done_callback(lambda done: self._forget(key, done))
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
         if not done or task.cancelled():  # it is cancelled if the lock was lost
@@ -122,19 +122,19 @@ class FollowUps:
 
     async def close(self, timeout_s: float) -> None:
         """Waits for the answers of models, for a limited time. Then gives up the rest, and the locks on them."""
-        if self._asking:
-            await asyncio.wait(self._asking, timeout=timeout_s)
-        for task in self._answering.values():
+        if self._model_requests:
+            await asyncio.wait(self._model_requests, timeout=timeout_s)
+        for task in self._answer_tasks.values():
             task.cancel()
 
     def _forget(self, key: tuple[str, str], task: asyncio.Task[str]) -> None:
-        del self._answering[key]
+        del self._answer_tasks[key]
         if not task.cancelled():
             task.exception()  # else asyncio logs an error if the callers have left
 
     async def _answer(self, job_id: str, question: str, model: str, session: str, limits: Quotas | None) -> str:
         """Returns the known answer to a question, waits for that of another process, or asks a model."""
-        name = f"ask/{job_id}/{hashlib.sha256(_plain(question).encode()).hexdigest()}"
+        name = f"ask/{job_id}/{hashlib.sha256(_normalized(question).encode()).hexdigest()}"
         while (text := await self._known(job_id, question)) is None:
             with suppress(Locked):
                 async with self._ledger.locks.hold(name, LEASE_FACTOR * self._client.model_timeout_s):
@@ -145,9 +145,9 @@ class FollowUps:
 
     async def _known(self, job_id: str, question: str) -> str | None:
         """Returns the answer in the ledger; empty if the model has answered nothing; None if there is no answer."""
-        job, wanted = await self._ledger.get(job_id, with_files=False), _plain(question)
+        job, wanted = await self._ledger.get(job_id, with_files=False), _normalized(question)
         answers = job.follow_ups if job else ()
-        return next((known.text for known in answers if _plain(known.question) == wanted), None)
+        return next((known.text for known in answers if _normalized(known.question) == wanted), None)
 
     async def _ask(self, job_id: str, question: str, model: str, session: str, limits: Quotas | None) -> str:
         job, report = await self._finished(job_id, "to ask about")
@@ -155,8 +155,8 @@ class FollowUps:
         entry = spending_of_question(job, model, self._clock())
         await self._ledger.record_spending(job, entry, question_check(limits, entry) if limits else None)
         asking = asyncio.create_task(ask_model(self._ledger, self._client, job, report, question, model, session))
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
+        self._model_requests.add(asking)
+        asking.add_done_callback(self._model_requests.discard)
         return await asyncio.shield(asking)
 
 
@@ -197,6 +197,6 @@ async def _delete(client: InteractionsClient, answer: FollowUpAnswer) -> None:
             log.warning("the answer %s stays at the server: %s", interaction_id, error)
 
 
-def _plain(question: str) -> str:
-    """A question without what makes no other question of it: letter case and white space."""
+def _normalized(question: str) -> str:
+    """A question in lower case with single spaces. Questions that are equal then count as the same."""
     return " ".join(question.split()).casefold()

@@ -32,8 +32,8 @@ _NOTIFY_TYPES: Mapping[str, str] = {
 }
 """Apprise's types of notification, which choose colours and icons; `info` for all other events."""
 _COMMANDS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
-_UNWATCHED = ("mqtt", "mqtts", "xmpp", "xmpps")
-"""Services that connect in threads of their own, which have no guard."""
+_UNGUARDED = ("mqtt", "mqtts", "xmpp", "xmpps")
+"""Services that connect in threads of their own, where addresses cannot be checked."""
 _LOGGERS = ("apprise", "urllib3.connectionpool", "urllib3.util.retry")
 """Loggers whose records may contain the address; they are collected, not logged."""
 
@@ -106,7 +106,7 @@ def _service(target: Target) -> apprise.NotifyBase:
         )
     if "{schema}://" in N_MGR[scheme.lower()].templates and not target.private:  # without host or account
         raise TargetError("url", f"`{scheme}://` sends notices to this machine itself: `private: true` allows it")
-    if scheme.lower() in _UNWATCHED and not target.private:
+    if scheme.lower() in _UNGUARDED and not target.private:
         raise TargetError("url", f"where `{scheme}://` connects cannot be checked: `private: true` allows it")
     service = Apprise.instantiate(target.url, asset=_asset())
     if service is None:

@@ -96,7 +96,7 @@ async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock:
             await ledger.notices.drop(notice)
             return
         if clock() > until - SEND_TIMEOUT_S:
-            return  # this process got no time for so long that another one may have it
+            return  # this process stood still, and another one may have taken the notice
         error = await send(target.filled(os.environ), sent)
     except DeskError as problem:
         error = str(problem)

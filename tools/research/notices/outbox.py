@@ -169,7 +169,7 @@ class Outbox:
             await connection.execute(delete(NOTICES).where(_is(notice)))
 
     def stop(self) -> None:
-        """Takes no other notice. What is being sent is finished, see `finish_shielded`."""
+        """Starts to send no further notice. What is being sent is finished, see `finish_shielded`."""
         for task in self.sending.values():
             task.cancel()
 

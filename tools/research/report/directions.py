@@ -49,9 +49,9 @@ def direction_of_most(texts: Iterable[str], around: Direction) -> Direction:
     return other if directions[other] > directions[around] else around
 
 
-def is_plain(text: str) -> bool:
-    """Whether a text has no letters that are written from right to left."""
-    return not any(_DIRECTIONS.get(unicodedata.bidirectional(character)) == "rtl" for character in set(text))
+def has_rtl_letters(text: str) -> bool:
+    """Whether a text has letters that are written from right to left."""
+    return any(_DIRECTIONS.get(unicodedata.bidirectional(character)) == "rtl" for character in set(text))
 
 
 def _first_strong(word: str) -> Direction | None:

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from tools.interactions.citations import Source, is_web, link_address, local_marks
-from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most, is_plain
+from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most, has_rtl_letters
 from tools.research.report.languages import UNKNOWN, figure_word, language_of, same_letters, sources_word
 from tools.research.report.reading import Report
 from tools.research.report.source_checks import SYMBOLS, checks_table
@@ -265,7 +265,7 @@ class _Builder:
 
     def _inlines(self, nodes: Sequence[Node], direction: Direction) -> list[Node]:
         built = [new for node in nodes for new in self._inline(node, direction)]
-        return self._with_isolates(built) if direction == "rtl" or not is_plain(_text(nodes)) else built
+        return self._with_isolates(built) if direction == "rtl" or has_rtl_letters(_text(nodes)) else built
 
     def _with_isolates(self, inlines: Sequence[Node]) -> list[Node]:
         """Isolates what is written from left to right beside letters that are not."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
-from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most, is_plain
+from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most, has_rtl_letters
 
 _LISTS = ("bullet_list_open", "ordered_list_open")
 _CODE = ("fence", "code_block")
@@ -17,7 +17,7 @@ def set_directions(tokens: Sequence[Token]) -> Direction:
 
     Does not change a page without letters that are written from right to left.
     """
-    if is_plain("".join(token.content for token in tokens)):
+    if not has_rtl_letters("".join(token.content for token in tokens)):
         return "ltr"
     page = direction_of(" ".join(_text(token) for token in tokens if token.type == "inline")) or "ltr"
     for block in _blocks(tokens):
@@ -60,7 +60,7 @@ def _isolate(inline: Token, around: Direction) -> None:
     children = inline.children or []
     text = _text(inline)
     own = direction_of(text) or around
-    if own == "rtl" or not is_plain(text):  # in both, letters from right to left turn the numbers beside them
+    if own == "rtl" or has_rtl_letters(text):  # in both, letters from right to left turn the numbers beside them
         children = [new for child in children for new in _with_isolates(child)]
     inline.children = children if own == around else _isolated(children, own)
 

@@ -36,8 +36,8 @@ _DATES = {
 _EVERY = re.compile(r"(.+?)(?:\s+(?:at\s+)?(\d{1,2}:\d{2}))?")
 _AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
-_OF_ONE_MACHINE = re.compile(r"localtime|posixrules|Factory|(?:right|posix)/.*")
-"""Names of time zones that other machines do not have or read otherwise: `right/UTC` counts leap seconds."""
+_UNPORTABLE_ZONES = re.compile(r"localtime|posixrules|Factory|(?:right|posix)/.*")
+"""Names of time zones that other machines do not have or interpret differently: `right/UTC` counts leap seconds."""
 
 
 class BadTiming(DeskError):
@@ -119,7 +119,7 @@ def new_timing(every: str = "", cron: str = "", at: str = "", zone: str = "", no
     if cron and at:
         raise BadTiming("a cron expression has the time of day in it: leave the other time out")
     found = Timing(" ".join(cron.split()) or _cron_of(every, at), zone.strip() or machine_zone())
-    if _OF_ONE_MACHINE.fullmatch(found.zone):
+    if _UNPORTABLE_ZONES.fullmatch(found.zone):
         raise BadTiming(_no_zone(found.zone))
     start = datetime.fromtimestamp(now, _zone(found.zone))
     if len(_cron(found.cron, start).minutes) > 1:
@@ -193,7 +193,7 @@ def _never(cron: str) -> str:
 @cache
 def _zone_names() -> list[str]:
     names = available_timezones()  # opens hundreds of files
-    return sorted(name for name in names if not _OF_ONE_MACHINE.fullmatch(name))
+    return sorted(name for name in names if not _UNPORTABLE_ZONES.fullmatch(name))
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -110,7 +110,7 @@ _TEXTS: tuple[tuple[str, Callable[[str], str]], ...] = (
     (r"text|content|comment|post", lambda message: split_text(message)[1]),
     (r"query|question|topic|keyword|term|search|subject", subject_of),
 )
-"""Names of parameters, and what of a message is their value."""
+"""Maps names of parameters to the part of a message that is their value."""
 
 
 def is_place(key: str) -> bool:

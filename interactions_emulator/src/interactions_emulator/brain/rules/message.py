@@ -44,8 +44,8 @@ def any_line(lines: str) -> str:
 
 _A = r"(?:an?|another|some|eine?n?|une?|una|uma|um)"
 _ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
-_FORMED = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
-"""Matches what a report is wanted as, other than the report that is there."""
+_OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
+"""Matches a request for a report in another form or language, such as “as a table”."""
 _ENDED = rf"(?:it|this|that|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
 _ERASING = r"(?:delete|erase|remove|forget|drop|lösche?|vergiss|supprime|oublie|borra|olvida|cancella|apaga)"
 
@@ -109,7 +109,7 @@ _ACTS: dict[Act, str] = {
         ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
         ^como está\b|^où en est\b|^cómo va\b|\bhow far (?:is|are) (?:my|the) (?:\w+ )?{RUN}$""",
     "show": rf"""
-        ^(?!{_FORMED})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
+        ^(?!{_OTHER_FORM})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
         ^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}$
         ^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
     "list": rf"""

@@ -211,7 +211,7 @@ class _Situation:
         return (SHOW, {"job_id": newest.id}) if newest else NO_RUN
 
     def _ordered(self, run: Run) -> dict[str, Any]:
-        """The arguments of the order of a run or schedule, with its newest brief; of an unknown order, the title."""
+        """The arguments with which a run or schedule was ordered, with its newest brief; if unknown, its title."""
         ordered: dict[str, Any] = {"title": run.title, "brief": run.title}
         for call in (call for call in self.conversation.calls if _run_of(call) == run.id):
             keys = call.arguments if call.name in (START, SCHEDULE) else ("brief",)
