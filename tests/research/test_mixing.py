@@ -211,7 +211,7 @@ async def test_the_answer_to_a_cancelled_question_is_stored_and_deleted_with_its
     service = desk.service()
     job = await run(desk, service, ORDER)
     asking = asyncio.create_task(service.follow_ups.ask_once(job.id, SUMMARY, MODEL))
-    while not service.follow_ups._asking:
+    while len(desk.api.interactions()) < 2:  # the run, and the answer that is on its way
         await asyncio.sleep(0)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
