@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,11 @@ from tests.browser.test_web import CHROMIUM, FLAGS
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested")
 Open = Callable[..., Page]
 BRIEF = "Why are there tides?"
+WORKER = b"""
+self.oninstall = () => self.skipWaiting()
+self.onactivate = event => event.waitUntil(self.clients.claim())
+self.onfetch = event => event.respondWith(new Response("taken over"))
+"""
 
 
 @pytest.fixture
@@ -48,6 +55,43 @@ def open_page(site: Site, tmp_path: Path) -> Iterator[Open]:  # noqa: F811
             context.close()
     # The browser says that a form was refused, and nothing that the page's policy forbids.
     assert [said for said in complaints if "status of 400" not in said] == []
+
+
+class _Thief(BaseHTTPRequestHandler):
+    """Another local program: its page leaves a script in the browser that answers all later requests to its address."""
+
+    def do_GET(self) -> None:
+        worker = self.path == "/worker.js"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/javascript" if worker else "text/html")
+        self.end_headers()
+        self.wfile.write(WORKER if worker else b"<script>navigator.serviceWorker.register('/worker.js')</script>")
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_a_script_that_another_program_has_left_in_the_browser_does_not_get_the_page(
+    site: Site,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """By its secret address, the page cannot be one that the browser has seen at this port before."""
+    server = ThreadingHTTPServer(("127.0.0.1", site.access.port), _Thief)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with server, sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), executable_path=CHROMIUM, headless=True, args=list(FLAGS)
+        )
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{site.access.port}/")
+        page.evaluate("navigator.serviceWorker.ready")
+        server.shutdown()
+        for path in ("", f"?token={site.access.token}", f"{site.access.path}/"):
+            page.goto(f"http://127.0.0.1:{site.access.port}/{path}")
+            expect(page.locator("body")).to_have_text("taken over")
+        page.goto(site.access.start_address)
+        expect(page.get_by_role("link", name="Start new research")).to_be_visible()
+        context.close()
 
 
 def test_by_keyboard_alone_on_a_phone_from_the_question_to_the_answer(site: Site, open_page: Open) -> None:  # noqa: F811

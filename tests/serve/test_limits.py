@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tools.board.sending import PIECE_BYTES
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.middleware import sse_keepalive
+from tools.server.middleware.gateway import CARD_PATH
 from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, check_values
 
@@ -55,6 +57,16 @@ def raw(client: httpx2.Client, data: bytes) -> bytes:
         while piece := connection.recv(1000):
             got += piece
         return got
+
+
+@contextmanager
+def begun(client: httpx2.Client, path: str, size: int, token: str = "") -> Iterator[socket.socket]:
+    """Sends the head of a request, and asks whether its body is wanted: 100 is answered when something reads it."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n"
+    head += f"Authorization: Bearer {token}\r\n" if token else ""
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=300) as connection:
+        connection.sendall(f"{head}\r\n".encode())
+        yield connection
 
 
 def test_a_body_that_does_not_arrive_in_time_gets_408(serve: Serve) -> None:
@@ -104,6 +116,37 @@ def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
     client = serve(request_seconds=0.1)
     answer = raw(client, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", CARD_PATH, "/research/shared/x", "/research/static/x"])
+def test_nothing_of_a_body_is_read_before_the_user_is_known(serve: Serve, issuer: Issuer, path: str) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    with begun(client, path, 1_000) as connection:
+        assert connection.recv(12) in (b"HTTP/1.1 401", b"HTTP/1.1 404", b"HTTP/1.1 405")
+
+
+def test_requests_that_are_too_large_together_are_refused_and_take_no_memory_from_other_users(
+    serve: Serve, issuer: Issuer
+) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
+
+    def status(user: str) -> int:
+        headers = {"Authorization": f"Bearer {issuer.token(user)}"}
+        answer = client.request("GET", SESSIONS, json="x" * 8_000, headers=headers)
+        assert answer.headers.get("retry-after") == ("1" if answer.status_code in (429, 503) else None)
+        return answer.status_code
+
+    with ExitStack() as connections:
+        for user in ("ada", "bob", "eve"):
+            assert status(user) == 200
+            for _ in range(2):
+                connection = connections.enter_context(begun(client, "/run", 20_000, issuer.token(user)))
+                assert connection.recv(100).startswith(b"HTTP/1.1 100")
+                connection.sendall(b"x" * 19_000)
+                client.get("/healthz")  # answered after these bytes have been read
+            assert status(user) == 429
+        assert status("joe") == 503
+    until(lambda: status("ada") == status("joe") == 200)
 
 
 def test_a_turn_may_take_longer_than_the_time_limit_of_its_request(

@@ -27,7 +27,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tools.board.routes import NOBODY, PUBLIC_PATH, Board
+from tools.board.routes import NOBODY, Board, is_public
 from tools.interactions import backend
 from tools.private_folder import create_private_folder
 from tools.research.factory import close, research
@@ -95,7 +95,7 @@ class LocalAccess:
             # Lax: with Strict, a browser that comes from the file of `opening_file` would not send it to the list.
             answer.set_cookie(self._cookie_name, self._cookie, path=self.path, httponly=True, samesite="lax")
             return answer
-        if known or PUBLIC_PATH.fullmatch(scope["path"]):
+        if known or is_public(scope):
             return None
         return _plain("Open the address that `desk board` has printed when it started: it has a secret part.")
 

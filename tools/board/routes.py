@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from tools.board import actions, forms, pages
 from tools.board.actions import own_job
@@ -52,10 +52,10 @@ log = logging.getLogger(__name__)
 
 BOARD_PATH = re.compile(r"/|/research(?:/.*)?")
 """Matches the paths of the page."""
-PUBLIC_PATH = re.compile(r"/research/(?:static|shared)/.*")
-"""Matches those of the paths that need no user: style and script, and share links, which are signed."""
+_PUBLIC_PATH = re.compile(r"/research/(?:static|shared)/.*")
+"""Matches the paths of style and script, and of share links, which are signed."""
 NOBODY = ""
-"""The user of a request to `PUBLIC_PATH`, who owns no research run."""
+"""The user of a public request, who owns no research run."""
 _FOLDER = Path(__file__).parent
 _MAX_READ_BYTES = 10_000_000
 """Maximum bytes of a form that is too long which are read: browsers show an answer only after they have sent all."""
@@ -109,7 +109,7 @@ class Board:
         acts = "approve|revise|rewrite|cancel|again|look|ask|share"
         static = StaticFiles(directory=_FOLDER / "static")
         routes = [
-            Mount(STATIC_PATH, static),  # first, since `PUBLIC_PATH` lets in everybody who asks for what is below it
+            Mount(STATIC_PATH, static),  # first, since everybody may read what is below it
             Route("/", self.handled(self.list_page)),
             Route("/research/new", self.handled(self.new_page)),
             Route("/research/new", self.handled(self.order), methods=["POST"]),
@@ -253,7 +253,7 @@ class Board:
     def error_page(self, request: Request, status: int, text: str) -> Response:
         """Shows one sentence, a way back, and the text that the person wrote."""
         written = getattr(request.state, "written", "")
-        back = "" if PUBLIC_PATH.fullmatch(request.scope["path"]) else _back(request)
+        back = "" if is_public(request.scope) else _back(request)
         response = self.show(request, "message.html", status, text=text, written=written, back=back)
         if status == 413:  # the unread rest of the body makes the connection unusable
             response.headers["Connection"] = "close"
@@ -413,6 +413,11 @@ class Board:
         """Renders a template."""
         text = self._templates.get_template(template).render(root=root(request), **values)
         return HTMLResponse(text, status)
+
+
+def is_public(scope: Scope) -> bool:
+    """Whether a request needs no user: it reads what everybody may read, and has no form."""
+    return scope["method"] in ("GET", "HEAD") and _PUBLIC_PATH.fullmatch(scope["path"]) is not None
 
 
 def _as_report(text: str) -> Report:

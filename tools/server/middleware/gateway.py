@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.app import APP_NAME
 from tools.board.load_limits import Turns
-from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
+from tools.board.routes import BOARD_PATH, NOBODY, is_public
 from tools.board.sending import PiecewiseSending
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
@@ -32,11 +32,11 @@ from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, Idempot
 from tools.server.middleware.rate_limit import MAX_READS, RateLimited, RateLimiter
 from tools.server.middleware.request_limits import (
     MAX_NAME_CHARS,
+    BodyReader,
     Replay,
     check_name,
     check_values,
     parse_json,
-    read_body,
     without_length,
 )
 from tools.server.middleware.session_lock import lock_name
@@ -45,8 +45,8 @@ from tools.shielded import finish_shielded
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
 """`A2A_PATH` and `CARD_PATH` are the paths of ADK's own servers."""
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", WEBHOOK_PATH, CARD_PATH})
-"""Paths that need no token: health checks, the webhook (which is signed), and the agent card."""
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", CARD_PATH})
+"""Paths that need no token, and whose requests have no body. The webhook needs no token either: it is signed."""
 _KNOWN = re.compile(
     rf"/(?:list-apps|version|run|run_sse|a2a/desk|mcp|apps/{APP_NAME}/app-info"
     rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
@@ -58,8 +58,12 @@ _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
 """Alias by which a client may name its own user in a path or a body."""
-_MAX_PUBLIC_BODY_BYTES = 1_000_000
-"""Maximum bytes of a request without a token."""
+_BODIES_PER_USER, _BODIES_IN_TOTAL = 2, 6
+"""Maximum number of bodies of the maximum size that are in memory at a time."""
+_MAX_MESSAGE_BYTES = 100_000
+"""Maximum bytes of a message to the webhook, which has no token: it names one run."""
+_MAX_MESSAGES = 100
+"""Maximum number of messages of the maximum size that are in memory at a time."""
 _MAX_KEY_CHARS = 255
 """Maximum characters of an `Idempotency-Key`."""
 
@@ -87,6 +91,12 @@ class GatewayMiddleware:
     body_timeout_s: float
     reads: Turns = field(default_factory=lambda: Turns(MAX_READS))
 
+    def __post_init__(self) -> None:
+        per_user, in_total = _BODIES_PER_USER * self.max_body, _BODIES_IN_TOTAL * self.max_body
+        self._bodies = BodyReader(self.max_body, per_user, in_total, self.body_timeout_s)
+        size = min(_MAX_MESSAGE_BYTES, self.max_body)
+        self._messages = BodyReader(size, _MAX_MESSAGES * size, _MAX_MESSAGES * size, self.body_timeout_s)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -96,22 +106,28 @@ class GatewayMiddleware:
             try:
                 await self._http(scope, receive, send)
             except RequestRejected as rejected:
-                unread = rejected.status in (408, 413)  # the unread rest of the body makes the connection unusable
-                close = {"Connection": "close"} if unread else None
-                await json_error(rejected.status, str(rejected), close)(scope, receive, send)
+                headers = {"Retry-After": "1"} if rejected.status in (429, 503) else {}
+                if rejected.status in (408, 413, 429, 503):  # the unread rest of the body makes the connection unusable
+                    headers["Connection"] = "close"
+                await json_error(rejected.status, str(rejected), headers)(scope, receive, send)
             except ClientDisconnect:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path in PUBLIC_PATHS:
-            body = await read_body(scope, receive, min(_MAX_PUBLIC_BODY_BYTES, self.max_body), self.body_timeout_s)
-            await self.app(scope, Replay(body, receive), send)
-            return
-        if BOARD_PATH.fullmatch(path):
+            await self.app(scope, Replay(b"", receive), send)
+        elif path == WEBHOOK_PATH:
+            async with self._messages.body(scope, receive, NOBODY) as body:
+                await self.app(scope, Replay(body, receive), send)
+        elif BOARD_PATH.fullmatch(path):
             await self._board(scope, receive, send)
-            return
-        known = _KNOWN.fullmatch(path)
+        else:
+            await self._api(scope, receive, send)
+
+    async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request of a user. Nothing of its body is read before the user is known."""
+        known = _KNOWN.fullmatch(scope["path"])
         answer: Response | None = None
         try:
             user = await self.authenticate(Headers(scope=scope)) if self.authenticate else None
@@ -128,9 +144,15 @@ class GatewayMiddleware:
             await answer(scope, receive, send)
             return
         assert known
-        body = await read_body(scope, receive, self.max_body, self.body_timeout_s)
-        check_values(body)
-        if path == _MCP_PATH:  # its route checks the message, and answers in the protocol
+        async with self._bodies.body(scope, receive, user or LOCAL_USER) as body:
+            check_values(body)
+            await self._checked(scope, body, receive, send, known, user)
+
+    async def _checked(
+        self, scope: Scope, body: bytes, receive: Receive, send: Send, known: re.Match[str], user: str | None
+    ) -> None:
+        """Serves a request with its body, at a path that `_KNOWN` matches."""
+        if scope["path"] == _MCP_PATH:  # its route checks the message, and answers in the protocol
             await self.app({**scope, "user": SimpleUser(user or LOCAL_USER)}, Replay(body, receive), send)
             return
         for name in (known["user"], known["session"]):
@@ -142,7 +164,7 @@ class GatewayMiddleware:
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
-        if path in _TURNS:
+        if scope["path"] in _TURNS:
             await self._turn(scope, data, receive, send, user)
             return
         scope, replay = without_length(scope), Replay(json.dumps(data).encode() if body else b"", receive)
@@ -157,7 +179,7 @@ class GatewayMiddleware:
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         user = NOBODY
         try:
-            if not PUBLIC_PATH.fullmatch(scope["path"]):
+            if not is_public(scope):
                 user = await self.authenticate(Headers(scope=scope)) if self.authenticate else LOCAL_USER
             with self.rate_limiter.limit(user) if scope["method"] == "POST" else nullcontext():
                 await self.board({**scope, "user": SimpleUser(user)}, receive, send)

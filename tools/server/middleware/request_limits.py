@@ -6,6 +6,10 @@ import asyncio
 import json
 import math
 import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -31,34 +35,73 @@ _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name",
 _TOO_DEEP = RequestRejected(400, f"the body may have at most {MAX_JSON_DEPTH} levels of nesting")
 
 
-async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float) -> bytes:
-    """Reads the whole body of a request.
+@dataclass
+class BodyReader:
+    """Reads request bodies, and limits how many bytes of them are in memory.
 
     Args:
-        max_bytes: maximum bytes of the body, whatever Content-Length says.
-        timeout_s: timeout for the body to arrive.
-
-    Raises:
-        RequestRejected: status 413: the body is too large; status 408: the body arrives too slowly.
-        ClientDisconnect: the client has closed the connection.
+        max_bytes: maximum bytes of a body, whatever Content-Length says.
+        max_bytes_per_user: maximum bytes of the bodies of one user's requests at a time.
+        max_bytes_in_total: the same for all users together.
+        timeout_s: timeout for a body to arrive.
     """
-    too_large = RequestRejected(413, f"a request may have at most {max_bytes} bytes")
-    if int(Headers(scope=scope).get("content-length") or 0) > max_bytes:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(timeout_s):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                body += message.get("body", b"")
-                if len(body) > max_bytes:
-                    raise too_large
-                if not message.get("more_body"):
-                    return bytes(body)
-    except TimeoutError:
-        raise RequestRejected(408, f"the request did not arrive within {timeout_s:g} seconds") from None
+
+    max_bytes: int
+    max_bytes_per_user: int
+    max_bytes_in_total: int
+    timeout_s: float
+    _held: Counter[str] = field(default_factory=Counter)
+    """Maps each user to the bytes that are in memory now."""
+
+    @asynccontextmanager
+    async def body(self, scope: Scope, receive: Receive, user: str) -> AsyncIterator[bytes]:
+        """Yields the whole body of a request. Its bytes are counted as long as the block runs.
+
+        Raises:
+            RequestRejected: status 413: the body is too large; 408: it arrives too slowly; 429 or 503: too many bytes
+                of the user, or of all users, are in memory.
+            ClientDisconnect: the client has closed the connection.
+        """
+        with self._counted(user) as count:
+            yield await self._read(scope, receive, count)
+
+    @contextmanager
+    def _counted(self, user: str) -> Iterator[Callable[[int], None]]:
+        size = 0
+
+        def count(more: int) -> None:
+            nonlocal size
+            if self._held[user] + more > self.max_bytes_per_user:
+                raise RequestRejected(429, "your requests at this moment are too large together: try this one again")
+            if self._held.total() + more > self.max_bytes_in_total:
+                raise RequestRejected(503, "the requests at this moment are too large together: try this one again")
+            self._held[user] += more
+            size += more
+
+        try:
+            yield count
+        finally:
+            self._held -= Counter({user: size})  # leaves no entry of 0
+
+    async def _read(self, scope: Scope, receive: Receive, count: Callable[[int], None]) -> bytes:
+        too_large = RequestRejected(413, f"a request may have at most {self.max_bytes} bytes")
+        if int(Headers(scope=scope).get("content-length") or 0) > self.max_bytes:
+            raise too_large
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    count(len(message.get("body", b"")))
+                    body += message.get("body", b"")
+                    if len(body) > self.max_bytes:
+                        raise too_large
+                    if not message.get("more_body"):
+                        return bytes(body)
+        except TimeoutError:
+            raise RequestRejected(408, f"the request did not arrive within {self.timeout_s:g} seconds") from None
 
 
 def check_values(body: bytes) -> None:
