@@ -14,6 +14,7 @@ from tools.interactions.backend import choose
 from tools.interactions.backend_error import BackendError
 from tools.interactions.server_name import normalized_server
 from tools.settings import Settings
+from tools.weather.forecast import get_weather
 
 VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "global"}
 
@@ -65,6 +66,16 @@ def test_an_emulator_behind_a_base_url_is_recognised_even_with_a_key(monkeypatch
         monkeypatch.setenv("GEMINI_API_KEY", "any")
         assert backend.current().kind == "emulator"
         assert backend.weather_urls()[0] == f"{api.url}/weather/v1/search"
+
+
+async def test_a_place_that_only_the_emulator_does_not_know_is_not_called_unknown(use: Any) -> None:
+    with Emulator(brain=research_brain) as api:
+        use(api)
+        error = (await get_weather("Basel"))["error"]
+    assert (error["code"], "emulator has weather for some large cities only" in error["message"]) == (
+        "unknown_place",
+        True,
+    )
 
 
 async def test_the_api_key_is_sent_to_the_server_and_hidden_in_reprs(monkeypatch: pytest.MonkeyPatch) -> None:

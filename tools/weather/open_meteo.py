@@ -63,7 +63,7 @@ class OpenMeteo:
         """Finds the places with a name.
 
         Raises:
-            ToolError: the server does not answer, or its answer cannot be read.
+            ToolError: the server does not answer, its answer cannot be read, or the emulator does not know the name.
         """
         # 100 is the service's maximum; a qualifier may select one of the last results.
         query = {"name": name, "count": 100, "language": "en", "format": "json"}
@@ -71,6 +71,13 @@ class OpenMeteo:
         found = answer.get("results", [])
         if not isinstance(found, list) or not all(map(_is_result, found)):
             raise not_weather(self.geocoding_url)
+        if not found and answer.get("synthetic") is True:
+            raise ToolError(
+                "unknown_place",
+                f'No place called "{name}" was found. The local emulator has weather for some large cities only, such'
+                " as Berlin, Nairobi and Tokyo.",
+                "Say so, and do not guess.",
+            )
         return found
 
     async def forecast(self, client: httpx2.AsyncClient, query: Mapping[str, Any]) -> dict[str, Any]:
