@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import copy
 import difflib
 import math
 import os
@@ -10,6 +11,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,12 @@ def parse(text: str) -> tuple[yaml.Node | None, Any]:
     Raises:
         yaml.YAMLError: the text is not YAML, or not plain data within the limits.
     """
+    tree, data = _parsed(text)
+    return tree, copy.deepcopy(data)
+
+
+@lru_cache(maxsize=16)  # to load the five agents of the desk, their files are parsed 50 times
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
     _check_size(yaml.parse(text, _LOADER))
     tree = yaml.compose(text, _LOADER)
     _check_keys(tree)

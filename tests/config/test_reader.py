@@ -200,3 +200,10 @@ def test_any_wrong_value_gives_a_configuration_error_and_never_a_crash(
         load_agent(configs / "desk.yaml")
     except ConfigError as error:
         assert str(configs) in str(error)
+
+
+def test_a_caller_may_change_what_it_has_read(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("names: [a]\n")
+    read_yaml(file).data["names"].append("b")
+    assert read_yaml(file).data == {"names": ["a"]}
