@@ -6,9 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.stats import binomtest, bootstrap
-
 SAMPLES = 4_000
 """Number of resamplings of the bootstrap."""
 
@@ -88,6 +85,8 @@ def expected_error(bins: Sequence[Bin]) -> float:
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """The 95 % Wilson interval of a share."""
+    from scipy.stats import binomtest  # takes a second to import, and only reports need it
+
     interval = binomtest(successes, n).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -105,6 +104,9 @@ def interval(differences: Sequence[float], level: float) -> tuple[float, float]:
     if len(set(differences)) == 1:
         margin = 1 / (len(differences) + 1) if mean else 0.0
         return mean - margin, mean + margin
+    import numpy as np
+    from scipy.stats import bootstrap
+
     resampled = bootstrap(
         (differences,), np.mean, n_resamples=SAMPLES, confidence_level=level, method="percentile", rng=0
     )

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from evals.metrics import Metric
-from evals.runner import load_criteria
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
 from tests.forks import run
@@ -73,9 +72,10 @@ def test_a_model_name_may_carry_the_interactions_prefix() -> None:
 
 @pytest.mark.parametrize("name", ["criteria.json", "criteria_live.json"])
 def test_each_custom_criterion_names_an_existing_metric(name: str) -> None:
-    criteria = load_criteria(ROOT / "evals" / name)
     import evals.metrics
+    from evals.runner import load_criteria  # takes seconds, which other processes of the tests save
 
+    criteria = load_criteria(ROOT / "evals" / name)
     for metric in criteria.custom_metrics or {}:
         assert metric in criteria.criteria
         found: Metric = getattr(evals.metrics, metric)

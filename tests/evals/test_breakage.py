@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -16,7 +16,6 @@ import yaml
 
 import tools.adk.model
 from evals.result import Case
-from evals.runner import Player, load_criteria
 from evals.sets import load_sets, select_sets
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
@@ -24,6 +23,9 @@ from tests.conftest import ROOT
 from tests.scripts import call, research_brain, said
 from tools.app import build_app
 from tools.yaml_files import ConfigError
+
+if TYPE_CHECKING:
+    from evals.runner import Player
 
 WEATHER = ("tools", "what-is-the-weather-in-paris")
 AMBIGUOUS = ("refusals", "what-is-the-weather-in-springfield")
@@ -53,13 +55,19 @@ def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     return update
 
 
+def new_player() -> Player:
+    """A player of the desk. ADK's evaluation takes seconds to import, which other processes of the tests save."""
+    from evals.runner import Player, load_criteria
+
+    return Player(build_app(), load_criteria(ROOT / "evals" / "criteria.json"))
+
+
 async def play(name: str, *ids: str) -> list[Case]:
     """What comes of some cases of a set."""
     (found,) = select_sets(load_sets(ROOT / "evals"), [name])
     cases = [case for case in found.eval_cases if case.eval_id in ids]
     assert len(cases) == len(ids)
-    player = Player(build_app(), load_criteria(ROOT / "evals" / "criteria.json"))
-    return [case async for case in player.play([found.model_copy(update={"eval_cases": cases})])]
+    return [case async for case in new_player().play([found.model_copy(update={"eval_cases": cases})])]
 
 
 def failed(case: Case) -> set[str]:
@@ -196,7 +204,7 @@ async def test_the_server_creates_exactly_the_approved_runs(api: Emulator) -> No
     (found,) = select_sets(load_sets(ROOT / "evals"), ["conversation"])
     ids = ("deletion-yes", "a-changed-plan-needs-its-own-yes", "quote-no", "that-is-the-last-topic")
     cases = [case for case in found.eval_cases if case.eval_id in ids]
-    player = Player(build_app(), load_criteria(ROOT / "evals" / "criteria.json"))
+    player = new_player()
     played = [case async for case in player.play([found.model_copy(update={"eval_cases": cases})])]
     assert [case.failed for case in played if not case.passed] == []
     assert player.count.creates == sum(case.creates for case in played) == 4  # one is deleted: it counts
