@@ -108,7 +108,7 @@ def _cleaned(text: str) -> str:
 
 def _last_subject(which: str, conversation: Conversation) -> str:
     """The subject of the user's last message that has one; or the alternative “A or B” in it that `which` means."""
-    for text in conversation.user_texts:
+    for text in (text[:MAX_READ_CHARS] for text in conversation.user_texts):
         message = read_message(text)
         if message.has("nod", "thanks", "list", "status", "tell_fact") or _REFERENCE.search(text):
             continue
