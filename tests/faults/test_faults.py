@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+import asyncio
 
 import pytest
 
 from tests.faults.baseline import play_managed_agent
 from tests.faults.cells import OUTCOME_UNKNOWN, Cell, Stream, cells
 from tests.faults.chaos import draw, play_run
-from tests.faults.run import Outcome, play, play_desk, play_everywhere
+from tests.faults.run import Outcome, play, play_desk
 from tests.faults.victim import kills, play_kill
 from tools.research.job import State
 
@@ -24,9 +23,8 @@ KILLS = [
 
 @pytest.fixture(scope="module")
 def matrix() -> list[tuple[Cell, Outcome]]:
-    """The cells, played at once."""
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as processors:
-        return [*zip(CELLS, play_everywhere(CELLS, play_desk, processors), strict=True)]
+    """The cells and their outcomes."""
+    return [*zip(CELLS, asyncio.run(play(CELLS, play_desk)), strict=True)]
 
 
 @pytest.mark.parametrize("group", GROUPS)
