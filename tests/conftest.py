@@ -15,7 +15,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpcore2
 import pytest
+import typer.main
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
@@ -50,9 +52,14 @@ def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
 
 sys.addaudithook(_only_this_machine)
 gc.disable()  # until all modules are imported
-# Each client makes five TLS contexts, 20 ms each, although nothing here is encrypted.
-_cached: Any = functools.cache(ssl.create_default_context)
-ssl.create_default_context = _cached
+ONCE = ((ssl, "create_default_context"), (httpcore2, "default_ssl_context"), (typer.main, "get_command"))
+"""Functions of libraries whose result serves all tests of a process.
+
+Each client reads the certificates of the system up to five times, 16 ms each, although nothing here is encrypted. Each
+command in a test builds the parsers of all commands.
+"""
+for _module, _name in ONCE:
+    setattr(_module, _name, functools.cache(getattr(_module, _name)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,8 +68,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exempts imported modules from garbage collection, which would be a quarter of the suite's work."""
+    """Exempts imported modules from garbage collection, and makes it rare: it would be a quarter of the work."""
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
 
 
