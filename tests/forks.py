@@ -12,6 +12,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,6 +101,7 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _server() -> Path:
     """The socket of the process that forks, which ends with this process."""
     path = Path(tempfile.mkdtemp(prefix="forks-")) / "socket"
+    atexit.register(shutil.rmtree, path.parent)
     command = [sys.executable, "-m", "tests.forks", str(path)]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert server.stdin and server.stdout
