@@ -30,8 +30,8 @@ IMPORTED = (
     *("tools.app", "tools.cli.app", "tools.server.app", "google.genai.interactions"),
     *("google.adk.cli.fast_api", "google.adk.cli.cli_tools_click", "uvicorn.protocols.http.httptools_impl"),
 )
-STREAMS = 2
-"""Output and errors."""
+STREAMS = 3
+"""Input, output and errors."""
 
 
 class Fork:
@@ -42,18 +42,19 @@ class Fork:
         module: str,
         *arguments: str,
         env: Mapping[str, str] | None = None,
+        stdin: IO[Any] | int = subprocess.DEVNULL,
         stdout: IO[Any] | int = subprocess.DEVNULL,
         stderr: IO[Any] | int = subprocess.DEVNULL,
     ) -> None:
         """Args:
         env: the environment, by default the current one.
-        stdout, stderr: a file or its number.
+        stdin, stdout, stderr: a file or its number.
         """
         wish = json.dumps([module, arguments, dict(os.environ if env is None else env)]).encode()
         self._guardian = socket.socket(socket.AF_UNIX)
         self._guardian.connect(str(_server()))
-        with Path(os.devnull).open("wb") as nothing:
-            files = [nothing if file == subprocess.DEVNULL else file for file in (stdout, stderr)]
+        with Path(os.devnull).open("r+b", buffering=0) as nothing:
+            files = [nothing if file == subprocess.DEVNULL else file for file in (stdin, stdout, stderr)]
             numbers = [file if isinstance(file, int) else file.fileno() for file in files]
             socket.send_fds(self._guardian, [b"%d\n" % len(wish)], numbers)
             self._guardian.sendall(wish)
@@ -149,11 +150,9 @@ def _guard(connection: socket.socket) -> tuple[str, list[str]]:
         os._exit(0)
     received.close()
     connection.close()
-    for number, file in enumerate(files, start=1):
+    for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
-    with Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
     os.environ.clear()
     os.environ.update(env)
     gc.enable()

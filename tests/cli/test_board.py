@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tests.conftest import ROOT
+from tests.forks import run
 from tools.cli.jobs_watch import age, board
 from tools.cli.terminal import Terminal
 from tools.research.job import Order, State, new_job
@@ -65,9 +65,8 @@ async def test_the_watch_screen_shows_new_jobs_until_ctrl_c(monkeypatch: pytest.
         await ledger.close()
 
 
-def test_watch_without_a_terminal_fails_and_says_what_to_do_instead(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tools", "jobs", "--watch"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_watch_without_a_terminal_fails_and_says_what_to_do_instead() -> None:
+    result = run("tools", "jobs", "--watch")
     assert (result.returncode, "leave it out" in result.stderr) == (2, True)
 
 

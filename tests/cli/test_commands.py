@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
+from tests.forks import run
 from tests.routing.test_conversation import brain
 from tests.scripts import PIXEL
 from tests.talk import creates
@@ -157,8 +158,7 @@ def test_doctor_reports_what_is_in_use_and_fails_when_something_is_missing(
 
 def test_a_missing_api_key_exits_with_status_1_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK_BACKEND", "gemini")
-    command = [sys.executable, "-m", "tools", "ask", "hello"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = run("tools", "ask", "hello")
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
     assert "needs GEMINI_API_KEY" in result.stderr
 

@@ -10,8 +10,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from google.adk.tools.mcp_tool import McpToolset, StdioConnectionParams
 from mcp.client.stdio import StdioServerParameters
 
 from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.kill.test_kill import until
 from tests.mcp_server.conftest import BRIEF, INVALID, Desk
 from tools.extras import install_command
 from tools.research.job import State
 
-COMMAND = [sys.executable, "-m", "tools", "--debug", "mcp"]
 WATCHED = """
 import atexit, runpy, sys
 atexit.register(lambda: print("ADK" if any(name.startswith("google.adk") for name in sys.modules) else "no ADK",
@@ -39,16 +39,18 @@ runpy.run_module("tools", run_name="__main__")
 class Process:
     """A server as a client starts it. Each line that it writes has to be a message of the protocol."""
 
-    def __init__(self, log: Path, command: list[str]) -> None:
-        with log.open("ab") as errors:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
+    def __init__(self, log: Path, cold: Sequence[str] = ()) -> None:
+        """`cold`: the command of a process that has imported nothing yet; empty: a fork runs `desk mcp`."""
+        theirs, ours = os.pipe()
+        here, there = os.pipe()
+        self._input, self._output = os.fdopen(ours, "w"), os.fdopen(here)
+        with log.open("ab") as errors, os.fdopen(theirs) as stdin, os.fdopen(there, "w") as stdout:
+            env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": errors}
+            self.process = (
+                subprocess.Popen(cold, cwd=ROOT, env=env, **streams)
+                if cold
+                else Fork("tools", "--debug", "mcp", env=env, **streams)
             )
         self._number = 0
         hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
@@ -56,9 +58,8 @@ class Process:
         self.write({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     def write(self, message: Any) -> None:
-        assert self.process.stdin
-        self.process.stdin.write((message if isinstance(message, str) else json.dumps(message)) + "\n")
-        self.process.stdin.flush()
+        self._input.write((message if isinstance(message, str) else json.dumps(message)) + "\n")
+        self._input.flush()
 
     def request(self, method: str, params: Any) -> dict[str, Any]:
         """Sends a request, and returns its result or its error."""
@@ -70,8 +71,7 @@ class Process:
 
     def read(self) -> dict[str, Any]:
         """Reads the next message."""
-        assert self.process.stdout
-        line = self.process.stdout.readline()
+        line = self._output.readline()
         assert line, "the server has ended"
         message: dict[str, Any] = json.loads(line)
         assert message["jsonrpc"] == "2.0"
@@ -83,19 +83,24 @@ class Process:
 
     def leave(self) -> int:
         """Closes the server's standard input, as clients do, and returns the exit status."""
-        assert self.process.stdin
-        self.process.stdin.close()
+        self._input.close()
         return self.process.wait(60)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        with suppress(BrokenPipeError):
+            self._input.close()
+        self._output.close()
 
 
 @contextmanager
-def started(log: Path, command: list[str] = COMMAND) -> Iterator[Process]:
-    found = Process(log, command)
+def started(log: Path, cold: Sequence[str] = ()) -> Iterator[Process]:
+    found = Process(log, cold)
     try:
         yield found
     finally:
-        found.process.kill()
-        found.process.wait()
+        found.end()
 
 
 async def test_a_cold_start_imports_no_adk_and_writes_only_the_protocol(desk: Desk, tmp_path: Path) -> None:
@@ -174,7 +179,7 @@ async def test_the_next_process_brings_home_what_a_killed_or_left_one_has_starte
         if left_by == "closed input":
             assert first.leave() == 0
         elif left_by == "SIGTERM":
-            first.process.terminate()
+            first.process.send_signal(signal.SIGTERM)
             assert first.process.wait(60) == 128 + signal.SIGTERM
         if left_by != "SIGKILL":
             assert lease(environment) is None  # the next process need not wait for it to expire
@@ -202,7 +207,8 @@ def row(data: Path, column: str) -> Any:
 
 
 async def test_adks_own_mcp_toolset_drives_a_run_to_its_report(desk: Desk) -> None:
-    server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], cwd=ROOT, env=dict(os.environ))
+    arguments = ["-m", "tools", "mcp"]
+    server = StdioServerParameters(command=sys.executable, args=arguments, cwd=ROOT, env=dict(os.environ))
     toolset = McpToolset(connection_params=StdioConnectionParams(server_params=server, timeout=60))
     try:
         tools = {tool.name: tool for tool in await toolset.get_tools()}

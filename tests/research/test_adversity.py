@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -17,7 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
-from tests.conftest import ROOT, Desk, Later
+from tests.conftest import Desk, Later
+from tests.forks import Fork
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said, search
 from tools.interactions.client import InteractionsClient
@@ -117,18 +116,19 @@ async def test_a_follower_that_cannot_renew_its_lease_stops_when_the_lease_expir
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-def test_ctrl_c_during_a_start_does_not_lose_the_interaction_id(environment: Path, use: Any) -> None:
-    with Emulator(brain=research_brain, speed=0) as api:
+def test_ctrl_c_during_a_start_does_not_lose_the_interaction_id(environment: Path, use: Any, tmp_path: Path) -> None:
+    with Emulator(brain=research_brain, speed=0) as api, (tmp_path / "log").open("w+") as log:
         use(api)
         api.faults({"on": "create", "delay_ms": 1500})
-        command = [sys.executable, "-m", "tools", "research", "tides"]
-        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        process = Fork("tools", "research", "tides", stderr=log)
         end = time.monotonic() + 60
         while not api.interactions():
             assert time.monotonic() < end
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        assert "`desk attach JOB` follows it" in process.communicate(timeout=300)[1]
+        process.wait(300)
+        log.seek(0)
+        assert "`desk attach JOB` follows it" in log.read()
 
         async def written() -> str | None:
             ledger = Ledger(f"sqlite+aiosqlite:///{environment}/ledger.db")
