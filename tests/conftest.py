@@ -36,7 +36,7 @@ from tools.research.verification.verifier import Verifier
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
-LONGEST = ("evals", "faults", "deploy", "replicas", "browser", "kill", "telemetry", "serve")
+LONGEST = ("evals", "faults", "deploy", "replicas", "browser", "kill", "telemetry", "serve", "wire", "node")
 """Folders of the tests that take longest."""
 Later = Callable[[float], None]
 SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "EMULATOR_", "ADK_", "K_SERVICE", "K_REVISION")
