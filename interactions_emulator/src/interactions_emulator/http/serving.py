@@ -238,11 +238,13 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _stop_when_idle(seconds: float, scopes: Scopes, closing: asyncio.Event) -> None:
-    while (left := max(app.context.log.last_activity for app in scopes.apps) + seconds - time.monotonic()) > 0:
+    left = seconds
+    while left > 0:
         await asyncio.sleep(left)
         for app in scopes.apps:
             if app.active:
                 app.context.log.touch()
+        left = max(app.context.log.last_activity for app in scopes.apps) + seconds - time.monotonic()
     closing.set()
 
 
