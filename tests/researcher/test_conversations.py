@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,10 @@ class Conversation:
         if context == "running":
             self.api.set_speed(0)
         if context != "quote":
+            before = self.creates
             await self.say("yes")
+            while self.creates == before:  # on a slow machine, the turn ends first
+                await asyncio.sleep(0.01)
         if context == "two":
             await self.say(ORDERS["dogs"])
             await self.say("yes")
