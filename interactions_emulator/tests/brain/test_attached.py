@@ -51,6 +51,13 @@ def test_plain_text_markdown_and_html_documents_are_quoted(ask: Ask, mime_type: 
     assert cited(answer) == [("Bees", "Honey bees dance to tell their sisters where flowers stand.", 0)]
 
 
+def test_a_summary_of_the_attached_file_quotes_it_and_nothing_else(ask: Ask) -> None:
+    policy = document(b"We retry three times with exponential backoff.", "text/plain")
+    before = [said("What is a bee?"), *ask("What is a bee?", tools=[SEARCH])]
+    [answer] = ask(asked("summarize the attached file", policy), tools=[SEARCH], before=before)
+    assert [quoted for _, quoted, _ in cited(answer)] == ["We retry three times with exponential backoff."]
+
+
 def test_a_document_of_an_earlier_message_can_be_asked_about(ask: Ask) -> None:
     before = [asked("Read this", document(PAPER, "application/pdf")), *ask(asked("Read this", document(PAPER, "")))]
     [answer] = ask("What does the paper say about the telescope?", before=before)

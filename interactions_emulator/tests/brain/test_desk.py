@@ -139,6 +139,8 @@ def test_a_first_message_about_research_goes_to_the_researcher(ask: Ask, message
         "Rédige un rapport détaillé sur les abeilles",
         "Haz un estudio sobre el agua en Chile",
         "new research: bees in winter",
+        "can u do deep reserch on bees in winter plz",
+        "¿puedes investigar sobre las abejas?",
     ],
 )
 def test_a_research_request_goes_to_the_researcher_in_any_context(ask: Ask, message: str) -> None:
@@ -203,6 +205,26 @@ def test_a_wish_to_delete_a_report_is_never_answered_with_all_right(ask: Ask) ->
 def test_a_message_that_is_not_about_the_report_is_not_answered_from_it(ask: Ask, message: str) -> None:
     answer = text_of(ask(message, before=after("done"), tools=TOOLS, system=INSTRUCTION))
     assert "report says" not in answer and message in answer
+
+
+@pytest.mark.parametrize("message", ["ok do it", "yes, the plan please", "start it again", "no don't"])
+def test_a_reply_to_nothing_is_told_that_nothing_was_done(ask: Ask, message: str) -> None:
+    answer = text_of(ask(message, tools=TOOLS, system=INSTRUCTION))
+    assert "nothing was started or changed" in answer or "I have no answer to that" in answer
+
+
+@pytest.mark.parametrize("message", ["alright, let's do this", "back to the normal one", "hmm, let me think"])
+def test_a_short_reply_to_an_open_question_goes_to_who_asked_it(ask: Ask, message: str) -> None:
+    assert chosen(ask, message, after("quote")) == "researcher"
+
+
+def test_a_question_about_what_might_be_ordered_orders_nothing(ask: Ask) -> None:
+    for message in ("I wonder what a report about tides would contain", "Suppose I ordered a report on tides"):
+        assert chosen(ask, message, []) != "researcher"
+
+
+def test_a_change_to_a_picture_goes_to_who_drew_it(ask: Ask) -> None:
+    assert chosen(ask, "make the fox blue", after("A fox.", "Draw a fox", "illustrator")) == "illustrator"
 
 
 def test_a_yes_without_an_open_question_does_not_go_to_the_researcher(ask: Ask) -> None:

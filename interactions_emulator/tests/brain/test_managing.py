@@ -227,6 +227,20 @@ CASES: list[tuple[str, str, str, str]] = [
     ("quote", "no, only the winter please, and drop the prices", "revise", PUMPS),
     ("quote", "this sounds like a lot of text", "says", "did not understand"),
     ("deletion", "yes, delete it", "approve", CATS),
+    # a condition is neither a yes, a no nor a part of the brief
+    ("quote", "ok but only if it is below 2 dollars", "says", "did not understand"),
+    ("quote", "only when it costs under 5 bucks", "says", "did not understand"),
+    ("deletion", "so be it", "says", "is not deleted yet"),
+    ("quote", "yes please start, and also draw a cat", "says", "did not understand"),
+    ("quote", "go ahead, and sketch a whale as well", "says", "did not understand"),
+    ("quote", "How many pages will it have?", "says", "did not understand"),
+    ("quote", "alright, let's do this", "approve", PUMPS),
+    ("deletion", "yes, I'm sure", "approve", CATS),
+    ("quote", "how much have I spent so far?", "says", "is not started yet"),
+    ("done", "how much money did I spend so far?", "says", "do not know what was spent"),
+    # a schedule that is not there is no research run
+    ("running", "delete that schedule", "says", "no research run of this conversation that fits"),
+    ("done", "what did I research last week?", "list_research", ""),
     # a command is no question about the report
     ("two", "delete both cats reports", "delete_research", CATS),
 ]
@@ -238,6 +252,8 @@ CASES: list[tuple[str, str, str, str]] = [
         ("Research new papers on tides every Monday at 9:00 for at most 15 dollars a month", "monday 9:00", 15),
         ("Please research new papers on tides each month, up to $7.50 a month", "month", 7.5),
         ("Write a report on new papers on tides every friday with a ceiling of 30 USD per month", "friday", 30),
+        ("Do the report on new papers on tides again every Monday for at most $15 a month", "monday", 15),
+        ("schedule the new papers on tides research weekly, at most 10 dollars a month", "week", 10),
         ("Research new papers on tides on the first of every quarter, at most $1,250 a month", "quarter", 1250),
     ],
 )
@@ -249,6 +265,13 @@ def test_an_order_that_is_repeated_names_its_times_and_its_ceiling(
     assert "new papers on tides" in arguments["brief"]
     left_out = ("every", "each", "month", "dollars", "$", "USD", "most", "first")
     assert not any(word in arguments["brief"] for word in left_out)
+
+
+def test_a_run_that_is_to_be_repeated_keeps_its_brief(ask: Ask) -> None:
+    order = {"title": "Cats", "brief": "Research how cats sleep in winter"}
+    before = [said("Research cats"), call("start_research", **order), result("start_research", {"job": CATS})]
+    name, arguments = decided(ask, "Do this research again each Friday for $9", "done", before=before)
+    assert (name, arguments["every"], arguments["brief"]) == ("schedule_research", "friday", order["brief"])
 
 
 @pytest.mark.parametrize(
@@ -475,11 +498,30 @@ def test_a_second_wish_is_named_as_open_and_is_no_part_of_the_brief(ask: Ask) ->
     assert decided(ask, drawing)[1]["brief"] == drawing
 
 
-@pytest.mark.parametrize("message", ["Can I see a plan first", "hmm, show me the plan first please"])
-def test_a_plan_that_is_wanted_after_the_price_repeats_the_order_with_a_plan(ask: Ask, message: str) -> None:
-    order = {"title": "Heat pumps", "brief": "Research heat pumps", "depth": "max"}
+def test_a_no_to_both_ends_all_that_waits(ask: Ask) -> None:
+    steps = ask("drop both please", tools=TOOLS, system=TABLES["two questions"])
+    assert [one["arguments"] for one in steps] == [{"job_id": PUMPS}, {"job_id": CATS}]
+
+
+@pytest.mark.parametrize(
+    ("message", "changed"),
+    [
+        ("Can I see a plan first", {"plan_first": True}),
+        ("hmm, show me the plan first please", {"plan_first": True}),
+        ("use Deep Research Max instead", {"depth": "max"}),
+        ("with Deep Research Max please", {"depth": "max"}),
+    ],
+)
+def test_another_kind_of_run_replaces_the_one_whose_price_waits_and_keeps_its_brief(
+    ask: Ask, message: str, changed: dict[str, Any]
+) -> None:
+    order = {"title": "Heat pumps", "brief": "Research heat pumps"}
     before = [said("Research heat pumps"), call("start_research", **order), result("start_research", {"job": PUMPS})]
-    assert decided(ask, message, "quote", before=before) == ("start_research", order | {"plan_first": True})
+    steps = ask(message, before=before, tools=TOOLS, system=TABLES["quote"])
+    assert [(one["name"], one["arguments"]) for one in steps] == [
+        ("cancel_research", {"job_id": PUMPS}),
+        ("start_research", order | changed),
+    ]
 
 
 def test_a_change_to_a_plan_is_sent_as_wishes_without_a_new_brief(ask: Ask) -> None:

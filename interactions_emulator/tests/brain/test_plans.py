@@ -49,6 +49,10 @@ USUAL = ["tidal power", "barrages", "tidal stream turbines", "costs", "environme
         ("as a table, in at most 100 words", USUAL),
         ("and leave out the small web shop", USUAL),
         ("make it shorter", USUAL),
+        ("Make the report much shorter", USUAL),
+        ("skip the part about costs", [one for one in USUAL if one != "costs"]),
+        ("Put batteries first", [*USUAL, "batteries"]),
+        ("actually make it about costs only", ["costs"]),
     ],
 )
 def test_the_next_plan_contains_the_requested_changes(brain: Brain, change: str, expected: list[str]) -> None:
@@ -75,6 +79,10 @@ def test_an_approval_may_include_a_last_change(brain: Brain) -> None:
 def test_a_new_brief_after_a_plan_starts_a_new_plan(brain: Brain) -> None:
     steps = planned(brain, BRIEF, "Research how honey bees dance for their sisters and how many flowers a bee visits")
     assert "bees dance" in " ".join(searched(steps)) and "barrages" not in searched(steps)
+
+
+def test_the_topic_of_a_brief_is_not_the_verb_that_orders_it(brain: Brain) -> None:
+    assert searched(planned(brain, "Explain tides and barrages. Compare both.")) == ["tides", "barrages"]
 
 
 def test_a_brief_may_exclude_topics(brain: Brain) -> None:

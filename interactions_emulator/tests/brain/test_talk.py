@@ -217,10 +217,12 @@ def test_answers_about_a_short_report_quote_its_own_sentences(ask: Ask) -> None:
         assert "Cats sleep for half of each day" in text_of(answer)
         before = [*before, said(message), *answer]
     assert "#" not in text_of(ask("main points as bullet list for a slide", before=before))
-    for message in ("translate the report to German", "Write it in French"):
+    for message in ("translate the report to German", "Write it in French", "Übersetze das", "Kurz, auf Deutsch"):
         assert "cannot translate" in text_of(ask(message, before=before))
     assert "Dogs bark at strangers" in text_of(ask("What do dogs bark at?", before=before))
     assert "says nothing about that" in text_of(ask("Which of the sources is the newest?", before=before))
+    for message in ("What did the report say about strangers?", "does it mention strangers"):
+        assert "Dogs bark at strangers" in text_of(ask(message, before=before))
 
 
 def test_the_sources_of_a_report_are_listed_and_a_topic_that_it_lacks_is_not_answered(ask: Ask) -> None:

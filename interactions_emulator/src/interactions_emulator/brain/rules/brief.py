@@ -21,16 +21,18 @@ _FORM = {
     "table": re.compile(r"(?i)[\s,]*\b(?:in|as|with)\s(?:an?\s)?(?:\w+\s)?table\b"),
     "length": re.compile(rf"(?i)(?:[\s,]+(?:in|under|within|at most|no more than))*\s{NUMBER}\s(word|page)s?\b"),
     "purpose": re.compile(r"(?i)[\s,]*\bfor (?:my|our|an?|kids|beginners|students)\b[^,.;:!?]*"),
-    "manner": re.compile(r"(?i)[\s,]*\b(?:in (?:detail|depth|english)|make it shorter|with (?:an? )?charts?)\b"),
+    "manner": re.compile(r"(?i)[\s,]*\b(?:in (?:detail|depth|english)|compare (?:them|both)|with (?:an? )?charts?)\b"),
+    "extent": re.compile(r"(?i)[\s,]*\bmake (?:it|that|the report) (?:\w+ )?(?:shorter|longer|simpler)\b"),
 }
 """Words about the form of the report, which are not searched for."""
 _LIST_START = re.compile(r"(?i):\s+|,?\s\b(?:including|such as|especially|covering|with a focus on)\s")
 _BETWEEN = re.compile(r"(?i)[,;.?!]\s(?:and\s)?(?:about\s|on\s)?|\s(?:and|versus|vs\.?|und|et|y)\s(?:about\s|on\s)?")
 _EDIT = re.compile(
-    r"(?i)(?:^|[.,;]\s|\band\s)(?:but\s|please\s|and\s|ok\s)*(?:(?P<drop>leave out|drop|remove|exclude|without)"
-    r"|(?P<only>(?:only|just)?\s?focus (?:only )?on|only)|(?P<more>(?:also )?(?:add|include|cover|look at)|also))\s"
+    r"(?i)(?:^|[.,;]\s|\band\s)(?:(?:but|please|and|actually)\s)*(?:(?P<drop>leave out|skip|drop|remove|exclude"
+    r"|without)|(?P<only>(?:only|just)?\s?focus (?:only )?on|make it about|only)"
+    r"|(?P<more>(?:also )?(?:add|include|cover|look at|put)|also))\s"
 )
-_AROUND = re.compile(r"(?i)^(?:(?:also|about|on|the|an?|new|sections?|parts?)\s+)+|\s+(?:as well|too|please|section)$")
+_AROUND = re.compile(r"(?i)^(?:(?:about|on|the|an?|new|sections?|parts?)\s+)+|\s+(?:as well|too|section|first|only)$")
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,11 @@ def parse(text: str) -> Brief:
         else:
             aspects += [one for one in objects if not _matches(one, aspects)]
             without = [one for one in without if not _matches(one, objects)]
-    per_unit = WORDS_PER_PAGE if length and length[2].casefold() == "page" else 1
+    points = number_of(bullets[1] or DEFAULT_BULLETS) if bullets else 0
+    words = number_of(length[1]) * (WORDS_PER_PAGE if length[2].casefold() == "page" else 1) if length else 0
+    sections, is_list = tuple(aspects) if named else (), bool(rest or named)
     return Brief(
-        topic,
-        tuple(aspects) or (topic,),
-        tuple(aspects) if named else (),
-        number_of(bullets[1] or DEFAULT_BULLETS) if bullets else 0,
-        bool(form["table"]),
-        per_unit * number_of(length[1]) if length else 0,
-        tuple(without),
-        bool(rest or named),
+        topic, tuple(aspects or [topic]), sections, points, bool(form["table"]), words, tuple(without), is_list
     )
 
 

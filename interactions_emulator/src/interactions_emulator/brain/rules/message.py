@@ -42,22 +42,23 @@ def any_line(lines: str) -> str:
     return "|".join(line.strip() for line in lines.strip().splitlines())
 
 
+EVERY = r"\b(?:(?:every|each) ((?:week|mon|tues|wednes|thurs|fri|satur|sun)?day|week|month|quarter)s?|(week|month)ly)\b"
+"""Matches how often research is repeated."""
 _A = r"(?:an?|another|some|eine?n?|une?|una|uma|um)"
 _ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
 _OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
-"""Matches a request for a report in another form or language, such as “as a table”."""
-_ENDED = rf"(?:it|this|that|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
+_ENDED = rf"(?:it|this|that|both|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
 _ERASING = r"(?:delete|erase|remove|forget|drop|lösche?|vergiss|supprime|oublie|borra|olvida|cancella|apaga)"
 
 _ACTS: dict[Act, str] = {
     "thanks": r"^(?:(?:many|ok|great|perfect|well) )*(?:thanks?|thx|danke|merci|gracias|谢谢)\b",
-    "greeting": r"^(?:hi|hello|hey|good (?:morning|evening)|guten (?:tag|morgen)|bonjour|hola|привет|你好)\b",
+    "greeting": r"^(?:hi|hiya|hello|hey|good (?:morning|evening)|guten (?:tag|morgen)|bonjour|hola|привет|你好)\b",
     "bye": r"\b(?:bye|goodbye|good night|see you (?:soon|later|tomorrow)|tschüss|au revoir|adiós|再见)\b",
     "abilities": r"""
         \bwhat (?:can|do) (?:you|u|i) (?:do|ask|help)\b(?!.* about)|^(?:can|could|do) you (?:speak |do )?\w+$
         ^was kannst du$|^help$""",
     "about_you": r"""
-        ^(?:who|what|how|where|when|are|do|did|was)\b(?!.*\b(?:report|sources?|find|say|said)\b).{0,40}\byour?\b
+        ^(?:who|what|how|where|when|are|do|did|was)\b(?!.*\b(?:report|sources?|find|sa(?:y|id)|look|list)\b).{0,40}\byour?\b
         ^you\b|\byour (?:system prompt|instructions|configuration)|\bprevious instructions\b|\bapi key\b|^nice to""",
     "joke": r"\b(?:joke|witz|blague|chiste)\b",
     "recall": r"""
@@ -73,14 +74,15 @@ _ACTS: dict[Act, str] = {
         ^(?:play|book|reserve|send|turn|set|transfer|order|remind|call|buy|freeze|hack|open|pay|post|spiele|réserve)\b
         ^(?:write|talk) to\b|^(?:delete|remove) all\b|^draw the curtains|^write (?:me )?an? (?:haiku|poem|letter)\b""",
     "ask": r"""
-        ^(?:and |but )?(?:who|whose|what|when|where|why|how|which|is|are|was|were|do(?! not)|does|did|has|can|should)\b
-        ^(?:will|would|give me|show me|find|search|look up|explain|define|describe|compare|translate|summarise|read)\b
-        \btell me\b""",
+        ^(?:and |but )?(?:who|whose|what|when|where|why|how|which|is|are|was|were|do(?! not| it)|does|did|has|can)\b
+        ^(?:will|would|should|give me|show me|find|search|look up|explain|define|describe|compare|translate|summarise)\b
+        \btell me\b|^read\b""",
     "definition": r"^(?:what (?:is|are) an? |what (?:do|does) |who\b|when was\b)",
     "continue": r"""
-        ^(?:and|but|or) (?!(?:who|why|how|what is|what are)\b)|^(?:what|how) about\b|^(?:sorry |no )?i meant?\b
-        ^(?:make|turn) it\b|^(?:add|remove|now|another|again|same)\b|^in \w+$|^the (?:\w+ )?one\b|^say (?:it|that) in\b
-        \b(?:shorter|simpler|in one sentence)\b|^(?:summari[sz]e|shorten|rephrase|explain) (?:it|that|this)\b""",
+        ^(?:and|but|or) (?!(?:who|why|how|which|what(?:'s| is| are))\b)|^(?:what|how) about\b|^(?:sorry |no )?i meant?\b
+        ^(?:make|turn|colou?r) (?:it|the|them)\b|^(?:add|remove|now|another|again|same)\b|^in \w+$
+        ^the (?:\w+ )?one\b|^say (?:it|that) in\b|\b(?:shorter|simpler|in one sentence)\b
+        ^(?:summari[sz]e|shorten|rephrase|explain) (?:it|that|this)\b""",
     "forget": rf"""
         ^{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
         ^{_ERASING} (?:everything|alles|tout|todo)(?: (?:that )?(?:we|i)\b.*)?$""",
@@ -89,18 +91,19 @@ _ACTS: dict[Act, str] = {
         \b(?:no|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b|\bnoch nichts?\b
         \bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b|\bainda não\b""",
     "no": r"""
-        ^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b
+        ^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b|\bchanged my mind\b
         ^(?:schon gut|laisse tomber|déjalo|lascia perdere|deixa lá)$""",
     "change": r"""
-        \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|as well|exclude|replace)\b
-        \b(?:auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
-        ^(?:but|drop|remove|skip|for|in|make it|use|more|less)\b|\btoo$|\bplan\b|\bskip the\b""",
+        \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|exclude)\b(?! (?:if|when)\b)
+        \b(?:as well|auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
+        ^(?:but(?! only)|drop|remove|replace|skip|for|in|make it|use|more|less)\b|\btoo$|\b(?:plan|skip the)\b""",
     "order": rf"""
-        ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investiga|new research)\b
-        \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^write {STUDY} (?:about|on)\b|研究""",
+        ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investigar?|new research)\b
+        \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|研究
+        ^(?:write|do) (?:\w+ )?{STUDY} (?:about|on)\b|^schedule (?:an?|the|my|this|that|it)\b|\b{RUN}\b.*{EVERY}""",
     "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
     "cost": r"""
-        \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spend|be|research|report)\b|\bhow long\b
+        \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
         \bkostet\b|\bteuer wird\b|^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$
         \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:did|does) (?:it|this|that) cost\b""",
     "status": rf"""
@@ -113,12 +116,13 @@ _ACTS: dict[Act, str] = {
         ^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}$
         ^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
     "list": rf"""
-        ^list(?: (?:all|of|me|my|the|recurring|{RUN}))*$|^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b
+        ^list(?: (?:all|everything|of|me|my|the|recurring|{RUN}))*$|^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b
+        \bwhat (?:did|have) i (?:already )?research
         ^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",
     "cancel": rf"""
         ^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$|^{_ERASING}\b.*\bschedules?$""",
     "repeat": r"^(?:start|run|do|try|research)\b.*\bagain$|^(?:repeat|retry|wiederhole|refais|repite|ripeti|repete)\b",
-    "delete": rf"^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b|^(?:delete|erase) (?:it|this|that)$",
+    "delete": rf"^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b|^(?:delete|erase) (?:it|this|that|both)(?: now)?$",
     "report": rf"""
         \bthe (?:\w+ )?{STUDY}\b|\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
         \b(?:summar|shorte[nr]|translat|folien|fasse|quellen|bericht|résum|tableau|rapport|resum|tabla|informe|riassum)
@@ -129,33 +133,29 @@ _WHOLE: tuple[Act, ...] = ("thanks", "greeting", "bye", "abilities")
 """Acts that are looked for in the message with its polite words."""
 _PATTERNS = {act: re.compile(any_line(lines)) for act, lines in _ACTS.items()}
 _NOT_ORDERING = re.compile(
-    r"^(?:what|which|who|where|when|why|how|is|are|was|does|did|do (?!an?\b|some\b|the\b)|should"
-    r"|i (?:read|saw|love|like)|my|we|they|you|show|see|give me the|open)\b"
+    rf"^(?:what|which|who|where|when|why|how|is|are|was|does|did|do (?!(?:[\w-]+ ){{0,3}}{STUDY}\b)|should"
+    r"|i (?:read|saw|love|like|wonder)|suppose|imagine|if i|my|we|they|you|show|see|give me the|open)\b"
 )
 _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
 
-_YES = word_set("""
-    yes yep yeah sure agreed approve absolutely ja klar einverstanden oui d'accord sí si claro sim sì certo
-""")
-_FINE = word_set("ok k okay fine perfect good passt gut parfait bon bien vale bene bem 好 好的 可以")
+_YES = word_set("yes yep yeah sure approve absolutely ja klar einverstanden oui d'accord sí si claro sim sì certo")
+_FINE = word_set("agreed ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem 好 好的 可以")
 _AGREE = _YES | _FINE
 _BEGIN = word_set("""
     begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y allez-y adelante hazlo
     empieza procedi vai começar avança 开始
 """)
 _NO = word_set("""
-    no nope nah not don't dont never keep leave stop skip cancel drop expensive changed nein nicht teuer non cher caro
-    não
+    no nope nah not don't dont never keep leave stop skip cancel drop expensive nein nicht teuer non cher caro não
 """)
 _DOUBTS = word_set("""
     whatever too much i'd mind about rather better but wait did hmm hm um so lieber mejor zu trop demasiado troppo muito
 """)
-"""Words with which a reply is no yes."""
 _CLOSING = word_set("thanks thank you danke merci gracias grazie obrigado oh all report research recherche")
 """Words with which “ok” and “good” are no yes: “ok thanks”, “good report”."""
 _FILLERS = word_set("""
     it that that's this please now then for let's sounds looks right the with plan to me is it's i my want really just
-    well great actually of course forget delete and ahead again das es bitte die klingt sieht aus ist mir na
+    well great actually of course forget delete both and ahead again das es bitte die klingt sieht aus ist mir na
     c'est la y por supuesto me parece está es muy va pode è é
 """)
 _REPLIES = _AGREE | _BEGIN | _NO | _DOUBTS | _CLOSING | _FILLERS
@@ -169,7 +169,7 @@ _POLITE = re.compile(
 )
 _OPENER = re.compile(
     r"(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|well|hmm|hi|hello|hey|hola|hallo|bonjour|there|great|perfect|also"
-    r"|good (?:morning|evening)|(?:can|could|would|will) you|i(?:'d| would) like (?:you )?to|i want (?:you )?to"
+    r"|good (?:morning|evening)|(?:can|could|would|will) (?:yo)?u|i(?:'d| would) like (?:you )?to|i want (?:you )?to"
     r"|do you know(?= wh)|what (?:can you tell me|do you know) about|kannst du|peux-tu|puedes|qué tal|请)"
     r"(?:[\s,.:;!?]+|$|(?<=请)))+"
 )
@@ -247,6 +247,7 @@ def _kind(text: str) -> str:
 
 def _words(text: str) -> str:
     text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'").replace("right away", "now")
+    text = text.replace("yes, i'm sure", "yes")
     text = re.sub(r"\b(what|how|who)s\b", r"\1's", text)
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 

@@ -6,26 +6,26 @@ import re
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.conversation import Conversation
-from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, read_message, without_polite
+from interactions_emulator.brain.rules.message import EVERY, JOB_ID, STUDY, Message, read_message, without_polite
 from interactions_emulator.corpus.words import clip, terms
 
 MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
 """Maximum characters of a title, of a message whose words are read, and of a brief."""
 _PLAN = re.compile(
-    r"(?i)\s*\b(?:with an? )?plan first\b|[\s,;.]*\b(?:aber|mais|pero)? ?\b"
+    r"(?i)\s*\b(?:with an? )?plan first\b|[\s,;.]*\b(?:aber|mais|pero|but|and)? ?\b"
     r"(?:let me|show|zeige?|montre|muéstrame|primero)\b[^,.;]*\bplan\b[^,.;]*"
 )
 _MAX = re.compile(r"(?i)[\s,;]*(?:\b(?:with|use|using|in|an?) )*\b(?:deep research max|max(?= instead|$))\b:?")
 _TO_THE_AGENT = re.compile(
-    r"(?i)^new research\b|[\s,]*\b(?:and ask me before .*|you mentioned|use the attached \w+(?: as well)?)(?=\W|$)"
+    r"(?i)^new research\b|[\s,]*\b(?:and (?:ask me before|go ahead|start) .*|you mentioned"
+    r"|instead$|use the attached \w+(?: as well)?)(?=\W|$)"
 )
-"""Matches other instructions that are no part of a brief."""
 _ORDERING = re.compile(
     r"(?i)^(?:(?:now|then|new research|write|prepare|do|make|create|produce|give me|i need|i want|quero|look into"
     r"|research|investigate|explore|study|use|untersuche|recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe"
-    r"|investiga|scrivi|fai|mir|an?|the|eine?n?|une?|una|uma|um|detailed|in-depth|thorough|deep|literature|long|short|ausführliche[rn]?"
+    r"|investigar?|scrivi|fai|mir|an?|the|eine?n?|une?|una|uma|um|detailed|in-depth|thorough|deep|literature|long|short|ausführliche[rn]?"
     r"|détaillé|approfondie|detallado|dettagliato|a fondo|on|about|into|of|how|über|zu|sur|sobre"
-    rf"|{STUDY})\b[\s:]*)+"
+    rf"|schedule|have|explain|describe|compare|that(?= \w+s\b)|{STUDY})\b[\s:]*)+"
 )
 _REFERENCE = re.compile(
     r"(?i)\b(?:the (?P<which>first|second|last) (?:one|option)|that|this|it|them|eso|ça)"
@@ -34,17 +34,14 @@ _REFERENCE = re.compile(
 _ASKED = re.compile(r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|was ist|¿?qué es|qu'est-ce qu')\s*")
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
 _USD = r"(\d[\d,]*(?:\.\d+)?)"
-_EVERY = re.compile(
-    r"(?i)[\s,]*\b(?:on the first (?:day )?of )?(?:every|each) (day|weekday|week|month|quarter"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?\b(?:,? at (\d{1,2}:\d{2})\b)?"
-)
+_EVERY = re.compile(rf"(?i)[\s,]*\b(?:again )?(?:on the first (?:day )?of )?{EVERY}(?:,? at (\d{{1,2}}:\d{{2}})\b)?")
 _CEILING = re.compile(
     r"(?i)[\s,;.]*\b(?:and |for |with |but )*(?:at most |up to |no more than |an? (?:monthly )?ceiling of )?"
     rf"(?:\$ ?{_USD}|{_USD} ?(?:dollars|usd|\$))(?: (?:a|per|each) month\b| monthly\b)?"
 )
 AGREEMENT = re.compile(
     r"(?i)^(?:(?:yes|no|oh|well|ok(?:ay)?|sure|great|good|fine|perfect|ja|gut|oui|sí|vale|perfecto|(?:that |it )?"
-    r"(?:looks|sounds) (?:good|great|fine)(?: to me)?)[\s,.;!]+)*(?:(?:but|aber|mais|pero)[\s,]+)?"
+    r"(?:looks|sounds) (?:good|great|fine)(?: to me)?|(?:start|go ahead)(?=[,.;!])|but|and|aber|mais|pero)[\s,.;!]+)*"
 )
 
 

@@ -15,16 +15,18 @@ from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.retrieval import MIN_ATTACHED_COVERAGE, answering_sentences, best_sentences, is_answer
 from interactions_emulator.corpus.words import join_names, terms
 
-MAX_SENTENCES, MAX_TABLE_ROWS = 4, 12
-_NO_SUBJECT = frozenset(terms("document paper pdf file text read summary summarise overview main points"))
-"""Words of a message that asks for an overview of a document."""
-_TRANSLATION = re.compile(r"(?i)\btranslat|\b(?:in|into|to) (?:german|french|spanish|italian|chinese)\b")
+MAX_SENTENCES, MAX_TABLE_ROWS, _NOTHING = 4, 12, "Nothing about"
+_NO_SUBJECT = frozenset(terms("attached document paper pdf file text read summary summarise overview main points"))
+_TRANSLATION = re.compile(
+    r"(?i)\b(?:translat|übersetz|uebersetz|tradui|traduc)|\bauf deutsch\b"
+    r"|\b(?:in|into|to) (?:german|french|spanish|italian|chinese)\b"
+)
 _SOURCES = re.compile(r"^(?:(?:(?:give|show|list)\b.*|what are )(?:the |its )?sources\b|sources$|which sources did )")
+_ABOUT_REPORT = frozenset(terms("report study research say says said mention tell find found"))
 _WORKS = re.compile(r"(?i)^(how (?:do|does) \S.*?) works?(?=\s+in\b|$)")
 """Matches a question how something works. Documents that say it need not have the word."""
 _TABLE = re.compile(r"\b(?:table|tabelle|tableau|tabla)\b")
 _WHOLE_TABLE = frozenset(terms("table tabelle tableau tabla report give show make turn get"))
-"""Words of a message that asks for the whole report as a table."""
 _SECTION = re.compile(r"(?m)^#{1,2} (?!Sources|Charts)(.+)\n((?:(?!#).*\n?)*)")
 _REWORDING = re.compile(r"(?i)\bsummar|\bshort|\b(?:main|key) points|\bslides?\b|\bpresentation\b|zusammen|\br[eé]sum")
 
@@ -39,7 +41,7 @@ def answer_from_corpus(corpus: Corpus, question: str, url: str, ids: Ids, note: 
     if found:
         yield draft.write(f"From the local documents ({_titles(found)}):\n\n").paragraphs(found).step()
         return
-    nothing = f"Nothing about “{query[:200]}” was found in the local documents. I am an emulator: I search"
+    nothing = f"{_NOTHING} “{query[:200]}” was found in the local documents. I am an emulator: I search"
     yield draft.write(f"{nothing} local documents only, not the web, and I do not guess.").step()
 
 
@@ -96,7 +98,7 @@ def answer_from_earlier(conversation: Conversation, message: Message, may_pass: 
     answers = [one.text for one in conversation.answers]
     report = next((text for text in answers if text.lstrip().startswith("# ")), "")
     source, name = (report, "The report") if report else ("".join(answers[:1]), "The earlier answer")
-    if not source:
+    if not source or source.startswith(_NOTHING):
         return None
     if _TRANSLATION.search(message.text):
         return "The emulator cannot translate: it quotes documents in their own language."
@@ -113,7 +115,9 @@ def answer_from_earlier(conversation: Conversation, message: Message, may_pass: 
         lines = [line.strip(" -*") for line in source.splitlines() if line]
         picked = best_sentences(source, "", MAX_SENTENCES) or lines[:MAX_SENTENCES]
         return f"{name}, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
-    picked = [one for one in best_sentences(source, message.text, 3) if is_answer(message.text, one)]
+    asked = set(terms(message.text)) - _ABOUT_REPORT
+    best = best_sentences(source, " ".join(asked) if report else message.text, 3)
+    picked = [one for one in best if is_answer(message.text, one) or (report and asked and asked <= set(terms(one)))]
     nothing = "The report says nothing about that." if report and not may_pass else None
     return "\n".join([f"{name} says:\n", *(f"- {one}" for one in picked)]) if picked else nothing
 

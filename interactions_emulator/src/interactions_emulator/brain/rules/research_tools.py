@@ -27,6 +27,7 @@ PRICE = (
     "A research run costs about $1 to $3, with Deep Research Max about $3 to $7, and takes 5 to 20 minutes."
     " Nothing is started before your yes."
 )
+SPENT = "I do not know what was spent so far."
 ASK_TOPIC = "Name the topic, and what the report should cover: what do you want to research?"
 ASK_CEILING = "What may its runs cost in a calendar month at most, in US dollars?"
 NO_RUN = "I know no research run of this conversation that fits. Say what to research, or “list” to see all your runs."
@@ -91,9 +92,8 @@ class _Situation:
             orders = (one for one in conversation.user_texts if "every" in schedule_in(one)[0])
             text = with_ceiling(next(orders, ""), text) or text
         self.message = read_message(text)
-        schedules = [run for run in runs if run.is_schedule]
-        single = [run for run in runs if not run.is_schedule or run.waits_for]
-        self.runs = (re.search(r"\bschedules?\b", self.message.plain) and schedules) or single
+        scheduled, self.is_first = re.search(r"\b(?:the|my|that) schedules?\b", self.message.plain), not runs
+        self.runs = [run for run in runs if (run.is_schedule if scheduled else not run.is_schedule or run.waits_for)]
         self.reports = [run for run in runs if run.has_report]
         self.order = order_of(self.message, conversation, [run.title for run in runs])
         self.named = "".join(JOB_ID.findall(text)[:1])
@@ -115,15 +115,15 @@ class _Situation:
         if has("cost"):
             return f"{run.waiting} {PRICE}"
         confirms = has("agree" if deletes else "yes")
-        is_vague = has("nod") and not confirms and not has("no")
         if has("delete") and self.reports and not deletes:
             return None
-        if is_vague or (has("later") and not has("order")):
+        if (has("nod") and not confirms and not has("no")) or (has("later") and not has("order")):
             return run.waiting
-        if run.waits_for == "price" and self.order.settings.get("plan_first") and not has("order"):
-            return (START, self._ordered(run) | {"plan_first": True})
+        if run.waits_for == "price" and self.order.settings and not (has("order") and self.order.brief):
+            return [(CANCEL, about), (START, self._ordered(run) | self.order.settings)]
         if has("no"):
-            return (CANCEL, about)
+            every = [one for one in self.runs if one.waits_for and "both" in self.message.plain.split()]
+            return [(CANCEL, {"job_id": one.id}) for one in every or [run]]
         if confirms and not has("repeat"):
             return (APPROVE, about)
         if deletes or has("order", "cancel", "delete", "repeat", "status", "show"):
@@ -132,7 +132,7 @@ class _Situation:
         brief = f"{str(old['brief']).rstrip(' .')}. {change[:1].upper()}{change[1:]}"
         if run.is_schedule:
             return self._rescheduled(run, old, brief)
-        if has("ask") or not has("change"):
+        if has("ask") or not has("change") or read_message(change).has("draw"):
             return None
         return (REVISE, about | {"wishes": change} | ({} if run.waits_for == "plan" else {"brief": brief}))
 
@@ -156,7 +156,8 @@ class _Situation:
         if has("delete"):
             return self._call(DELETE, self.reports)
         if has("cost") and not has("status"):
-            return f"{PRICE} {ASK_CEILING}" if ASK_CEILING in self.asked else PRICE
+            more = ASK_CEILING if ASK_CEILING in self.asked else SPENT * ("spen" in self.message.plain)
+            return f"{PRICE} {more}".rstrip()
         if has("cancel"):
             return self._call(CANCEL, [going] if going else self.runs)
         if has("repeat") and not has("show"):
@@ -177,14 +178,17 @@ class _Situation:
         """Orders a new run; None if the message does not ask for one."""
         base, brief = self._id(self.reports), self.order.brief
         further = self.message.has("further") and base
-        orders = self.message.has("order") or ASK_TOPIC in self.asked or not (self.runs or self.message.has("later"))
+        has, is_reply = self.message.has, ASK_TOPIC in self.asked
+        orders = has("order") or is_reply or (self.is_first and not has("later"))
         if not further and (self.named or not orders):
             return None
         if not brief and not further:
             return ASK_TOPIC
-        if ASK_CEILING in self.asked and not self.message.has("order"):
+        if ASK_CEILING in self.asked and not has("order"):
             return ASK_CEILING
         named, topic = schedule_in(brief)
+        if (run := self._meant(self.runs)) and "every" in named and not set(terms(topic)) - _NO_SUBJECT:
+            topic = str(self._ordered(run)["brief"])
         if SCHEDULE in self.functions and "every" in named:
             named |= {"use_max": True} if "depth" in self.order.settings else {}
             schedule = {"title": title_of(topic), "brief": topic} | named
@@ -201,11 +205,11 @@ class _Situation:
         """Handles any other message: a question about a report, or a wish that cannot be fulfilled now."""
         newest, report, asks = self._meant(self.runs), self._id(self.reports), self.message.has("ask", "report")
         is_open = newest and newest.is_running and not _titled(self.message.plain, self.reports)
-        if report and not is_open and (not waiting or waiting.has_report or asks):
+        if report and not is_open and (not waiting or asks):
             question = " ".join(JOB_ID.sub("the report", self.message.text).split())
             return (ASK, {"job_id": report, "question": question})
         if waiting:
-            return f"{waiting.waiting} {PRICE if asks else NOT_UNDERSTOOD}"
+            return f"{waiting.waiting} {NOT_UNDERSTOOD}"
         if newest and newest.is_running:
             return f"{newest.label} {TOO_LATE}"
         return (SHOW, {"job_id": newest.id}) if newest else NO_RUN

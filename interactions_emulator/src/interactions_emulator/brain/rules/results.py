@@ -17,7 +17,6 @@ MAX_ROWS, MAX_COLUMNS = 14, 6
 """Maximum rows of a table, and columns beside those that the message names."""
 _TEXT_KEYS = ("answer", "text", "message", "summary", "content", "report")
 _HIDDEN = ("source", "latitude", "longitude", "timezone", "observed", "retrieved", "time", "units", "synthetic")
-"""Keys that are not shown in a record, because people do not need them there."""
 _SAME_UNIT = {"high": "temperature", "low": "temperature", "feels_like": "temperature", "wind_max": "wind_speed"}
 
 

@@ -20,17 +20,15 @@ _ANSWERS: dict[Act | None, str] = {
     "thanks": "You are welcome!",
     "bye": "Goodbye!",
     "joke": "Why do programmers mix up Halloween and Christmas? Because Oct 31 equals Dec 25.",
-    "later": "All right, nothing was started.",
-    "yes": "All right.",
-    "no": "All right.",
+    **dict.fromkeys(("later", "yes", "no"), "All right, nothing was started or changed."),
 }
 
 
 def small_talk(conversation: Conversation, message: Message, tools: Tools) -> str | None:
     """The answer to small talk; None if the message is something else."""
     match small_talk_act(message):
-        case "greeting" | "about_you":
-            return f"Hello! I am {SELF}. {abilities(tools)}"
+        case "greeting" | "about_you" as act:
+            return f"{'Hello! ' * (act == 'greeting')}I am {SELF}. {abilities(tools)}"
         case "abilities":
             return abilities(tools)
         case "recall":

@@ -169,12 +169,12 @@ def is_about_run(conversation: Conversation, message: Message, manager: Option) 
     answers = conversation.answers[:RECENT_ANSWERS]
     told = [one for one in answers if one.speaker != "model" and one.call and manager.made(one.call)]
     replies = message.has("nod", "yes", "no", "later")
-    if told and replies and _ASKS_FOR_YES.search(told[0].text[-1_500:]):
+    if (waits := told and _ASKS_FOR_YES.search(told[0].text[-1_500:])) and replies:
         return True
     names_run = message.plain in ("list", "status") or bool(re.search(rf"\b{RUN}\b", message.plain))
     if told and told[0] is answers[0]:
-        asks = told[0].text.endswith("?") and len(message.text.split()) <= MAX_REPLY_WORDS
-        if (asks or names_run) and not message.has("ask"):
+        asks = told[0].text.endswith("?") or (waits and not small_talk_act(message))
+        if (names_run or (asks and len(message.text.split()) <= MAX_REPLY_WORDS)) and not message.has("ask"):
             return True
         refers = _BACK_REFERENCE.search(message.plain) and not _WEATHER.search(message.plain)
         about = message.has(*_RUN_ACTS, "change", "report", "no", "later")
