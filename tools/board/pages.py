@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tools.research.job import ACTIVE, Job, State
 from tools.research.pricing import QUESTION_COST_USD, RUN_MINUTES, cost_of, price_range
 from tools.research.quotas import LIMIT_PERIOD_S
-from tools.research.spending import Spending
+from tools.research.spending import Spending, spending_of
 from tools.research.texts import moment, title
 
 JOBS_PER_PAGE = 30
@@ -143,12 +143,23 @@ def list_page(jobs: Sequence[Job], entries: Sequence[Spending], now: float, limi
     """
     pages = max(-(-len(jobs) // JOBS_PER_PAGE), 1)
     page = min(max(page, 1), pages)
+    entries = counted(entries, jobs, now)
     spent = spent_by_job(entries)
     here = jobs[(page - 1) * JOBS_PER_PAGE : page * JOBS_PER_PAGE]
     today = sum(entry.estimate for entry in entries if entry.time >= now - LIMIT_PERIOD_S)
     rows = [_row(job, spent.get(job.id, 0.0), now) for job in here]
     live = any(phase(job) == "running" for job in here)
     return ListPage(rows, page, pages, f"${today:.2f}", f"${limit_usd:.2f}", live)
+
+
+def counted(entries: Sequence[Spending], jobs: Iterable[Job], now: float) -> Sequence[Spending]:
+    """Returns a user's spending, with what is ordered and begins now, as the limits count it too."""
+    begun = [
+        spending_of(job, now)
+        for job in jobs
+        if job.state is State.INTENDED and not any(one.job == job.id and one.time >= job.updated for one in entries)
+    ]
+    return [*entries, *begun]
 
 
 def spent_by_job(entries: Sequence[Spending]) -> Mapping[str, float]:

@@ -290,7 +290,7 @@ class Board:
         async with self.reading(request):
             files = pages.files(await own_job(service, user, job.id, with_files=True))
         entries = await service.ledger.spending(user=user)
-        spent = pages.spent_by_job(entries).get(job.id, 0.0)
+        spent = pages.spent_by_job(pages.counted(entries, [job], self.now())).get(job.id, 0.0)
         page, texts = pages.job_page(job, spent, self.now(), base, files), _Texts()
         try:
             if page.phase in ("waiting", "report", "ended"):
