@@ -81,6 +81,7 @@ def test_a_schedule_is_paused_resumed_and_deleted_and_its_runs_stay(site: Site) 
     old = site.page(path)
     assert site.send(old, "pause").status_code == 303
     assert [each.status for each in schedules(site)] == [Status.PAUSED]
+    assert "<dt>Next</dt>" not in site.client.get(path).text
     assert come_due(site) == []
     assert site.send(old, "pause").status_code == 303  # a repeated click
     assert site.send(old, "delete").status_code == 409  # the page has shown another state
@@ -105,6 +106,7 @@ def test_a_schedule_is_paused_resumed_and_deleted_and_its_runs_stay(site: Site) 
         ({"every": "munday"}, "is no day"),
         ({"at": "25:00"}, "is not a time of day"),
         ({"zone": "Mars/Base"}, "There is no time zone"),
+        ({"zone": "Europe/Pariss"}, "`Europe/Pariss`, did you mean `Europe/Paris`?</p>"),
         ({"zone": ""}, "The time zone is empty"),
         ({"brief": " "}, "The brief is empty"),
         ({"depth": "deepest"}, "Choose one of the depths"),

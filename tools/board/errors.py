@@ -55,4 +55,10 @@ def described(error: BaseException) -> tuple[int, str]:
         return 503, f"{said[0].upper()}{said[1:]}. Nothing was done: try it again."
     status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
     text = _UNKNOWN.get(type(error)) or redact(str(error))
-    return status, f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    return status, sentence(text)
+
+
+def sentence(text: str) -> str:
+    """Writes a text as a sentence: with a capital letter, and a full stop unless it ends as a question."""
+    said = f"{text[:1].upper()}{text[1:].rstrip('.')}"
+    return said if said.endswith("?") else f"{said}."

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tools.board.errors import sentence
 from tools.research.job import ACTIVE, Job, State
 from tools.research.pricing import QUESTION_COST_USD, RUN_MINUTES, cost_of, price_range
 from tools.research.quotas import LIMIT_PERIOD_S
@@ -214,7 +215,7 @@ def job_page(job: Job, spent: float, now: float, base: Job | None = None, files:
 
 def _reason(job: Job) -> str:
     if job.error:
-        return f"{job.error[:1].upper()}{job.error[1:].rstrip('.')}."
+        return sentence(job.error)
     return _REASONS.get(job.state, "No reason was given.")
 
 

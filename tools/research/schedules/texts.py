@@ -14,11 +14,12 @@ OVERDUE_AFTER_S = 120.0
 
 
 def terms(schedule: Schedule, now: float) -> dict[str, str]:
-    """Returns what a person agrees to, as names and values."""
+    """Returns what a person agrees to, as names and values. A paused schedule has no next times."""
+    following = [schedule.timing.show(due) for due in schedule.timing.upcoming(now, SHOWN_TIMES)]
     return {
         "Agent": schedule.order.agent,
         "When": schedule.timing.words(),
-        "Next": ", ".join(schedule.timing.show(due) for due in schedule.timing.upcoming(now, SHOWN_TIMES)),
+        **({} if schedule.status == "paused" else {"Next": ", ".join(following)}),
         "Price": f"{price_range(schedule.order.agent)} a run, and up to ${QUESTION_COST_USD:.2f} for words about what"
         " has changed, if the ceiling leaves it over",
         "Ceiling": f"{schedule.ceiling} in a calendar month{_shortfall(schedule, now)}",

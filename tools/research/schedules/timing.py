@@ -205,4 +205,5 @@ def _zone(name: str) -> ZoneInfo:
 
 def _no_zone(name: str) -> str:
     near = did_you_mean(name[:60], _zone_names())
-    return f"there is no time zone `{name[:60]}`{near}: write a name such as Europe/Berlin, America/New_York or UTC"
+    example = ": write a name such as Europe/Berlin, America/New_York or UTC"
+    return f"there is no time zone `{name[:60]}`{near or example}"
