@@ -216,6 +216,7 @@ def test_a_share_link_shows_one_report_to_anybody_until_it_expires(site: Site) -
         site.moved.append(7 * 86_400 + 2)
         expired = anybody.get(link)
         assert (expired.status_code, "This link has expired" in expired.text) == (410, True)
+        assert "New research" not in expired.text  # a reader may open no other page
         site.moved.clear()
         site.client.get(site.access.start_address)
         assert anybody.get(link).status_code == 200
