@@ -107,7 +107,7 @@ async def test_a_user_sees_and_steers_no_schedule_of_another_user(desk: Desk) ->
         said = await desk.say(f"yes, {foreign.id}", [(name, {"job_id": foreign.id})], "There is none.")
         assert "A secret topic" not in said
     said = await desk.say("list", [("list_research", {})])
-    assert "A secret topic" not in said and foreign.id not in said
+    assert "A secret topic" not in said and foreign.id not in said and "There is no schedule." in said
     assert (await desk.service.schedules.own("eve", foreign.id)).status is Status.PROPOSED
     assert not any("A secret topic" in turn.system_instruction for turn in desk.script.asked)
 

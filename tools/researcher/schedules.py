@@ -63,9 +63,9 @@ def reminder(schedule: Schedule) -> str:
 
 
 def listing(schedules: list[Schedule]) -> str:
-    """Formats a list of schedules, one line each; empty if there are none."""
+    """Formats a list of schedules, one line each."""
     lines = [f"- `{each.id}` {_stands(each)}: {describe(each)}, at most {each.ceiling} a month" for each in schedules]
-    return "\n".join(["Schedules:", *lines]) if lines else ""
+    return "\n".join(["Schedules:", *lines]) if lines else "There is no schedule."
 
 
 def table(schedules: list[Schedule]) -> str:
