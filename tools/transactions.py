@@ -1,32 +1,34 @@
-"""Runs whole transactions of SQLAlchemy Core: on a SQLite file in one thread, else on the asynchronous engine."""
+"""Runs transactions and single statements of SQLAlchemy Core with little CPU time, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from sqlite3 import OperationalError
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import Connection, Executable, create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import greenlet_spawn
 
 from tools.shielded import shielded
 
 R = TypeVar("R")
-IDLE_S = 0.1
+IDLE_S = 30.0
 """Seconds after which an unused connection to a database server is tested before its next use."""
 
 
 class Transactions:
-    """Runs functions of a connection, each in a transaction of its own, which ends even if the caller is cancelled.
+    """Runs functions of a connection and single statements, which end even if the caller is cancelled.
 
     SQLite's asynchronous driver wakes a thread up for each statement, commit and result. A function that runs in the
-    thread as a whole, on a connection that stays open, takes a fifth of the CPU time.
+    thread as a whole, on a connection that stays open, takes a fifth of the CPU time. On PostgreSQL, SQLAlchemy takes
+    three times the CPU time of its pool and asyncpg alone.
 
     Args:
         engine: the engine of the database.
@@ -35,6 +37,8 @@ class Transactions:
 
     def __init__(self, engine: AsyncEngine, arguments: dict[str, Any] | None = None) -> None:
         self._engine = engine
+        self._compiled: dict[Executable, tuple[str, list[str], Mapping[str, Any]]] = {}
+        """The text of statements for asyncpg, the order of their parameters, and those that have a value."""
         self._thread: ThreadPoolExecutor | None = None
         if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
             self._thread = ThreadPoolExecutor(1, "sqlite")
@@ -44,23 +48,54 @@ class Transactions:
             event.listen(self._in_thread, "connect", _set_up)
 
     @shielded
-    async def run(self, work: Callable[[Connection], R], *, single: bool = False) -> R:
+    async def run(self, work: Callable[[Connection], R]) -> R:
         """Runs `work` in a transaction and returns its result.
-
-        Args:
-            single: `work` is one statement, which a database server commits by itself, without two more round trips.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError, OSError: the database does not answer or refuses a statement.
         """
         if self._thread:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
-        if single:
-            async with self._engine.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
-                return await connection.run_sync(work)
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
+
+    @shielded
+    async def execute(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Executes one statement, which the database commits by itself, and returns its rows.
+
+        Args:
+            statement: one of few statements, since it stays compiled.
+            values: its values as the driver takes them: for asyncpg, JSON is text.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError, OSError: as `run`.
+        """
+        if self._engine.dialect.driver == "asyncpg":
+            return await greenlet_spawn(self._execute, statement, values)
+
+        def work(connection: Connection) -> Sequence[Sequence[Any]]:
+            result = connection.execute(statement, values)
+            return result.all() if result.returns_rows else ()
+
+        return await self.run(work)
+
+    def _execute(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        engine = self._engine.sync_engine
+        if statement not in self._compiled:
+            compiled: Any = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]
+            self._compiled[statement] = compiled.string, compiled.positiontup or [], compiled.params
+        text, names, defaults = self._compiled[statement]
+        found = {**defaults, **values}
+        driver: Any = engine.dialect.loaded_dbapi
+        with engine.connect() as connection:
+            pooled: Any = connection.connection.dbapi_connection
+            try:
+                rows: list[Any] = pooled.run_async(
+                    lambda asyncpg: asyncpg.fetch(text, *(found[name] for name in names))
+                )
+            except (driver.asyncpg.PostgresError, driver.asyncpg.InterfaceError) as error:
+                raise DBAPIError(text, None, error, hide_parameters=True) from error
+            return rows
 
     def _run(self, work: Callable[[Connection], R]) -> R:
         with self._in_thread.begin() as connection:
@@ -73,11 +108,12 @@ class Transactions:
             self._in_thread.dispose()
 
 
-def ping_when_idle(engine: AsyncEngine) -> None:
-    """Tests a pooled connection before its use, but only if it was idle for `IDLE_S` seconds.
+def replace_when_closed(engine: AsyncEngine) -> None:
+    """Lets a pool open another connection to PostgreSQL if the server has closed the one that is due.
 
-    SQLAlchemy's `pool_pre_ping` tests it each time, which takes asyncpg three round trips. A connection that was
-    used less than `IDLE_S` ago is not tested: a server cannot have restarted in that time.
+    SQLAlchemy's `pool_pre_ping` asks the server each time, which takes asyncpg three round trips. asyncpg knows at once
+    that a server closed a connection; one that was unused for `IDLE_S` is tested by a round trip, since a network may
+    have dropped it silently.
     """
 
     @event.listens_for(engine.sync_engine, "checkin")
@@ -86,12 +122,14 @@ def ping_when_idle(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def test(connection: Any, record: Any, _: object) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
         if time.monotonic() - record.info.get("idle_since", time.monotonic()) < IDLE_S:
             return
-        dialect = engine.sync_engine.dialect
+        driver: Any = engine.sync_engine.dialect.loaded_dbapi
         try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
+            connection.run_async(lambda asyncpg: asyncpg.execute("SELECT 1"))
+        except (driver.asyncpg.PostgresError, driver.asyncpg.InterfaceError, OSError) as error:
             raise DisconnectionError from error  # the pool opens a new connection
 
 

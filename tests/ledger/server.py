@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy.event import listens_for
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 PASSWORD = "told-to-nobody"
 ADVICE = "apt-get install postgresql (or any PostgreSQL whose initdb and pg_ctl are on PATH)"
@@ -88,6 +92,17 @@ class Server:
             if done.returncode:
                 log = self.log.read_text() if self.log.exists() else ""
                 raise RuntimeError(f"{program} failed: {written.read().decode()}{log}")
+
+
+def statements(engine: AsyncEngine) -> list[str]:
+    """Returns a list to which the statements are added that are sent to PostgreSQL, on connections that open later."""
+    sent = list[str]()
+
+    @listens_for(engine.sync_engine, "connect")
+    def watch(connection: Any, _: object) -> None:
+        connection.driver_connection.add_query_logger(lambda record: sent.append(record.query))
+
+    return sent
 
 
 @contextmanager

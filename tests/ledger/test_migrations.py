@@ -214,7 +214,7 @@ async def test_an_older_program_can_see_that_a_newer_one_migrated_the_ledger(url
 async def test_a_ledger_works_again_after_the_database_server_restarts(postgres: Any) -> None:
     ledger = Ledger(postgres.create_database())
     await asyncio.gather(*(ledger.find() for _ in range(5)))
-    postgres.restart()
+    await asyncio.to_thread(postgres.restart)
     assert await ledger.find() == []
     await ledger.close()
 

@@ -17,11 +17,10 @@ from google.adk.errors.session_not_found_error import SessionNotFoundError
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, DatabaseSessionService, Session
 from google.genai import types
-from sqlalchemy.event import listen
 
 from interactions_emulator import Emulator
 from tests.forks import Fork
-from tests.ledger.server import Server
+from tests.ledger.server import Server, statements
 from tests.routing.test_conversation import TURNS
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import Talk, refusals
@@ -146,12 +145,12 @@ async def test_a_message_and_its_answer_are_one_transaction_and_an_answer_is_sto
 
 async def test_a_turn_is_written_to_postgresql_by_one_statement(postgres: Server) -> None:
     async with TurnSessions(postgres.create_database()) as sessions:
+        sent = statements(sessions.db_engine)
         await opened(sessions, create=True)
         async with sessions.turn():
             session = await opened(sessions)
             await sessions.append_event(session, said("user", "hello"))
-            sent = list[str]()
-            listen(sessions.db_engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+            sent.clear()
             await sessions.append_event(session, said("desk", "Hello.", actions=EventActions(state_delta={"seen": 1})))
     [statement] = sent
     assert "UPDATE sessions" in statement and "INSERT INTO events" in statement

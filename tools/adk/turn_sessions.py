@@ -7,9 +7,10 @@ For each event, ADK 2.13 reads three rows through SQLAlchemy's ORM and commits a
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,7 +31,6 @@ from google.adk.sessions.schemas.v1 import StorageAppState, StorageEvent, Storag
 from sqlalchemy import (
     ColumnClause,
     Connection,
-    Insert,
     Table,
     Update,
     and_,
@@ -46,7 +46,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedDatabaseSessions, recent, windowed_reads
 from tools.shielded import shielded
-from tools.transactions import Transactions, ping_when_idle
+from tools.transactions import Transactions, replace_when_closed
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ _WRITE_STATE = _WRITE.values(update_time=bindparam("now"), state=bindparam("new_
 _WRITE_EVENTS = insert(_E)
 
 
-def _with_events(write: Update) -> Insert:
+def _with_events(write: Update) -> Any:
     """Returns `write` and the insert of events as one statement of PostgreSQL, which needs no transaction around it."""
     written = write.returning(_S.c.id).cte("written")
     new = (
@@ -94,7 +94,8 @@ def _with_events(write: Update) -> Insert:
         .table_valued(*_columns())
         .render_derived(name="new", with_types=True)
     )
-    return insert(_E).from_select([each.name for each in _columns()], select(new).where(exists(select(written))))
+    rows = select(new).where(exists(select(written)))
+    return insert(_E).from_select([each.name for each in _columns()], rows).returning(_E.c.id)
 
 
 def _columns() -> list[ColumnClause[Any]]:
@@ -147,7 +148,7 @@ class TurnSessions(WindowedDatabaseSessions):
         super().__init__(db_url, connect_args=connect_args or {}, pool_pre_ping=False, **engine)
         self._is_postgresql = self.db_engine.dialect.name == "postgresql"
         if self._is_postgresql:
-            ping_when_idle(self.db_engine)
+            replace_when_closed(self.db_engine)
         self._transactions = Transactions(self.db_engine, connect_args)
         self._known: OrderedDict[_Key, tuple[datetime, list[Event]]] = OrderedDict()
         """The revision and the newest events of conversations."""
@@ -194,7 +195,8 @@ class TurnSessions(WindowedDatabaseSessions):
             return _session(key, stored, [])
         turn.is_fresh = False
         if stored.events is None:
-            stored.events = await self._transactions.run(partial(_read_events, key=key), single=True)
+            rows = await self._transactions.execute(_READ_EVENTS, _named(key))
+            stored.events = [*map(_event, reversed(rows))]
 
         async def read(config: GetSessionConfig | None = None) -> Session | None:
             if config:
@@ -252,12 +254,10 @@ class TurnSessions(WindowedDatabaseSessions):
         return self._db_schema_version == LATEST_SCHEMA_VERSION
 
     async def _read(self, key: _Key) -> _Stored | None:
-        row = await self._transactions.run(
-            lambda connection: connection.execute(_READ, _named(key)).one_or_none(), single=True
-        )
-        if row is None:
+        rows = await self._transactions.execute(_READ, _named(key))
+        if not rows:
             return None
-        state, updated, of_app, of_user = row
+        state, updated, of_app, of_user = rows[0]
         stored = _Stored(state, updated, _merge_state(of_app or {}, of_user or {}, state))
         known = self._known.get(key)
         if known and known[0] == updated:
@@ -280,8 +280,7 @@ class TurnSessions(WindowedDatabaseSessions):
             if not written or stored is None or key is None or turn.session is None:
                 return
             self._known.pop(key, None)
-            work = partial(_write_events, key=key, stored=stored, written=written)
-            stored.state, stored.updated = await self._transactions.run(work, single=self._is_postgresql)
+            stored.state, stored.updated = await self._write_events(key, stored, written)
             del turn.unwritten[: len(written)]
             stored.events = [*(stored.events or ()), *(event for event, _ in written)][-WINDOW_EVENTS:]
             if sum(map(_bytes, stored.events)) <= KEPT_BYTES:
@@ -290,6 +289,29 @@ class TurnSessions(WindowedDatabaseSessions):
                 self._known.popitem(last=False)
             turn.session.last_update_time = utc_datetime_to_timestamp(stored.updated)
             turn.session._storage_update_marker = _marker(stored.updated)
+
+    async def _write_events(
+        self, key: _Key, stored: _Stored, written: Sequence[tuple[Event, dict[str, Any]]]
+    ) -> tuple[dict[str, Any], datetime]:
+        """Adds events to a session that is still as `stored` says. Returns its new state and revision."""
+        updated = timestamp_to_utc_datetime(written[-1][0].timestamp)
+        values = {**_named(key), "before": stored.updated, "now": updated}
+        delta = {name: value for event, _ in written for name, value in event.actions.state_delta.items()}
+        state = {**stored.state, **make_json_safe_state(delta)}
+        rows = [row for _, row in written]
+        if self._is_postgresql:
+            events = json.dumps([{**row, "timestamp": row["timestamp"].isoformat()} for row in rows])
+            statement = _WRITE_STATE_WITH_EVENTS if delta else _WRITE_WITH_EVENTS
+            values |= {"events": events, "new_state": json.dumps(state)}
+            is_written = bool(await self._transactions.execute(statement, values))
+        else:
+            values |= {"new_state": state} if delta else {}
+            is_written = await self._transactions.run(partial(_update, values=values, rows=rows))
+        if not is_written:
+            if not await self._transactions.execute(_READ, _named(key)):
+                raise SessionNotFoundError(f"Session {key[2]} not found.")
+            raise StaleSessionError("The session was changed by somebody else during this turn.")
+        return state, updated
 
     def _write_late(self, turn: _Turn) -> None:
         async def write() -> None:
@@ -302,27 +324,13 @@ class TurnSessions(WindowedDatabaseSessions):
         task.add_done_callback(self._late_writes.discard)
 
 
-def _write_events(
-    connection: Connection, key: _Key, stored: _Stored, written: Sequence[tuple[Event, dict[str, Any]]]
-) -> tuple[dict[str, Any], datetime]:
-    """Adds events to a session that is still as `stored` says. Returns its new state and revision."""
-    updated = timestamp_to_utc_datetime(written[-1][0].timestamp)
-    values = {**_named(key), "before": stored.updated, "now": updated}
-    delta = {name: value for event, _ in written for name, value in event.actions.state_delta.items()}
-    state = {**stored.state, **make_json_safe_state(delta)}
-    values |= {"new_state": state} if delta else {}
-    rows = [row for _, row in written]
-    if connection.dialect.name == "postgresql":
-        events = [{**row, "timestamp": row["timestamp"].isoformat()} for row in rows]
-        statement = _WRITE_STATE_WITH_EVENTS if delta else _WRITE_WITH_EVENTS
-        is_written = connection.execute(statement, {**values, "events": events}).rowcount > 0
-    elif is_written := connection.execute(_WRITE_STATE if delta else _WRITE, values).rowcount == 1:
+def _update(connection: Connection, values: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
+    """Writes the revision of a session, and events if that has not changed. Returns whether they are written."""
+    statement = _WRITE_STATE if "new_state" in values else _WRITE
+    is_written = connection.execute(statement, values).rowcount == 1
+    if is_written:
         connection.execute(_WRITE_EVENTS, rows)
-    if not is_written:
-        if connection.execute(_READ, _named(key)).one_or_none() is None:
-            raise SessionNotFoundError(f"Session {key[2]} not found.")
-        raise StaleSessionError("The session was changed by somebody else during this turn.")
-    return state, updated
+    return is_written
 
 
 def _bytes(event: Event) -> int:
@@ -373,11 +381,9 @@ def _row(session: Session, event: Event) -> dict[str, Any]:
     }
 
 
-def _read_events(connection: Connection, key: _Key) -> list[Event]:
-    """The newest events, oldest first, parsed as ADK parses them (`schemas/v1.py:to_event`)."""
-    return [
-        Event.model_validate(
-            {"timestamp": utc_datetime_to_timestamp(at), **(data or {}), "id": event_id, "invocation_id": invocation}
-        )
-        for event_id, invocation, at, data in reversed(connection.execute(_READ_EVENTS, _named(key)).all())
-    ]
+def _event(row: Sequence[Any]) -> Event:
+    """An event as ADK parses it (`schemas/v1.py:to_event`)."""
+    event_id, invocation, at, data = row
+    return Event.model_validate(
+        {"timestamp": utc_datetime_to_timestamp(at), **(data or {}), "id": event_id, "invocation_id": invocation}
+    )

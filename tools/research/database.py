@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Table, event, text
+from sqlalchemy import Executable, Table, event, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -23,7 +23,7 @@ from tools.private_folder import create_private_file, create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
 from tools.shielded import shielded
-from tools.transactions import Transactions, ping_when_idle
+from tools.transactions import Transactions, replace_when_closed
 
 HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
@@ -36,7 +36,6 @@ POOL = {"pool_size": 4, "max_overflow": 4}
 
 SQLITE_TIMEOUT = {"timeout": 30}
 """Seconds for which a statement waits for SQLite's lock."""
-R = TypeVar("R")
 
 
 class LedgerError(DeskError):
@@ -128,8 +127,9 @@ class Database:
         async with self._write_lock, self.begin() as connection:
             yield connection
 
-    async def run(self, work: Callable[[Connection], R], *, single: bool = False) -> R:
-        """Runs `work` in a transaction that may write, and returns its result; see `Transactions.run`.
+    @shielded
+    async def execute(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Executes one statement that may write, and returns its rows; see `Transactions.execute`.
 
         Raises:
             LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: as `begin`.
@@ -138,7 +138,7 @@ class Database:
             async with self.begin():
                 pass
         async with self._write_lock:
-            return await self._transactions.run(work, single=single)
+            return await self._transactions.execute(statement, values)
 
     @asynccontextmanager
     async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
@@ -217,7 +217,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     if sqlite:
         event.listen(engine.sync_engine, "connect", _read_any_text)
     else:
-        ping_when_idle(engine)
+        replace_when_closed(engine)
     if file := sqlite_file(url):
         event.listen(engine.sync_engine, "do_connect", lambda *_: create_private_file(file))
     return engine

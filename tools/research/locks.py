@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import TextClause, text
 
 from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, Database
@@ -24,8 +24,9 @@ LEASE_S = 15.0
 _TAKE = text(
     "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
     " SET owner = excluded.owner, lease_until = excluded.lease_until WHERE desk_turns.lease_until < :now"
+    " RETURNING id"
 )
-_KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner")
+_KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner RETURNING id")
 _RELEASE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
 _HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
 
@@ -109,11 +110,7 @@ class Locks:
         releasing.add_done_callback(self._releasing.discard)
         return releasing
 
-    @shielded
     async def _execute(self, statement: TextClause, name: str, owner: str, lease_s: float = LEASE_S) -> bool:
-        def execute(connection: Connection) -> bool:
-            now = self.clock()
-            values = {"id": name, "owner": owner, "now": now, "until": now + lease_s}
-            return bool(connection.execute(statement, values).rowcount)
-
-        return await self.database.run(execute, single=True)
+        now = self.clock()
+        values = {"id": name, "owner": owner, "now": now, "until": now + lease_s}
+        return bool(await self.database.execute(statement, values))

@@ -1,0 +1,70 @@
+"""Single statements take the shortest way to the database, with the results and errors of the usual way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.ledger.server import Server, statements
+from tools.research.database import Database, describe_database_error, refuses_value
+from tools.research.locks import Locks
+from tools.transactions import IDLE_S, Transactions
+
+PUT = text("INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) RETURNING id, lease_until")
+VALUES = {"id": "a", "owner": "me", "until": 1.5}
+
+
+async def test_a_statement_gives_the_rows_and_the_refusals_that_sqlalchemy_gives(url: str) -> None:
+    database = Database(url)
+    assert [*map(tuple, await database.execute(PUT, VALUES))] == [("a", 1.5)]
+    assert not await database.execute(text("DELETE FROM desk_turns WHERE id = :id"), {"id": "nothing"})
+    for values in (VALUES, VALUES | {"id": "b", "owner": None}, VALUES | {"id": "half \ud83c of a wave"}):
+        with pytest.raises((SQLAlchemyError, UnicodeError)) as caught:
+            await database.execute(PUT, values)
+        with pytest.raises((SQLAlchemyError, UnicodeError)) as usual:
+            async with database.begin() as connection:
+                await connection.execute(PUT, values)
+        assert refuses_value(caught.value) and refuses_value(usual.value)
+        assert describe_database_error(caught.value) == describe_database_error(usual.value)
+        assert "[parameters" not in str(caught.value)
+    await database.close()
+
+
+async def test_values_and_columns_of_json_are_those_of_sqlalchemy(postgres: Server) -> None:
+    engine, value = create_async_engine(postgres.create_database()), {"a": [1, None, "é"]}
+    statement = select(bindparam("value", type_=JSONB), text("1")).limit(5)
+    async with engine.connect() as connection:
+        expected = (await connection.execute(statement, {"value": value})).all()
+    found = await Transactions(engine).execute(statement, {"value": json.dumps(value)})
+    assert [*map(tuple, found)] == [*map(tuple, expected)] == [(value, 1)]
+    await engine.dispose()
+
+
+async def test_a_lock_is_two_statements_of_postgresql_and_one_more_each_after_a_pause(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(postgres.create_database())
+    sent, locks = statements(database.engine), Locks(database)
+    for idle_s, tested in ((IDLE_S, []), (0, ["SELECT"])):
+        monkeypatch.setattr("tools.transactions.IDLE_S", idle_s)
+        async with locks.hold("first"):
+            pass
+        sent.clear()
+        async with locks.hold("a"):
+            pass
+        assert [each.partition(" ")[0] for each in sent] == [*tested, "INSERT", *tested, "DELETE"]
+    await database.close()
+
+
+async def test_a_connection_that_the_server_has_closed_is_replaced(postgres: Server) -> None:
+    database = Database(postgres.create_database())
+    await database.execute(PUT, VALUES)
+    await asyncio.to_thread(postgres.restart)
+    assert await database.execute(PUT, VALUES | {"id": "b"})
+    await database.close()
