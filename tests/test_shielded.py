@@ -40,6 +40,19 @@ async def test_a_write_completes_although_its_caller_is_cancelled_repeatedly() -
     assert store.done
 
 
+async def test_a_shielded_call_within_another_needs_no_further_task() -> None:
+    @shielded
+    async def inner() -> object:
+        return asyncio.current_task()
+
+    @shielded
+    async def outer() -> bool:
+        return await inner() is asyncio.current_task()
+
+    assert await outer()
+    assert await inner() is not asyncio.current_task()
+
+
 async def test_a_caller_that_waits_gets_the_result_or_the_error() -> None:
     store = Store()
     store.go_on.set()

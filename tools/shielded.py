@@ -23,6 +23,8 @@ def shielded(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corou
 
     @functools.wraps(function)
     async def finish(*args: P.args, **kwargs: P.kwargs) -> R:
+        if asyncio.current_task() in _under_way:  # nobody cancels this task, so it needs no further one
+            return await function(*args, **kwargs)
         task = asyncio.ensure_future(function(*args, **kwargs))
         _under_way.add(task)
         task.add_done_callback(_under_way.discard)
