@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from sqlite3 import OperationalError
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.util import greenlet_spawn
 
 from tools.shielded import shielded
@@ -39,6 +39,9 @@ class Transactions:
         self._engine = engine
         self._compiled: dict[Executable, tuple[str, list[str], Mapping[str, Any]]] = {}
         """The text of statements for asyncpg, the order of their parameters, and those that have a value."""
+        if engine.dialect.driver == "asyncpg":
+            # A connection is free again sooner than another one is open, which the pool would close after its use.
+            self._slots = asyncio.Semaphore(cast(QueuePool, engine.pool).size())
         self._thread: ThreadPoolExecutor | None = None
         if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
             self._thread = ThreadPoolExecutor(1, "sqlite")
@@ -71,7 +74,8 @@ class Transactions:
             sqlalchemy.exc.SQLAlchemyError, OSError: as `run`.
         """
         if self._engine.dialect.driver == "asyncpg":
-            return await greenlet_spawn(self._execute, statement, values)
+            async with self._slots:
+                return await greenlet_spawn(self._execute, statement, values)
 
         def work(connection: Connection) -> Sequence[Sequence[Any]]:
             result = connection.execute(statement, values)

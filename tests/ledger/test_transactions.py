@@ -8,11 +8,12 @@ import json
 import pytest
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.event import listen
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.ledger.server import Server, statements
-from tools.research.database import Database, describe_database_error, refuses_value
+from tools.research.database import POOL, Database, describe_database_error, refuses_value
 from tools.research.locks import Locks
 from tools.transactions import IDLE_S, Transactions
 
@@ -67,4 +68,15 @@ async def test_a_connection_that_the_server_has_closed_is_replaced(postgres: Ser
     await database.execute(PUT, VALUES)
     await asyncio.to_thread(postgres.restart)
     assert await database.execute(PUT, VALUES | {"id": "b"})
+    await database.close()
+
+
+async def test_statements_at_the_same_time_open_no_connections_beyond_those_that_the_pool_keeps(
+    postgres: Server,
+) -> None:
+    database, opened = Database(postgres.create_database()), list[object]()
+    await database.execute(PUT, VALUES)
+    listen(database.engine.sync_engine, "connect", lambda *given: opened.append(given))
+    await asyncio.gather(*(database.execute(PUT, VALUES | {"id": f"{number}"}) for number in range(100)))
+    assert len(opened) == POOL["pool_size"] - 1
     await database.close()
