@@ -16,17 +16,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
 import httpx2
-from google.genai import types
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 
-from tests.ledger.server import postgresql
+from tests.ledger.server import Server, postgresql
 from tools.interactions.backend import EMULATOR_KEY
 from tools.interactions.client import CreateRequest, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
@@ -44,6 +43,8 @@ JOBS = 300
 """Number of research runs that are followed at once."""
 SECONDS = 10.0
 """Seconds for which followers are measured while they only wait."""
+TURNS = 50
+"""Number of turns of a conversation that are measured."""
 LONG_AGO = 86_400.0
 
 
@@ -277,32 +278,32 @@ async def timed(service: Research) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-async def turns(database: str) -> None:
-    """Measures turns of a conversation whose session is in PostgreSQL."""
-    from google.adk.runners import Runner
-    from google.adk.sessions import DatabaseSessionService
+def turns(postgres: Server) -> None:
+    """Measures turns of `desk serve` whose conversations and ledger are in PostgreSQL."""
+    from tests.bench.speed.served import serving
 
-    from tools.app import build_app
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        database = postgres.create_database()
+        env = {**os.environ, "DESK_DATABASE_URL": database, "PYTHONWARNINGS": "ignore"}
+        desk = stack.enter_context(serving("desk", env, database, folder, "--no-follow"))
+        connection = stack.enter_context(desk.connection())
 
-    statements = Statements()
-    sessions = DatabaseSessionService(database)
-    runner = Runner(app=build_app(), session_service=sessions)
-    session = await sessions.create_session(app_name=runner.app_name, user_id="u")
+        def say(session: str, text: str) -> None:
+            desk.send(connection, "u", session, stream=False, text=text)
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            answer.read()
 
-    async def say(text: str) -> None:
-        message = types.Content(role="user", parts=[types.Part(text=text)])
-        async for _ in runner.run_async(user_id="u", session_id=session.id, new_message=message):
-            pass
-
-    for text in ("Hello!", "How is the weather in Bergen?"):  # imports, tables, the first connections
-        await say(text)
-    for name, text in (("small talk", "Thanks!"), ("a transfer", "How is the weather in Oslo?")):
-        statements.take()
-        cpu = time.process_time()
-        await say(text)
-        row(f"a turn, {name}: CPU, ms", (time.process_time() - cpu) * 1000)
-        row(f"a turn, {name}: statements", shown(statements.take(), 1))
-    await runner.close()
+        postgres.log_statements()
+        for name, text in (("small talk", "Thanks!"), ("a transfer", "How is the weather in Oslo?")):
+            session = desk.conversation("u")
+            say(session, text)  # imports, tables, the first connections
+            cpu, before = desk.cpu(), postgres.statements()
+            for _ in range(TURNS):
+                say(session, text)
+            row(f"a turn, {name}: CPU, ms", (desk.cpu() - cpu) / TURNS * 1000)
+            row(f"a turn, {name}: statements", shown(postgres.statements() - before, TURNS))
 
 
 def server() -> None:
@@ -331,6 +332,6 @@ def measure(jobs: int = JOBS) -> None:
         asyncio.run(followers(url, postgres.create_database(), jobs))
         asyncio.run(watchers(postgres.create_database()))
         asyncio.run(looks(postgres.create_database()))
+        turns(postgres)
         os.environ["DESK_DATABASE_URL"] = postgres.create_database()
-        asyncio.run(turns(os.environ["DESK_DATABASE_URL"]))
         server()

@@ -73,7 +73,7 @@ class Measured:
     followed_cpu: float = 0.000004
     """Per second, while only leases are renewed."""
     event_cpu: float = 0.0006
-    turn_cpu: float = 0.081
+    turn_cpu: float = 0.026
     followed_bytes: float = 56_000
     replica_bytes: float = 224_000_000
     events: float = 77
@@ -90,8 +90,9 @@ class Measured:
     watched_change_reads: float = 4.5
     """Of a replica that watches a run, for each change of the run."""
     look_reads: float = 4
-    turn_reads: float = 22
-    turn_writes: float = 12
+    turn_reads: float = 2
+    """One more than measured: the events of a conversation whose last turn was at another replica."""
+    turn_writes: float = 5
 
 
 @dataclass
@@ -219,7 +220,7 @@ def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
         "connections at most": most * load.replicas,
         "writes/s: research": order * (cost.start_writes + cost.end_writes),
         "writes/s: leases": renewals,
-        "writes/s: conversations": load.turns * (cost.turn_writes + 2) + turn_renewals,
+        "writes/s: conversations": load.turns * cost.turn_writes + turn_renewals,
         "reads/s: research": order * (cost.start_reads + cost.end_reads),
         "reads/s: searches for orphaned runs": load.replicas * cost.look_reads / load.look,
         "reads/s: runs watched from another replica": (

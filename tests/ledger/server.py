@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,6 +69,17 @@ class Server:
     def restart(self) -> None:
         """Ends all connections, as an update of the server would."""
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "fast", "restart", "-l", str(self.log))
+
+    def log_statements(self) -> None:
+        """Lets the server write all statements to its log, on connections that are open too."""
+        here = ("-h", str(self.folder), "-U", self.owner, "-d", "postgres")
+        self.run("psql", *here, "-c", "ALTER SYSTEM SET log_statement = 'all'", "-c", "SELECT pg_reload_conf()")
+        while "log_statement" not in self.log.read_text():  # it tells when it has read its settings
+            time.sleep(0.05)
+
+    def statements(self) -> Counter[str]:
+        """Returns how often each kind of statement is in the log, by its first word."""
+        return Counter(re.findall(r"LOG:  (?:execute [^:]*|statement): (\w+)", self.log.read_text()))
 
     @property
     def log(self) -> Path:

@@ -164,6 +164,9 @@ def served(bench: Bench) -> None:
             with ExitStack() as servers:
                 desk, plain = (servers.enter_context(bench.served(name, url, new_url(name))) for name in SIDES)
                 _served(bench, kind, desk, plain)
+            with ExitStack() as servers:  # new ones: memory that other turns have left free would not be counted
+                desk, plain = (servers.enter_context(bench.served(name, url, new_url(f"{name}2"))) for name in SIDES)
+                _streams(bench, kind, desk, plain)
 
 
 def _served(bench: Bench, kind: str, desk: Served, plain: Served) -> None:
@@ -184,6 +187,11 @@ def _served(bench: Bench, kind: str, desk: Served, plain: Served) -> None:
         bench.compare(name, 4, pairs, "{:.0f}".format, at_least=True)
     if desk.failed or plain.failed:
         print(f"turns that failed under load: desk {desk.failed}, adk api_server {plain.failed}", file=sys.stderr)
+
+
+def _streams(bench: Bench, kind: str, desk: Served, plain: Served) -> None:
+    for side in (desk, plain):
+        side.turns(stream=True, count=20)  # imports, tables
     # `adk api_server` has at most 100 connections to the API, so its further streams never begin.
     each = [side.open_streams(streams) / 1e6 for side, streams in ((desk, STREAMS), (plain, 90))]
     name = f"{STREAMS} users on open streams, {kind}: MB each"
