@@ -6,12 +6,15 @@ The emulator is as strict as the strictest reading of the wire: an unbalanced ch
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.adk.agents import BaseAgent, LlmAgent
 from google.adk.agents.run_config import StreamingMode
+from google.adk.apps import App
 from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
@@ -116,6 +119,23 @@ async def test_each_turn_is_answered_once_by_the_right_agent_on_a_balanced_chain
         assert sum(answer in words(event) for event in events) == 1
         assert api.log()["creates"] - before == CALLS[author] - ("please search" in text)
     assert refusals(api) == []
+
+
+async def test_a_turn_copies_each_agent_once_and_a_turn_of_plain_adk_twice(
+    api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied, copy = list[str](), BaseAgent.clone
+
+    def clone(agent: BaseAgent, update: Any = None) -> BaseAgent:
+        copied.append(agent.name)
+        return copy(agent, update)
+
+    monkeypatch.setattr(BaseAgent, "clone", clone)
+    plain = LlmAgent(name="plain", model="interactions:gemini-3.8-flash", sub_agents=[LlmAgent(name="other")])
+    for app, times in ((build_app(), 1), (App(name="plain", root_agent=plain), 2)):
+        copied.clear()
+        assert await Talk(app).ask("hello")
+        assert set(Counter(copied).values()) == {times}, copied
 
 
 async def test_the_root_knows_what_every_specialist_said(api: Emulator) -> None:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from google.adk.agents import InvocationContext, LlmAgent
 from google.adk.agents.llm_agent_config import LlmAgentConfig
@@ -57,6 +57,13 @@ class Agent(LlmAgent):
         own = (tool for tool in self.tools if not isinstance(tool, _OnServer))
         self.tools = [*own, *map(_OnServer, self.server_tools)]
         return self
+
+    def clone(self, update: Mapping[str, Any] | None = None) -> Self:
+        """Returns a copy, or this agent if the copy would be equal.
+
+        In each turn ADK 2.13 copies the whole tree of agents, and then its copy (`_dynamic_node_scheduler.py:690`).
+        """
+        return self if update == {"name": self.name} else super().clone(update)
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         texts = list[dict[str, Any]]()
