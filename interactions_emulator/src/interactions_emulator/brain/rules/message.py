@@ -96,11 +96,11 @@ _ACTS: dict[Act, str] = {
     "change": r"""
         \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|exclude)\b(?! (?:if|when)\b)
         \b(?:as well|auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
-        ^(?:but(?! only)|drop|remove|replace|skip|for|in|make it|use|more|less)\b|\btoo$|\b(?:plan|skip the)\b""",
+        ^(?:but(?! only)|drop|remove|replace|skip|put|for|in|make it|use|more|less)\b|\btoo$|\b(?:plan|skip the)\b""",
     "order": rf"""
         ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investigar?|new research)\b
-        \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|研究
-        ^(?:write|do) (?:\w+ )?{STUDY} (?:about|on)\b|^schedule (?:an?|the|my|this|that|it)\b|\b{RUN}\b.*{EVERY}""",
+        \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^(?=.*{EVERY}).*\b{RUN}\b|研究
+        ^(?:write|do) (?:\w+ )?{STUDY} (?:about|on)\b|^schedule (?:an?|the|my|this|that|it)\b""",
     "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
     "cost": r"""
         \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
