@@ -48,7 +48,12 @@ def test_the_backend_is_chosen_by_setting_then_by_credentials(wish: Any, env: di
         ("emulator", {"K_SERVICE": "desk", "GEMINI_API_KEY": "k"}, "no emulator in a deployed environment"),
         ("auto", {"GOOGLE_CLOUD_AGENT_ENGINE_ID": "7"}, "set GEMINI_API_KEY"),
         ("gemini", {}, "needs GEMINI_API_KEY"),
-        ("auto", {"GEMINI_API_KEY": "…"}, "^GEMINI_API_KEY is no API key: it has characters other than ASCII"),
+        (
+            "auto",
+            {"GEMINI_API_KEY": "…"},
+            "^GEMINI_API_KEY is no API key: it has spaces, or characters other than ASCII",
+        ),
+        ("auto", {"GEMINI_API_KEY": "two\nlines"}, "^GEMINI_API_KEY is no API key: it has spaces"),
         ("auto", {**VERTEX, "GOOGLE_GENAI_USE_ENTERPRISE": "2"}, "^GOOGLE_GENAI_USE_ENTERPRISE='2' is neither"),
         ("auto", {"GOOGLE_GENAI_USE_VERTEXAI": "maybe"}, "^GOOGLE_GENAI_USE_VERTEXAI='maybe' is neither"),
         ("vertex", {}, "GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION"),

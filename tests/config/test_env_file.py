@@ -36,7 +36,21 @@ def test_lines_of_the_env_file_without_an_effect_are_named(env_file: Path) -> No
     env_file.write_text("DESK_FOLLOW=1\nDESK_BACKEND\nDESK_FOLLOW=0\n")
     skipped, twice = env_warnings()
     assert skipped == f"{env_file}:2: this line is skipped: write NAME=value"
-    assert twice == f"{env_file}:3: DESK_FOLLOW is set in line 1 too, which is skipped: take one out"
+    assert twice == f"{env_file}:3: only this line sets DESK_FOLLOW: take out line 1, which sets it too"
+
+
+def test_a_variable_of_the_env_file_in_lower_case_is_named(env_file: Path) -> None:
+    env_file.write_text("desk_backend=auto\n")
+    assert list(env_warnings()) == [
+        f"{env_file}: desk_backend is not a setting of the desk, did you mean `DESK_BACKEND`?"
+    ]
+
+
+@pytest.mark.parametrize("line", ['DESK_BACKEND="auto', "DESK_BACKEND='auto' now"])
+def test_quotes_that_make_a_line_of_the_env_file_unreadable_are_named(env_file: Path, line: str) -> None:
+    env_file.write_text(f"{line}\n")
+    [found] = env_warnings()
+    assert found == f"{env_file}:1: this line is skipped: close its quotes, and let only a comment follow them"
 
 
 def test_a_wrong_value_is_named_with_the_file_and_line_that_set_it(

@@ -200,11 +200,12 @@ def test_a_models_yaml_beside_the_configuration_is_used(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("- {names: [a], kind: modle, inputs: [], tools: []}", "entry 1 kind: Input should be 'model' or 'agent'"),
+        ("- {names: [a], kind: modle, inputs: [], tools: []}", "entry 1: `kind`: Input should be 'model' or 'agent'"),
         (
             "- {names: [a], kind: model, inputs: [], tools: [], toolz: 1}",
-            "entry 1 toolz: unknown key, did you mean `tools`?",
+            "entry 1: unknown key `toolz`, did you mean `tools`?",
         ),
+        ("- {names: [a], knd: model, inputs: [], tools: []}", "entry 1: unknown key `knd`, did you mean `kind`?"),
         ("- {names: [a, a], kind: model, inputs: [], tools: []}", "models.yaml:1: `a` stands here twice"),
         ("names: [", "models.yaml:"),
     ],

@@ -256,6 +256,16 @@ def test_a_specialist_has_one_place_in_the_tree(configs: Path) -> None:
     assert "`moderator.yaml` is a sub-agent already, in desk.yaml:" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["researcher", "moderator"])
+def test_a_second_researcher_or_moderator_is_refused(configs: Path, name: str) -> None:
+    (configs / "second.yaml").write_text(
+        (configs / f"{name}.yaml").read_text().replace(f"name: {name}", "name: second")
+    )
+    edit(configs / "desk.yaml", "sub_agents:", "sub_agents:\n  - config_path: second.yaml")
+    with pytest.raises(ConfigError, match=rf"{name}\.yaml:1: second\.yaml is a {name.title()} already"):
+        load_agent(configs / "desk.yaml")
+
+
 def test_a_mistake_that_only_adk_finds_is_reported_with_the_agents_file_and_line(configs: Path) -> None:
     edit(configs / "assistant.yaml", "tools:\n", "sub_agents:\ntools:\n")
     with pytest.raises(ConfigError, match=r"assistant\.yaml:\d+: `sub_agents`: has to be a list, .* not None"):
@@ -274,7 +284,7 @@ def test_a_pipe_is_not_read_as_a_configuration_file(configs: Path) -> None:
     os.mkfifo(configs / "pipe.yaml")
     with pytest.raises(ConfigError, match=r"`pipe\.yaml` is no file, nor a link to one"):
         load_agent(configs / "desk.yaml")
-    with pytest.raises(ConfigError, match=r"pipe\.yaml: there is no such file: DESK_CONFIG names"):
+    with pytest.raises(ConfigError, match=r"pipe\.yaml: it is no file: DESK_CONFIG names"):
         load_agent(configs / "pipe.yaml")
 
 
@@ -329,12 +339,13 @@ def test_check_warns_of_a_gate_that_judges_nothing(configs: Path, monkeypatch: p
 
 def test_check_warns_of_files_that_are_not_read(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(configs / "desk.yaml", "  - config_path: illustrator.yaml\n", "")
+    (configs / "illustrator.yaml").rename(configs / "illustrator.yml")
     shutil.copy(configs / "desk.yaml", configs / "other_root.yaml")  # another root, for DESK_CONFIG
     shutil.copy(configs / "moderation_policy.yaml", configs / "policy.yaml")
     monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
     agent, policy = configuration_warnings()
     assert agent.startswith(
-        f"{configs / 'illustrator.yaml'}: not read: add `- config_path: illustrator.yaml` to the `sub"
+        f"{configs / 'illustrator.yml'}: not read: add `- config_path: illustrator.yml` to the `sub"
     )
     assert policy.startswith(f"{configs / 'policy.yaml'}: not read, because moderation_policy.yaml is there too")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,15 +53,17 @@ def env_warnings() -> Iterator[str]:
     if path:
         for line, each in _lines(path):
             if each.error or (each.key and each.value is None):
-                yield f"{path}:{line}: this line is skipped: write NAME=value"
+                quoted = re.search(r"=\s*['\"]", each.original.string)
+                write = "close its quotes, and let only a comment follow them" if quoted else "write NAME=value"
+                yield f"{path}:{line}: this line is skipped: {write}"
             elif each.key:
                 if before := own.get(each.key):
-                    yield f"{path}:{line}: {each.key} is set in line {before} too, which is skipped: take one out"
+                    yield f"{path}:{line}: only this line sets {each.key}: take out line {before}, which sets it too"
                 own[each.key] = line
     known = [*variables(Settings), *variables(ServerSettings), *GOOGLE_VARIABLES, *TEST_VARIABLES]
     for name in sorted({*own, *os.environ} - {*known}):
         if name in own or name.startswith(("DESK_", "GEMINI_", "GOOGLE_")):
-            near = did_you_mean(name, known, cutoff=0.8)
+            near = did_you_mean(name, known, fold=True, cutoff=0.8)
             if near or name.startswith("DESK_"):
                 yield f"{f'{path}: ' if name in own else ''}{name} is not a setting of the desk{near}"
 

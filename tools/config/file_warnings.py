@@ -44,7 +44,7 @@ def unnamed_agents(path: Path) -> list[str]:
     named = config_files(path)
     return [
         f"{file}: not read: add `- config_path: {file.name}` to the `sub_agents` of {path.name}"
-        for file in sorted(path.parent.glob("*.yaml"))
+        for file in sorted(path.parent.glob("*.y*ml"))
         if file not in named
         and (data := read_mapping(file) or {}).keys() >= {"name", "instruction"}
         and "sub_agents" not in data

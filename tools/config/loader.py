@@ -57,10 +57,11 @@ def load_agent(path: Path) -> BaseAgent:
         ConfigError: one of the files is wrong.
     """
     if not is_file(path):
-        raise ConfigError(f"{path}: there is no such file: DESK_CONFIG names the root agent's YAML file")
+        wrong = "it is no file" if os.path.lexists(path) else "there is no such file"
+        raise ConfigError(f"{path}: {wrong}: DESK_CONFIG names the root agent's YAML file")
     files = [file for file in config_files(path) if file == path or (is_file(file) and _is_below(path.parent, file))]
     problems = [problem for file in files for problem in check(file, root=file == path)]
-    problems += [*_repeated_names(files), *_repeated_files(files), *_circles(path, ())]
+    problems += [*_repeated_names(files), *_repeated_files(files), *_circles(path, ()), *_seconds(files)]
     if problems:
         raise ConfigError("\n".join(problems))
     for warning in unknown_models(files):
@@ -130,6 +131,16 @@ def _repeated_files(files: Sequence[Path]) -> Iterator[str]:
                 before = seen.setdefault(Path(os.path.normpath(file.parent / name)), place)
                 if before != place:
                     yield f"{file}:{line}: `{name}` is a sub-agent already, in {before}: take one of the two out"
+
+
+def _seconds(files: Sequence[Path]) -> Iterator[str]:
+    """Yields a finding for each second researcher or moderator: commands and the gate go by the first one's file."""
+    seen: dict[str, Path] = {}
+    for file in files:
+        kind = str((read_mapping(file) or {}).get("agent_class")).rpartition(".")[2]
+        if kind in ("Researcher", "Moderator") and seen.setdefault(kind, file) != file:
+            line = read_yaml(file).line(("agent_class",))
+            yield f"{file}:{line}: {seen[kind].name} is a {kind} already, and there can be one: take one of the two out"
 
 
 def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:

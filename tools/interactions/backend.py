@@ -92,8 +92,10 @@ def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
         return Backend("vertex", reason, url)
     if not key:
         raise BackendError("DESK_BACKEND=gemini needs GEMINI_API_KEY (or GOOGLE_API_KEY)")
-    if not env[key].isascii():  # it could not be sent as a header
-        raise BackendError(f"{key} is no API key: it has characters other than ASCII. Copy the key again, or unset it")
+    if not re.fullmatch(r"[!-~]+", env[key]):  # it could not be sent as a header
+        raise BackendError(
+            f"{key} is no API key: it has spaces, or characters other than ASCII. Copy the key again, or unset it"
+        )
     return Backend("gemini", f"{key} is set", url)
 
 

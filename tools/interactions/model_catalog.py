@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from google.genai import types
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -139,14 +139,8 @@ def _read(file: Path) -> tuple[ModelCapabilities, ...]:
     try:
         table = TypeAdapter(tuple[ModelCapabilities, ...]).validate_python(document.data)
     except ValidationError as error:
-        first = error.errors()[0]
-        number, *key = first["loc"] or ("file",)
-        place = f"entry {number + 1} {'.'.join(map(str, key))}".strip() if isinstance(number, int) else "the file"
-        told = explain(first)
-        if first["type"] == "extra_forbidden":
-            near = did_you_mean(str(first["loc"][-1]), list(ModelCapabilities.model_fields))
-            told = f"unknown key{near}; known are {', '.join(ModelCapabilities.model_fields)}"
-        raise ConfigError(f"{file}:{document.line(first['loc'])}: {place}: {told}") from None
+        found = [f"{file}:{document.line(each['loc'])}: {_finding(each)}" for each in error.errors()]
+        raise ConfigError("\n".join(found)) from None
     seen = set[str]()
     for i, entry in enumerate(table):
         for j, name in enumerate(entry.names):
@@ -154,6 +148,18 @@ def _read(file: Path) -> tuple[ModelCapabilities, ...]:
                 raise ConfigError(f"{file}:{document.line((i, 'names', j))}: `{name}` stands here twice")
             seen.add(name)
     return table
+
+
+def _finding(error: Mapping[str, Any]) -> str:
+    """Describes an entry of `ValidationError.errors()`."""
+    number, *keys = error["loc"] or ("",)
+    place, key = f"entry {number + 1}" if isinstance(number, int) else "the file", ".".join(map(str, keys))
+    if error["type"] == "missing":
+        return f"{place}: `{key}` is missing"
+    if error["type"] == "extra_forbidden":
+        known = list(ModelCapabilities.model_fields)
+        return f"{place}: unknown key `{key}`{did_you_mean(key, known)}; known are {', '.join(known)}"
+    return f"{place}: {f'`{key}`: ' if key else ''}{explain(error)}"
 
 
 def _a(kind: str) -> str:
