@@ -1,4 +1,4 @@
-"""The base class of the application's own errors."""
+"""The base class of the application's own errors, and words for errors of the system."""
 
 
 class DeskError(Exception):
@@ -8,3 +8,15 @@ class DeskError(Exception):
     `tools.cli.console.run` on the command line, by the researcher's tools in a conversation, and by
     `tools.server.error_handlers` over HTTP.
     """
+
+
+def words_of(error: OSError) -> str:
+    """The reason of an error of the system, after the name of the file that it is about, if there is one."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def damage(error: BaseException) -> str:
+    """What to do about a damaged file of SQLite, to stand after its error; empty for any other error."""
+    damaged = getattr(error, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+    return ": restore a copy of the file, or move it away to begin anew" if damaged else ""

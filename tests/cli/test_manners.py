@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.adk.errors._stale_session_error import StaleSessionError
 from typer.main import get_command
 
 from interactions_emulator import Emulator
@@ -83,6 +85,69 @@ def test_a_dash_reads_standard_input(api: Emulator) -> None:
 def test_an_empty_text_is_refused_before_anything_is_sent(api: Emulator, command: str, text: str) -> None:
     result = desk(command, text)
     assert (result.returncode, "it is empty" in result.stderr, api.log()["requests"]) == (2, True, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("research", "tides", "--from", ""), "--from"),
+        (("ask", "hello", "--session", " "), "--session"),
+        (("schedules", ""), "SCHEDULE"),
+        (("status", ""), "JOB"),
+    ],
+    ids=lambda value: value[0],
+)
+def test_an_empty_value_is_refused_before_anything_is_sent(api: Emulator, command: tuple[str, ...], name: str) -> None:
+    result = desk(*command)
+    assert (result.returncode, api.log()["requests"]) == (2, [])
+    assert name in result.stderr and "it is empty: write a value" in result.stderr
+
+
+def test_input_that_is_not_utf_8_is_refused_in_each_locale(api: Emulator) -> None:
+    command = [sys.executable, "-m", "tools", "research", "-"]
+    for locale in ("C", "C.UTF-8"):
+        environment = {**os.environ, "LC_ALL": locale}
+        told = subprocess.run(command, cwd=ROOT, env=environment, input=b"tides \xff", capture_output=True)
+        assert (told.returncode, b"standard input is not UTF-8" in told.stderr) == (2, True)
+    assert api.log()["requests"] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device, which is a full disk")
+@pytest.mark.parametrize("command", ["--help", "help runs", "jobs"])
+def test_output_that_cannot_be_written_is_an_error_of_one_line(listed: str, command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        arguments = [sys.executable, "-m", "tools", *command.split()]
+        told = subprocess.run(arguments, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (told.returncode, told.stderr) == (1, "error: No space left on device\n")
+
+
+def test_a_damaged_database_is_named_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_DATA_DIR", str(tmp_path))
+    for command, name in (("jobs", "ledger.db"), ("sessions", "sessions.db")):
+        (tmp_path / name).write_bytes(b"no database" * 1000)
+        told = desk(command)
+        assert (told.returncode, len(told.stderr.splitlines())) == (1, 1)
+        assert name in told.stderr and "restore a copy of the file, or move it away" in told.stderr
+
+
+def test_a_second_command_in_a_conversation_is_told_to_wait(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def faster(*_: Any, **__: Any) -> None:
+        raise StaleSessionError("the session is stale")
+
+    monkeypatch.setattr("tools.cli.app._ask", faster)
+    told = desk("ask", "hello", "--session", "s")
+    assert (told.returncode, "another command writes in this conversation now: wait" in told.stderr) == (1, True)
+
+
+def test_a_warning_of_desk_doctor_is_not_shown_as_good(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_CONFG", "x")
+    told = desk("doctor").stdout
+    assert "warning\tconfiguration\tDESK_CONFG is not a setting of the desk, did you mean `DESK_CONFIG`?" in told
+
+
+def test_an_error_of_desk_interaction_says_what_to_do(api: Emulator) -> None:
+    api.faults({"on": "get", "status": 401, "times": 0})
+    assert "`desk doctor` checks the address and the key" in desk("interaction", "v1_x").stderr
 
 
 def test_a_wrong_choice_is_refused_in_plain_words(api: Emulator) -> None:

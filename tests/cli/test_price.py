@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
@@ -223,6 +224,22 @@ def test_forget_asks_before_it_deletes(api: Emulator, terminal: None) -> None:
     assert (len(listed()), len(api.interactions())) == (1, 1)
     assert "deleted at the server" in desk("forget", job, typed="y\n").stdout
     assert (listed(), api.interactions()) == ([], [])
+
+
+@pytest.mark.parametrize(("key", "status"), [(KeyboardInterrupt, 130), (EOFError, 1)])
+def test_ctrl_c_and_ctrl_d_at_a_question_are_a_no(
+    api: Emulator, terminal: None, monkeypatch: pytest.MonkeyPatch, key: type[BaseException], status: int
+) -> None:
+    def ended(*_: Any, **__: Any) -> bool:
+        try:
+            raise key
+        except key:
+            raise typer.Abort from None  # as typer does
+
+    job = ordered()["job"]
+    monkeypatch.setattr(typer, "confirm", ended)
+    told = desk("forget", job)
+    assert (told.returncode, told.stderr.splitlines()[-1], len(listed())) == (status, "Nothing was done.", 1)
 
 
 def test_forget_without_a_terminal_deletes_nothing_and_names_the_yes_option(api: Emulator) -> None:

@@ -159,14 +159,14 @@ def test_an_interrupted_batch_continues_and_judges_each_row_once(
     finally:
         process.kill()
     if by is signal.SIGINT:
-        assert (process.returncode, "the same command goes on" in log.read_text()) == (130, True)
+        assert (process.returncode, "the same command continues" in log.read_text()) == (130, True)
         assert len({row["row"] for row in lines_of(target)}) == 11  # not always the first: four are asked about at once
     else:
         assert not target.exists()
     api.faults()
     again = moderate(*arguments)
     assert again.exit_code == 0, again.stderr
-    assert "continuing: 11 rows have a verdict already" in again.stderr
+    assert "continuing: 11 rows are done already" in again.stderr
     assert judge.asked == Counter(texts)
     assert [row["row"] for row in lines_of(target)] == list(range(1, 31))
 
@@ -214,6 +214,19 @@ def test_an_unusable_input_file_is_refused_with_a_reason_and_leaves_no_output(
     assert list(tmp_path.glob("*.verdicts*")) == []
 
 
+def test_a_folder_as_input_is_refused(api: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = moderate("--file", ".")
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+
+
+@pytest.mark.parametrize("option", [("--column", "comment"), ("--out", "verdicts"), ("--at-once", "2")])
+def test_an_option_for_files_is_refused_with_a_text(api: Emulator, option: tuple[str, str]) -> None:
+    result = moderate("hello", *option)
+    assert (result.exit_code, api.log()["requests"]) == (2, [])
+    assert "are for --file: leave them out, or name a file" in result.stderr
+
+
 def test_an_output_file_with_other_contents_is_never_overwritten(api: Emulator, tmp_path: Path) -> None:
     file = write(tmp_path / "c.jsonl", ["one"])
     for precious in ("dear diary\n", "dear diary", '{"row": 1}\n'):
@@ -240,6 +253,7 @@ def test_a_failed_call_fails_only_its_row(api: Emulator, tmp_path: Path) -> None
     api.faults({"on": "create", "skip": 1, "status": 500, "retry_after_ms": 1, "times": 4})
     result = moderate("--file", file, "--column", "comment", "--at-once", "1")
     assert (result.exit_code, "1 rows failed" in result.stderr) == (1, True)
+    assert "First: gemini-3.8-flash answered HTTP 500" in result.stderr
     assert [("error" in row) for row in lines_of(tmp_path / "c.csv.verdicts.jsonl")] == [False, True, False]
 
 

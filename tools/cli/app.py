@@ -24,7 +24,7 @@ from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
 from tools.cli.diff import diff
 from tools.cli.env_file import read_env_file
 from tools.cli.exit_status import ExitStatus
-from tools.cli.help import CommandGroups, show_help
+from tools.cli.help import Command, CommandGroups, show_help
 from tools.cli.interaction import interaction
 from tools.cli.mcp import mcp
 from tools.cli.moderate import moderate
@@ -35,6 +35,7 @@ from tools.cli.spending import spending
 from tools.cli.terminal import err, out
 from tools.cli.verify import verify
 from tools.cli.work import work
+from tools.errors import words_of
 from tools.sanitize import sanitize
 from tools.settings import SettingsError
 
@@ -51,12 +52,14 @@ app = typer.Typer(
 def main() -> None:
     """Runs `desk`."""
     try:
-        app(prog_name="desk")
-    finally:
         try:
+            app(prog_name="desk")
+        finally:
             sys.stdout.flush()
-        except BrokenPipeError:  # the reader of a pipe has closed it; Python would print an error when it exits
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # stdout cannot be written; without the next line, Python would fail again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # the reader of a pipe has closed it
+            sys.exit(f"error: {words_of(error)}")
 
 
 def _checked_session(name: str) -> str:
@@ -91,7 +94,7 @@ def prepare(
         fail(error)
 
 
-@app.command()
+@app.command(cls=Command)
 def ask(
     text: Text,
     session: Annotated[
@@ -120,7 +123,7 @@ for command in (
     work,
     mcp,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 for group in entry_points(group="desk.commands"):  # optional packages add commands, such as `desk eval`
     app.add_typer(group.load(), name=group.name)
 app.command("help")(show_help)
@@ -163,7 +166,7 @@ def doctor() -> None:
     """Show backend, keys, versions, ledger and services, and what is missing."""
     import asyncio
 
-    from tools.cli.doctor import findings, table
+    from tools.cli.doctor import WORDS, findings, table
 
     try:
         found = asyncio.run(findings())
@@ -173,8 +176,8 @@ def doctor() -> None:
         out.print(table(found))
     else:
         for finding in found:
-            print(sanitize(f"{'ok' if finding.good else 'FAILED'}\t{finding.what}\t{' '.join(finding.value.split())}"))
-    raise typer.Exit(int(any(not finding.good for finding in found)))
+            print(sanitize(f"{WORDS[finding.good]}\t{finding.what}\t{' '.join(finding.value.split())}"))
+    raise typer.Exit(int(any(finding.good is False for finding in found)))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -23,7 +23,8 @@ def read_text(value: str | None) -> str | None:
     if value == "-":
         try:
             value = sys.stdin.read()
-        except UnicodeDecodeError:
+            value.encode()  # Python lets other bytes pass in the locale C
+        except UnicodeError:
             raise typer.BadParameter("standard input is not UTF-8") from None
     if not value.strip():
         raise typer.BadParameter("it is empty: write a text, or - to read standard input")

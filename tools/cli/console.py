@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import can_ask, err, out
-from tools.errors import DeskError
+from tools.errors import DeskError, damage, words_of
 from tools.interactions.citations import short_marks
 from tools.research.errors import NotFinished
 from tools.research.job import LOCAL_USER
@@ -60,8 +60,12 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
         reason = str(error).splitlines()[0]
         fail(error, f"the database cannot be used ({reason}): `desk doctor` shows where it is")
     except OSError as error:
-        fail(error, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        fail(error, words_of(error))
     except Exception as error:
+        if type(error).__name__ == "StaleSessionError":  # of ADK, whose import takes a second
+            fail(error, "another command writes in this conversation now: wait for its end, and say this again")
+        if isinstance(error.__cause__, SQLiteError):  # ADK's sessions hide it, and their text names the file
+            fail(error, f"{error}{damage(error.__cause__) or ': the file and its folder must be writable'}")
         fail(error, f"{type(error).__name__}: {error}. `desk --debug` before the command shows where.")
 
 
@@ -99,7 +103,7 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
 
 
 def confirm(question: str, otherwise: str) -> None:
-    """Asks a question, and ends the command unless the answer is yes.
+    """Asks a question, and ends the command unless the answer is yes. Ctrl-C and Ctrl-D are a no.
 
     Args:
         otherwise: what to do instead. The error names it if nobody can answer, because stdin is not a terminal.
@@ -108,13 +112,18 @@ def confirm(question: str, otherwise: str) -> None:
         fail(RuntimeError(f"nobody can be asked here, so nothing was done; {otherwise}"))
     # The event loop's own handler only cancels its task, and this does not end a wait for standard input.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    status = ExitStatus.FAILED
     try:
         agreed = typer.confirm(question, err=True)
+    except typer.Abort as end:
+        agreed = False
+        status = ExitStatus.INTERRUPTED if isinstance(end.__context__, KeyboardInterrupt) else status
+        err.print()  # ends the line of the question
     finally:
         signal.signal(signal.SIGINT, before)
     if not agreed:
         err.print("Nothing was done.")
-        raise typer.Exit(ExitStatus.FAILED)
+        raise typer.Exit(status)
 
 
 def show(author: str, said: str, partial: bool) -> None:

@@ -24,6 +24,7 @@ from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
 from tools.interactions.connection_check import check_connection
+from tools.interactions.http_answer import describe
 from tools.interactions.local_emulator import model_problem, options_mismatch
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
@@ -45,11 +46,17 @@ MAX_UNREADABLE_ROWS = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `desk doctor`: what was checked, the result, and whether it is good."""
+    """One line of `desk doctor`: what was checked, and the result."""
 
     what: str
     value: str
-    good: bool = True
+    good: bool | None = True
+    """Whether the result is good; None for a warning."""
+
+
+WORDS = {True: "ok", False: "FAILED", None: "warning"}
+MARKS = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[yellow]![/]"}
+"""What stands before a finding in a pipe, and on a terminal, by whether its result is good."""
 
 
 async def findings() -> list[Finding]:
@@ -60,10 +67,11 @@ async def findings() -> list[Finding]:
     except SettingsError as error:
         return [*found, *(Finding("settings", line, good=False) for line in with_places(str(error)).splitlines())]
     found += [_documents(), *_config(settings)]
-    found += [Finding("warning", text) for text in _warnings()]
+    found += [Finding("configuration", text, good=None) for text in _warnings()]
     if is_open_to_others(settings.data_dir):
         folder = shlex.quote(str(settings.data_dir))
-        found.append(Finding("warning", f"other users of this machine can look into DESK_DATA_DIR: chmod 700 {folder}"))
+        text = f"other users of this machine can look into DESK_DATA_DIR: chmod 700 {folder}"
+        found.append(Finding("data", text, good=None))
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
     if settings.corpus and not settings.corpus.is_dir():
@@ -100,8 +108,7 @@ def table(found: list[Finding]) -> Table:
     for _ in range(3):
         shown.add_column(overflow="fold")  # a path has to be whole
     for finding in found:
-        mark = "[green]✓[/]" if finding.good else "[bold red]✗[/]"
-        shown.add_row(mark, finding.what, finding.value.replace("[", r"\["))
+        shown.add_row(MARKS[finding.good], finding.what, finding.value.replace("[", r"\["))
     return shown
 
 
@@ -246,7 +253,7 @@ async def _weather() -> Finding:
         async with httpx2.AsyncClient(timeout=5) as client:
             answer = await client.get(url)
     except httpx2.HTTPError as error:
-        reason = redact(str(error) or type(error).__name__)
+        reason = redact(describe(error))
         return Finding(
             "weather", f"{place} cannot be reached ({reason}): look at the network and DESK_WEATHER_URL", good=False
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from tools.cli.console import show_markdown
 
@@ -21,6 +21,21 @@ GROUPS = {
     "Run": ("serve", "work", "mcp", "emulator", "eval"),
 }  # fmt: skip
 TOPICS = Path(__file__).with_name("topics")
+
+
+class Command(TyperCommand):
+    """A command that refuses an empty value, such as that of a variable of the shell that is not set."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the command line. Raises `typer.BadParameter` if a value is empty."""
+        rest = super().parse_args(ctx, args)
+        for param in self.params:
+            source, value = ctx.get_parameter_source(param.name), ctx.params.get(param.name)
+            values = value if isinstance(value, list | tuple) else [value]
+            if source and source.name == "COMMANDLINE" and any(isinstance(v, str) and not v.strip() for v in values):
+                step = "write a value" if param.required else "write a value, or leave it out"
+                raise typer.BadParameter(f"it is empty: {step}", ctx=ctx, param=cast(Any, param))
+        return rest
 
 
 class CommandGroups(TyperGroup):
@@ -51,7 +66,7 @@ def topics() -> list[str]:
 
 def show_help(
     context: typer.Context,
-    topic: Annotated[str, typer.Argument(metavar="[TOPIC|COMMAND]", help="What to explain.")] = "",
+    topic: Annotated[str, typer.Argument(metavar="TOPIC|COMMAND", help="What to explain.")] = "",
 ) -> None:
     """Explain a topic or a command."""
     root = context.find_root()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import confirm, run
+from tools.cli.console import confirm, fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ def interaction(
 
 
 async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
-    from tools.interactions.client import NotFound
+    from tools.interactions.client import ApiError, NotFound
 
     try:
         resource = await _client().get(interaction_id, include_input=with_input)
     except NotFound:
         raise _unknown(interaction_id) from None
+    except ApiError as error:
+        fail(error, f"{str(error).rstrip('.')}; `desk doctor` checks the address and the key")
     if as_json:
         served = {key: value for key, value in resource.items() if not key.startswith("output_")}  # added by the SDK
         typer.echo(json.dumps(served, ensure_ascii=False))

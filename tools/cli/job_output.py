@@ -94,7 +94,9 @@ def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
         "agent": job.order.agent,
         "server": job.order.server,
         "started": f"{moment(job.created)} ({ago(now - job.created)}){took}",
-        "progress": f"{job.events} events{f', last: {job.line}' if job.line else ''}" if job.finished is None else "",
+        "progress": f"{job.events} event{'' if job.events == 1 else 's'}{f', last: {job.line}' if job.line else ''}"
+        if job.finished is None
+        else "",
         "last news": ago(now - job.updated) if job.finished is None else "",
         "spent": f"at most ${spent:.2f}" if spent else "nothing yet",
         "tokens": str(job.usage.get("total_tokens", "")),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from tools.cli.arguments import read_text
 from tools.cli.console import fail, run, show_markdown
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tools.moderation.judge import ModerationClient
     from tools.moderation.verdict_store import Summary, VerdictStore
 
+TEXT_COLUMN = "text"
+AT_ONCE = 8
 MODERATION_STOPPED = "Stopped. The verdicts so far are kept; the same command continues."
 
 
@@ -45,11 +48,13 @@ def moderate(
         typer.Argument(callback=read_text, metavar="TEXT", help="The text to judge; - reads standard input."),
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A CSV or JSONL file; each row is judged.")] = None,
-    column: Annotated[str, typer.Option("--column", help="Column (CSV) or key (JSONL) of the text.")] = "text",
+    column: Annotated[str, typer.Option("--column", help="Column (CSV) or key (JSONL) of the text.")] = TEXT_COLUMN,
     target: Annotated[
         Path | None, typer.Option("--out", help="File for the verdicts; default: FILE.verdicts.jsonl.")
     ] = None,
-    at_once: Annotated[int, typer.Option("--at-once", min=1, max=100, help="Rows that are judged at a time.")] = 8,
+    at_once: Annotated[
+        int, typer.Option("--at-once", min=1, max=100, help="Rows that are judged at a time.")
+    ] = AT_ONCE,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="Exit with status 3 if a text is unsafe, or of this category.")
     ] = None,
@@ -62,10 +67,12 @@ def moderate(
     """
     if (text is None) == (file is None):
         raise typer.BadParameter("either a text or --file, e.g. desk moderate --file comments.csv --column text")
+    if file is None and (target or column != TEXT_COLUMN or at_once != AT_ONCE):
+        raise typer.BadParameter("--column, --out and --at-once are for --file: leave them out, or name a file")
     if file is None:
         run(_one(text or "", fail_on, as_json))
     else:
-        target = target or file.with_name(f"{file.name}.verdicts.jsonl")
+        target = target or Path(f"{file}.verdicts.jsonl")
         run(_file(file, column, target, at_once, fail_on, as_json), MODERATION_STOPPED)
 
 
@@ -121,7 +128,8 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
         fail(RuntimeError(f"stopped, because every row would fail ({error.code}): {error} The same command continues."))
     _show(summary, target, as_json)
     if summary.failed:
-        err.print(f"{summary.failed} rows failed; the same command tries them again.")
+        reason = f" First: {summary.problem}" if summary.problem else ""
+        err.print(escape(f"{summary.failed} rows failed; the same command tries them again.{reason}"), soft_wrap=True)
         raise typer.Exit(ExitStatus.FAILED)
     if fail_on and any(number and fail_on.matches(category) for category, number in summary.categories.items()):
         raise typer.Exit(ExitStatus.FLAGGED)
@@ -143,7 +151,7 @@ async def _judge_all(rows: Iterator[Row], store: VerdictStore, judge: Moderation
     from tools.moderation.batch import judge_rows
 
     if store.judged_before:
-        err.print(f"continuing: {store.judged_before} rows have a verdict already")
+        err.print(f"continuing: {store.judged_before} rows are done already")
     whole: int | None = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     try:

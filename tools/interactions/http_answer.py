@@ -226,8 +226,8 @@ class HttpAnswer:
 
 
 def describe(error: Exception) -> str:
-    """Returns an exception's text, or its type if the text is empty, as in some exceptions of httpx2."""
-    return str(error) or type(error).__name__
+    """Returns an exception's text without the number of a system's error; its type if the text is empty (httpx2)."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:

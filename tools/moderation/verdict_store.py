@@ -31,6 +31,8 @@ class Summary:
     categories: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     empty: int = 0
+    problem: str = ""
+    """Why the first row that failed could not be judged."""
 
     @property
     def judged(self) -> int:
@@ -165,6 +167,7 @@ def _values(entry: Entry) -> tuple[int, str | None, str]:
 def _count(entry: dict[str, Any], summary: Summary) -> None:
     if "error" in entry:
         summary.failed += 1
+        summary.problem = summary.problem or entry["error"]["message"]
     elif entry["verdict"] is None:
         summary.empty += 1
     else:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, redacted_url, sqlite_file
-from tools.errors import DeskError
+from tools.errors import DeskError, damage, words_of
 from tools.extras import install_command
 from tools.private_folder import create_private_file, create_private_folder
 from tools.research.migrations import LATEST, migrate
@@ -234,7 +234,7 @@ def decode_utf8(text: bytes) -> str:
 
 
 def _unusable(url: URL, error: Exception) -> LedgerError:
-    reason = str(getattr(error, "orig", None) or error) or type(error).__name__
-    return LedgerError(
-        f"the ledger {redacted_url(url)} cannot be opened ({reason.splitlines()[0]}): {HINTS[url.drivername]}"
-    )
+    cause = getattr(error, "orig", None) or error
+    reason = (words_of(cause) if isinstance(cause, OSError) else str(cause)) or type(error).__name__
+    step = damage(cause) or f": {HINTS[url.drivername]}"
+    return LedgerError(f"the ledger {redacted_url(url)} cannot be opened ({reason.splitlines()[0]}){step}")
