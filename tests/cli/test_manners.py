@@ -108,8 +108,16 @@ def test_input_that_is_not_utf_8_is_refused_in_each_locale(api: Emulator) -> Non
     for locale in ("C", "C.UTF-8"):
         environment = {**os.environ, "LC_ALL": locale}
         told = subprocess.run(command, cwd=ROOT, env=environment, input=b"tides \xff", capture_output=True)
-        assert (told.returncode, b"standard input is not UTF-8" in told.stderr) == (2, True)
+        assert (told.returncode, b"it is not UTF-8" in told.stderr) == (2, True)
+    assert "it is not UTF-8" in desk("ask", os.fsdecode(b"tides \xff")).stderr
     assert api.log()["requests"] == []
+
+
+def test_a_closed_input_or_output_is_no_error_of_the_program(listed: str) -> None:
+    for command, status in (("jobs >&-", 0), ("help runs >&-", 0), ("jobs 2>&-", 0), ("ask - <&-", 2)):
+        line = f"{sys.executable} -m tools {command}"
+        told = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
+        assert (told.returncode, "Traceback" in told.stderr) == (status, False), line
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device, which is a full disk")

@@ -20,12 +20,11 @@ def read_text(value: str | None) -> str | None:
     """
     if value is None:
         return None
-    if value == "-":
-        try:
-            value = sys.stdin.read()
-            value.encode()  # Python lets other bytes pass in the locale C
-        except UnicodeError:
-            raise typer.BadParameter("standard input is not UTF-8") from None
+    try:
+        value = sys.stdin.read() if value == "-" else value
+        value.encode()  # Python lets other bytes pass in arguments, and from standard input in the locale C
+    except UnicodeError:
+        raise typer.BadParameter("it is not UTF-8") from None
     if not value.strip():
         raise typer.BadParameter("it is empty: write a text, or - to read standard input")
     return value
