@@ -53,6 +53,22 @@ def test_quotes_that_make_a_line_of_the_env_file_unreadable_are_named(env_file: 
     assert found == f"{env_file}:1: this line is skipped: close its quotes, and let only a comment follow them"
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("${NO_SUCH}/data", "`${NO_SUCH}` is not set, and nothing"),
+        ("$HOME/data", "`$HOME` is not replaced in DESK_DATA"),
+    ],
+)
+def test_a_variable_in_a_value_that_is_not_replaced_is_named(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, value: str, words: str
+) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    env_file.write_text(f"DESK_DATA_DIR={value}\nDESK_CORPUS=${{HOME}}/p$word\n")
+    [found] = env_warnings()
+    assert found.startswith(f"{env_file}:1: {words}")
+
+
 def test_a_wrong_value_is_named_with_the_file_and_line_that_set_it(
     env_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

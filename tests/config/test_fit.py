@@ -221,6 +221,14 @@ def test_a_mistake_in_models_yaml_is_reported_with_its_entry(
     assert finding in str(caught.value)
 
 
+def test_models_yaml_that_is_no_file_is_not_overlooked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, MODEL)
+    monkeypatch.setenv("DESK_CONFIG", str(file))
+    (tmp_path / "models.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"models\.yaml: not a file"):
+        load_agent(file)
+
+
 def test_a_wrong_value_is_shown_shortened_and_without_its_password(tmp_path: Path) -> None:
     url = f"ftp://ada:hidden-word@example.org/{'x' * 5000}"
     file = write(tmp_path, MODEL + f"server_tools: [{{type: mcp_server, name: wiki, url: ['{url}']}}]\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -498,6 +499,22 @@ async def transfer_to_agent(agent_name: str) -> str:
 
 async def send(connection: socket.socket) -> str:
     \"\"\"A function with a parameter that no model can fill in.\"\"\"
+
+async def bare(place: str) -> str:
+    return place
+
+async def add(*numbers: int) -> int:
+    \"\"\"A function whose values have no names.\"\"\"
+"""
+OWN_SCHEMA = """
+from collections.abc import Callable
+from pydantic import BaseModel
+
+class Answer(BaseModel):
+    ask: Callable[[], str]
+
+class Torn(BaseModel):
+    other: "Missing"
 """
 
 
@@ -507,6 +524,8 @@ async def send(connection: socket.socket) -> str:
         (OWN_TOOLS, "my_tools.get_weather", "a model cannot tell `my_tools.get_weather` from `tools.weather"),
         (OWN_TOOLS, "my_tools.transfer_to_agent", "cannot tell `my_tools.transfer_to_agent` from `transfer_to_ag"),
         (OWN_TOOLS, "my_tools.send", "`my_tools.send` cannot be described to a model: give its parameters plain"),
+        (OWN_TOOLS, "my_tools.bare", "`my_tools.bare` has no docstring"),
+        (OWN_TOOLS, "my_tools.add", "`my_tools.add` takes values without their names"),
         ("raise RuntimeError('no key')", "my_tools.get", "`my_tools` cannot be imported (RuntimeError: no key)"),
         ("import sys\nsys.exit(3)", "my_tools.get", "`my_tools` cannot be imported (SystemExit: 3)"),
         ("", "my_tols.get", "no module `my_tols`: correct the name, or add the module's folder to PYTHONPATH"),
@@ -527,6 +546,27 @@ def test_a_tool_of_ones_own_that_cannot_work_is_reported_before_anything_starts(
     assert str(caught.value).startswith(f"{file}:{line}: ")
     assert finding in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["Answer", "Torn"])
+def test_an_output_schema_without_a_json_schema_is_refused(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (configs / "my_schemas.py").write_text(OWN_SCHEMA)
+    monkeypatch.syspath_prepend(str(configs))
+    edit(configs / "assistant.yaml", "tools:\n", f"output_schema: {{name: my_schemas.{name}}}\ntools:\n")
+    with pytest.raises(ConfigError, match=rf"`my_schemas\.{name}` has no JSON schema"):
+        load_agent(configs / "desk.yaml")
+
+
+def test_an_empty_instruction_is_refused(configs: Path) -> None:
+    file = configs / "translator.yaml"
+    file.write_text((configs / "illustrator.yaml").read_text().replace("name: illustrator", "name: translator"))
+    edit(configs / "desk.yaml", "sub_agents:", "sub_agents:\n  - config_path: translator.yaml")
+    load_agent(configs / "desk.yaml")
+    file.write_text(re.sub(r"instruction: \|\n(?:  .*\n)+", 'instruction: " "\n', file.read_text()))
+    with pytest.raises(ConfigError, match=r"translator\.yaml:\d+: `instruction` is empty"):
+        load_agent(configs / "desk.yaml")
 
 
 def test_a_module_of_agents_that_ends_the_program_when_imported_is_reported_with_its_line(

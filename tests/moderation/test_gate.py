@@ -464,7 +464,7 @@ async def test_moderation_is_off_unless_the_policy_enables_it(brain: Watched, gu
         ("categories: {violence: {}}", "unknown key `categories.violence`"),
         ("screen: [everything]", "`screen.0`: Input should be 'user_messages' or 'reports'"),
         ("timeout_seconds: 0", "`timeout_seconds`: Input should be greater than 0"),
-        ("- enabled", "`the file`"),
+        ("- enabled", "the file"),
         ("enabled: [", "moderation_policy.yaml:1: "),
     ],
 )

@@ -60,6 +60,11 @@ def env_warnings() -> Iterator[str]:
                 if before := own.get(each.key):
                     yield f"{path}:{line}: only this line sets {each.key}: take out line {before}, which sets it too"
                 own[each.key] = line
+                for braced, bare in re.findall(r"\$(?:\{(\w+)\}|(\w+))", each.value or ""):
+                    if braced and braced not in os.environ:
+                        yield f"{path}:{line}: `${{{braced}}}` is not set, and nothing stands for it in {each.key}"
+                    elif bare in os.environ:
+                        yield f"{path}:{line}: `${bare}` is not replaced in {each.key}: write `${{{bare}}}`"
     known = [*variables(Settings), *variables(ServerSettings), *GOOGLE_VARIABLES, *TEST_VARIABLES]
     for name in sorted({*own, *os.environ} - {*known}):
         if name in own or name.startswith(("DESK_", "GEMINI_", "GOOGLE_")):

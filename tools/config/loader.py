@@ -7,6 +7,7 @@ reports a mistake without its line, and accepts some mistakes, so each file is c
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import os
 import re
@@ -205,6 +206,9 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     yield from _references(data)
     yield from (finding for finding in validate(data) if finding[0] not in reported)
     yield from _missing_files(data, folder)
+    instruction = data.get("instruction")
+    if isinstance(instruction, str) and not instruction.strip() and not data.get("static_instruction"):
+        yield ("instruction",), "`instruction` is empty: say what the agent does"
     if not root and issubclass(agent_class, LlmAgent):
         if not str(data.get("description") or "").strip():
             yield ("name",), "`description` is missing: the desk chooses a specialist by it"
@@ -297,7 +301,7 @@ def _unusable(key: str, name: str) -> str:
     if found is None:
         return _no_such(name, "object")
     if key in ("output_schema", "input_schema"):
-        return "" if _is_class(found, BaseModel) else f"`{name}` is not a pydantic class"
+        return _undescribable(name, found) if _is_class(found, BaseModel) else f"`{name}` is not a pydantic class"
     if key == "code":
         return "" if isinstance(found, BaseAgent) else f"`{name}` is not an agent"
     if key == "model_code":
@@ -311,11 +315,25 @@ def _unusable(key: str, name: str) -> str:
 
 
 def _undeclarable(name: str, function: Callable[..., Any]) -> str:
-    """Says why a function cannot be described to a model; empty if it can."""
+    """Says why a function cannot be described to a model, or called by it; empty if it can."""
+    if not inspect.getdoc(function):
+        return f"`{name}` has no docstring: the model reads there when to call it"
     try:
         FunctionTool(function)._get_declaration()
+        kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
     except Exception as error:  # pydantic and ADK raise various errors
         return f"`{name}` cannot be described to a model: give its parameters plain types ({_first_line(error)})"
+    if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}:
+        return f"`{name}` takes values without their names: take out `*` and `/`, since a model names each one"
+    return ""
+
+
+def _undescribable(name: str, schema: type[BaseModel]) -> str:
+    """Says why a pydantic class has no JSON schema, which the API gets; empty if it has one."""
+    try:
+        schema.model_json_schema()
+    except Exception as error:  # pydantic raises various errors
+        return f"`{name}` has no JSON schema: give its fields plain types ({_first_line(error)})"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -130,7 +131,7 @@ _DIGITS = re.compile(r"\d+")
 
 def _table() -> tuple[ModelCapabilities, ...]:
     file = load_settings().config.parent / "models.yaml"
-    return _read(file if file.is_file() else ROOT / "configs" / "models.yaml")
+    return _read(file if os.path.lexists(file) else ROOT / "configs" / "models.yaml")
 
 
 @lru_cache

@@ -124,9 +124,9 @@ def load_instruction(root: Path) -> str:
 
 def _finding(error: ValidationError, index: int) -> str:
     entry = error.errors(include_url=False)[index]
-    key = ".".join(map(str, entry["loc"])) or "the file"
+    key = ".".join(map(str, entry["loc"]))
     if entry["type"] != "extra_forbidden":
-        return f"`{key}`: {explain(entry)}"
+        return f"{f'`{key}`' if key else 'the file'}: {explain(entry)}"
     known = [name for model in (Policy, Categories, Rule) for name in model.model_fields]
     hint = did_you_mean(str(entry["loc"][-1]), known) or f"; known keys: {', '.join(known)}"
     return f"unknown key `{key}`{hint}"
