@@ -25,6 +25,7 @@ from tools.cli.app import app
 from tools.cli.help import GROUPS, topics
 from tools.cli.job_output import ago
 from tools.cli.terminal import out
+from tools.research.job import Order, new_job
 
 __all__ = ["api"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -245,6 +246,12 @@ def test_jobs_output_on_a_terminal_fits_its_width(
     lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.get().splitlines()]
     assert max(map(len, lines)) <= width
     assert lines[1].split()[:3] == [listed, "completed", "now"]
+
+
+def test_a_job_that_was_not_sent_yet_is_shown_as_starting() -> None:
+    with out.capture() as shown:
+        job_output.show_job(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 0.0), False, 0.0)
+    assert shown.get().splitlines()[0].endswith("  starting")
 
 
 def test_ages_are_shown_as_short_words() -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tools.research.notices.outbox import Notice
     from tools.research.report.reading import Report
 
-STATES = {State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
-"""Shorter words for states whose names are too long for a column."""
+STATES = {State.INTENDED: "starting", State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
+"""Words for states whose names are too long for a column, or say little to a person."""
 NARROW_WIDTH = 64
 """Width of a terminal, in characters, below which the list shows short ages."""
 
