@@ -83,6 +83,7 @@ def test_a_new_brief_after_a_plan_starts_a_new_plan(brain: Brain) -> None:
 
 def test_the_topic_of_a_brief_is_not_the_verb_that_orders_it(brain: Brain) -> None:
     assert searched(planned(brain, "Explain tides and barrages. Compare both.")) == ["tides", "barrages"]
+    assert searched(planned(brain, "Nice, and then compile a report on tides")) == ["tides"]
     assert searched(planned(brain, "I'd love a study about long-term storage")) == ["long-term storage"]
 
 

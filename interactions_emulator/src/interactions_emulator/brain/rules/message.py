@@ -170,8 +170,8 @@ _POLITE = re.compile(
 _OPENER = re.compile(
     r"(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|well|hmm|hi|hello|hey|hola|hallo|bonjour|there|great|perfect|also"
     r"|good (?:morning|evening)|(?:can|could|would|will) (?:yo)?u|i(?:'d| would) like (?:you )?to|i want (?:you )?to"
-    r"|do you know(?= wh)|what (?:can you tell me|do you know) about|kannst du|peux-tu|puedes|qué tal|请)"
-    r"(?:[\s,.:;!?]+|$|(?<=请)))+"
+    r"|do you know(?= wh)|what (?:can you tell me|do you know) about|kannst du|peux-tu|puedes|qué tal"
+    r"|(?:good|fine|nice)(?=[,.!])|and then|请)(?:[\s,.:;!?]+|$|(?<=请)))+"
 )
 _TYPOS = re.compile(r"(?i)\b(?:resarch|reserch|reseach|reasearch|researhc|reserach|rsearch)\b")
 _APART = re.compile(r"(?i)(?:[,.;!?]*\s(?:and|then)|[.;!?])\s+(?:(?:and|also|then|please|(?:can|could) you)\s+)*(?=\w)")

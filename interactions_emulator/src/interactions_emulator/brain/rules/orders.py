@@ -24,7 +24,7 @@ _ORDERING = re.compile(
     r"(?i)^(?:(?:now|then|new research|write|prepare|do|make|create|produce|give me|i need|i want|quero|look into"
     r"|research|investigate|explore|study|use|untersuche|recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe"
     r"|investigar?|scrivi|fai|mir|an?|the|eine?n?|une?|una|uma|um|detailed|in-depth|thorough|deep|literature|long|short|ausführliche[rn]?"
-    r"|détaillé|approfondie|detallado|dettagliato|a fondo|on|about|into|of|how|über|zu|sur|sobre|schedule|have"
+    r"|détaillé|approfondie|detallado|dettagliato|a fondo|on|about|into|of|how|über|zu|sur|sobre|schedule|have|compile"
     rf"|i'd (?:like|love)|explain|describe|compare|th(?:at|is)(?= (?:\w+s|{STUDY})\b)|{STUDY})\b(?!-)[\s:]*)+"
 )
 _REFERENCE = re.compile(
