@@ -122,7 +122,7 @@ def test_a_closed_input_or_output_is_no_error_of_the_program(listed: str) -> Non
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device, which is a full disk")
-@pytest.mark.parametrize("command", ["--help", "help runs", "jobs"])
+@pytest.mark.parametrize("command", ["--help", "help runs", "jobs", "check"])
 def test_output_that_cannot_be_written_is_an_error_of_one_line(listed: str, command: str) -> None:
     with Path("/dev/full").open("w") as full:
         arguments = [sys.executable, "-m", "tools", *command.split()]

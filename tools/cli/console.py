@@ -60,7 +60,7 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
         reason = str(error).splitlines()[0]
         fail(error, f"the database cannot be used ({reason}): `desk doctor` shows where it is")
     except OSError as error:
-        fail(error, words_of(error))
+        fail(error)
     except Exception as error:
         if type(error).__name__ == "StaleSessionError":  # of ADK, whose import takes a second
             fail(error, "another command writes in this conversation now: wait for its end, and say this again")
@@ -94,11 +94,12 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
     from tools.redaction import redact
     from tools.settings import SettingsError
 
+    text = text or (words_of(error) if isinstance(error, OSError) else str(error))
     if isinstance(error, SettingsError):
-        text = with_places(text or str(error))
+        text = with_places(text)
     if options.debug:
         err.print(redact("".join(traceback.format_exception(error))), markup=False)
-    err.print(f"[bold red]error:[/] {escape(redact(text or str(error)))}", soft_wrap=True)
+    err.print(f"[bold red]error:[/] {escape(redact(text))}", soft_wrap=True)
     raise typer.Exit(status)
 
 
