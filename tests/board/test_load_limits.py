@@ -165,8 +165,9 @@ async def test_a_client_that_does_not_read_is_cut_off_and_its_place_is_free_agai
             await asyncio.Event().wait()
 
     sending = PiecewiseSending(page, max_wait_s=0.01)
-    await asyncio.wait_for(sending({"type": "http", "method": "GET"}, receive, stuck), 10)
-    assert (sent, ended) == ([0, PIECE_BYTES, PIECE_BYTES], ["ended"])
+    scope = {"type": "http", "method": "GET", "state": {"abort": lambda: ended.append("cut off")}}
+    await asyncio.wait_for(sending(scope, receive, stuck), 10)
+    assert (sent, ended) == ([0, PIECE_BYTES, PIECE_BYTES], ["cut off", "ended"])
 
 
 def test_a_reader_who_takes_nothing_keeps_a_place_only_while_the_answer_is_sent(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.research.endless import SIZE, resource, texts
 from tests.research.resources import finished, image, text_part
 from tools.research import limited_process
+from tools.research.limited_process import MAX_PROCESSES, in_turn
 from tools.research.report.html_worker import render_fragments, render_html, render_html_blocking
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
@@ -104,3 +106,21 @@ def test_deeply_nested_text_is_not_left_out_of_the_page() -> None:
         ):
             page = to_html(read_report(finished([text_part(f"# Title\n\n{text}")])))
             assert "submerged" in page, depth
+
+
+async def test_no_more_than_two_reports_are_rendered_at_a_time_whoever_asks() -> None:
+    running, counts, lock = 0, list[int](), threading.Lock()
+    pairs = threading.Barrier(MAX_PROCESSES)
+
+    def render(number: int) -> int:
+        nonlocal running
+        with lock:
+            running += 1
+            counts.append(running)
+        pairs.wait(60)
+        with lock:
+            running -= 1
+        return number
+
+    assert await asyncio.gather(*(in_turn(render, number) for number in range(6))) == [*range(6)]
+    assert max(counts) == MAX_PROCESSES

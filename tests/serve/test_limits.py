@@ -13,17 +13,19 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
 from tests.kill.test_kill import until
 from tests.overlaps import Overlaps
-from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
+from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, ready, said
 from tools.board.sending import PIECE_BYTES
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.middleware import sse_keepalive
-from tools.server.middleware.gateway import CARD_PATH
+from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_AGENT_BYTES
 from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, check_values
+from tools.server.protocol import MAX_HEADERS
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -103,6 +105,61 @@ def test_an_endless_request_head_is_refused_and_not_kept(serve: Serve, begun: by
                 connection.sendall(b"a" * 1_000_000)
 
 
+def test_a_head_of_very_many_headers_is_refused(serve: Serve) -> None:
+    answer = raw(serve(), b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"a:\r\n" * 2 * MAX_HEADERS)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_requests_that_do_not_wait_for_the_answers_before_them_fill_no_memory(serve: Serve) -> None:
+    client = serve()
+    place = client.base_url.host, client.base_url.port or 0
+    with socket.create_connection(place, timeout=300) as connection, pytest.raises(ConnectionError):
+        for _ in range(1_000):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1_000)
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_connection_that_sends_line_ends_instead_of_a_request_is_closed(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    answer = raw(serve(request_seconds=0.1), b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_connections_leave_files_to_the_database_and_to_the_api(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.server.protocol.open_files", lambda: 8)
+    client = serve()
+    with ExitStack() as connections:
+        opened = [
+            connections.enter_context(socket.create_connection((client.base_url.host, client.base_url.port or 0)))
+            for _ in range(5)
+        ]
+        with pytest.raises(ConnectionError):
+            opened[4].sendall(b"GET")
+            opened[4].recv(1)
+            opened[4].sendall(b"GET")
+    until(lambda: ready(client))
+
+
+@pytest.mark.parametrize(("path", "at_once"), [("/mcp", 4), (A2A_PATH, 8)])
+def test_a_user_of_other_agents_has_a_few_answers_in_memory(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str, at_once: int
+) -> None:
+    client = serve(mcp=True, a2a=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
+    too_long = client.post(path, content=b"x" * (MAX_AGENT_BYTES + 1), headers=headers)
+    assert (too_long.status_code, f"at most {MAX_AGENT_BYTES} bytes" in too_long.text) == (413, True)
+    overlaps = Overlaps(500)
+    monkeypatch.setattr(Starlette, "__call__", overlaps.counted(Starlette.__call__))
+    body = {"jsonrpc": "2.0", "id": 1, "method": "unknown"}
+    with ThreadPoolExecutor(3 * at_once) as threads:
+        got = threads.map(lambda _: client.post(path, json=body, headers=headers).status_code, range(3 * at_once))
+        assert not {*got} & {429, 500, 503}
+    assert len(overlaps.running) == 3 * at_once
+    assert max(overlaps.running) <= at_once
+
+
 def test_a_long_body_is_no_long_head(serve: Serve) -> None:
     client = serve()
     body = {"state": {"text": "x" * 300_000}}
@@ -126,26 +183,26 @@ def test_nothing_of_a_body_is_read_before_the_user_is_known(serve: Serve, issuer
 
 
 def test_requests_that_are_too_large_together_are_refused_and_take_no_memory_from_other_users(
-    serve: Serve, issuer: Issuer
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BYTES", 5_000)
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
 
-    def status(user: str) -> int:
+    def status(user: str, size: int = 8_000) -> int:
         headers = {"Authorization": f"Bearer {issuer.token(user)}"}
-        answer = client.request("GET", SESSIONS, json="x" * 8_000, headers=headers)
+        answer = client.request("GET", SESSIONS, json="x" * size, headers=headers)
         assert answer.headers.get("retry-after") == ("1" if answer.status_code in (429, 503) else None)
         return answer.status_code
 
     with ExitStack() as connections:
-        for user in ("ada", "bob", "eve"):
+        for user in ("ada", "bob"):
             assert status(user) == 200
-            for _ in range(2):
-                connection = connections.enter_context(begun(client, "/run", 20_000, issuer.token(user)))
-                assert connection.recv(100).startswith(b"HTTP/1.1 100")
-                connection.sendall(b"x" * 19_000)
-                client.get("/healthz")  # answered after these bytes have been read
+            connection = connections.enter_context(begun(client, "/run", 20_000, issuer.token(user)))
+            assert connection.recv(100).startswith(b"HTTP/1.1 100")
+            connection.sendall(b"x" * 19_000)
+            client.get("/healthz")  # answered after these bytes have been read
             assert status(user) == 429
-        assert status("joe") == 503
+        assert (status("joe"), status("joe", 3_000)) == (503, 200)
     until(lambda: status("ada") == status("joe") == 200)
 
 

@@ -183,7 +183,7 @@ async def test_a_message_is_delivered_again_until_its_result_is_saved(
     async with httpx2.AsyncClient(headers={"x-goog-api-key": "k"}) as client:
         (await client.post(f"{api.url}/v1beta/interactions", json=body)).raise_for_status()
     await asyncio.to_thread(api.advance, 3600)
-    await asyncio.to_thread(until, lambda: len(api.deliveries()) == 1)
+    await asyncio.to_thread(until, api.deliveries)
     await asyncio.to_thread(api.advance, 5)
     await asyncio.to_thread(until, lambda: [delivery["status"] for delivery in api.deliveries()] == [503, 204])
     assert tries == ["job_22222222"] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import httpx2
 import pytest
@@ -82,3 +83,12 @@ def test_a_worker_without_a_usable_ledger_says_so_on_one_line(monkeypatch: pytes
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert "DESK_DATABASE_URL" in result.stderr
+
+
+async def test_a_worker_refuses_a_request_head_without_end(process: Process) -> None:
+    _, client = await started(process, "desk-work")
+    place = client.base_url.host, client.base_url.port or 0
+    with socket.create_connection(place, timeout=300) as connection, pytest.raises(ConnectionError):
+        connection.sendall(b"GET /?")
+        for _ in range(20):
+            connection.sendall(b"a" * 1_000_000)

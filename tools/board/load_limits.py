@@ -15,8 +15,6 @@ from starlette.exceptions import HTTPException
 
 MAX_LOADED = 8
 """Maximum number of reports, or of lists, that are in memory for a page; at most one of them for each reader."""
-MAX_PROCESSES = 2
-"""Maximum number of processes that render reports at a time."""
 MAX_REQUESTS = 20
 """Maximum number of a reader's requests that wait for a report, or for a list, or are being sent one."""
 
@@ -53,8 +51,6 @@ class LoadLimits:
     """The limits of a replica for one kind of content, such as reports."""
 
     def __init__(self) -> None:
-        self.process = asyncio.Semaphore(MAX_PROCESSES)
-        """Held while a process renders a report."""
         self._loaded = asyncio.Semaphore(MAX_LOADED)
         self._turns = Turns(1)
         self._requests = Counter[str]()

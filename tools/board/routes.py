@@ -214,7 +214,7 @@ class Board:
         kind = formats().get(ending)
         if kind is None:
             raise HTTPException(404, "The report does not come in that form.")
-        async with self._report(request, request.user.username, job) as report, self._reports.process:
+        async with self._report(request, request.user.username, job) as report:
             data = await render(report, ending)
         headers = {
             "Content-Disposition": f'attachment; filename="{job.id}.{ending}"',
@@ -380,8 +380,7 @@ class Board:
             yield
 
     async def _render(self, reports: Sequence[Report]) -> list[Markup]:
-        async with self._reports.process:
-            return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
+        return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
 
     async def read_form(self, request: Request) -> dict[str, str]:
         """Reads a form, and checks that a page of this server has sent it."""

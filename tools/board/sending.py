@@ -18,7 +18,8 @@ MAX_WAIT_S = 60.0
 class PiecewiseSending:
     """ASGI middleware that sends answers in pieces.
 
-    `request.state.until_sent` takes context managers, which end when the answer was sent, or could not be.
+    `request.state.until_sent` takes context managers, which end when the answer was sent, or could not be. If the
+    server gives `request.state.abort`, it cuts off a client that takes nothing.
     """
 
     app: ASGIApp
@@ -40,8 +41,14 @@ class PiecewiseSending:
                     async with asyncio.timeout(self.max_wait_s):
                         await send(piece)
                 except TimeoutError:
+                    scope.get("state", {}).get("abort", _nothing)()  # else the connection waits for the client
+                    await asyncio.sleep(0)  # the server learns of it
                     raise ClientDisconnect from None
 
         with suppress(ClientDisconnect), ExitStack() as until_sent:
             state = {**scope.get("state", {}), "until_sent": until_sent}
             await self.app({**scope, "state": state}, receive, send_in_pieces)
+
+
+def _nothing() -> None:
+    """For a server that cannot cut off a client."""

@@ -12,7 +12,6 @@ import typer
 from tools.cli.console import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
-REQUEST_S = 60.0
 """Seconds within which a request has to arrive."""
 
 
@@ -48,7 +47,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
     import uvicorn
 
     from tools.board.local import SHUTDOWN_GRACE_S, listen, local_app, opening_file, working
-    from tools.server.protocol import timed_protocol
+    from tools.server.protocol import REQUEST_S, timed_protocol
     from tools.settings import load_settings
 
     try:

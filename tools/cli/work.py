@@ -34,6 +34,7 @@ def work(
     """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
     import uvicorn
 
+    from tools.server.protocol import REQUEST_S, timed_protocol
     from tools.server.work import build_worker
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
@@ -47,5 +48,11 @@ def work(
     except DeskError as error:
         fail(error)
     uvicorn.run(
-        app, host=host, port=port, timeout_graceful_shutdown=SHUTDOWN_GRACE_S, access_log=False, log_config=None
+        app,
+        host=host,
+        port=port,
+        http=timed_protocol(REQUEST_S),
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+        access_log=False,
+        log_config=None,
     )

@@ -5,10 +5,27 @@ A thread cannot be ended, and a parser in a thread blocks other threads.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+MAX_PROCESSES = 2
+"""Maximum number of processes that render reports at a time, whoever asks for them."""
+_THREADS = ThreadPoolExecutor(MAX_PROCESSES, "render")
+
+
+async def in_turn(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Calls a function that renders in a process, once fewer than `MAX_PROCESSES` of them run."""
+    call = partial(copy_context().run, function, *arguments, **named)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
 
 
 def run_module(

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
 from tools.board.routes import Board
+from tools.board.sending import PiecewiseSending
 from tools.database_url import redacted_url, sqlite_file
 from tools.extras import install_command
 from tools.interactions import backend
@@ -147,7 +148,7 @@ def build_server(
     board = Board(_screen(app), settings.public_url).app()
     gateway = GatewayMiddleware(routes, board, authenticate, *turns, server.max_body, server.request_seconds)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
-    checked = HostCheck(ErrorBoundary(SseKeepalive(gateway)), hosts, server.origins)
+    checked = HostCheck(ErrorBoundary(SseKeepalive(PiecewiseSending(gateway))), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
 
 

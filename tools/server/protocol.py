@@ -1,34 +1,63 @@
-"""A uvicorn HTTP protocol that closes a connection whose request does not arrive in time, or has too long a head.
+"""A uvicorn HTTP protocol with limits for what a connection may send, and for the number of connections.
 
-uvicorn 0.54 waits forever for the first request, and for the rest of a request that has begun. With httptools, it
-keeps an address and headers of any length in memory.
+uvicorn 0.54 waits forever for the first request, for the rest of a request that has begun, and after a line end that
+begins none. With httptools, it keeps an address and headers of any length in memory, and any number of requests that
+arrive while another one is answered. Connections that it accepts can take all files that the process may open.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+REQUEST_S = 60.0
+"""Timeout for a request to arrive, where no setting gives another one."""
 CLOSE_GRACE_S = 5.0
 """Seconds between the request timeout and the closing of the connection. Meanwhile a slow body is answered by 408."""
-MAX_HEAD_BYTES = 65_536
+MAX_HEAD_BYTES = 32_768
 """Maximum bytes of a request's address and headers, and of the headers after a body. The last read may exceed it."""
+MAX_HEADERS = 100
+MAX_OPEN_FILES = 65_536
+"""The process raises its limit of open files up to this number, if the system lets it."""
 
 
-def timed_protocol(request_seconds: float) -> type[TimedProtocol]:
+def timed_protocol(request_seconds: float) -> type[LimitedProtocol]:
     """Returns the protocol class for uvicorn's `http` option.
+
+    Half of the files that the process may open can be connections: the database and the API need others.
 
     Args:
         request_seconds: timeout for a request to arrive, in seconds.
     """
-    return type("Timed", (TimedProtocol,), {"timeout_s": request_seconds + CLOSE_GRACE_S})
+    limits = {"timeout_s": request_seconds + CLOSE_GRACE_S, "max_connections": open_files() // 2}
+    return type("Limited", (LimitedProtocol,), limits)
 
 
-class TimedProtocol(HttpToolsProtocol):
-    """A connection that is closed if a request, head and body, does not arrive within `timeout_s`."""
+def open_files() -> int:
+    """Raises the limit of open files, and returns it."""
+    if sys.platform == "win32":
+        return MAX_OPEN_FILES
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):  # macOS allows fewer than it says
+        return soft
+    return wanted
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection that is closed if it has no complete request for `timeout_s`, and answers one request at a time."""
 
     timeout_s: float
+    max_connections: int
+    """Maximum number of connections of the server; further ones are closed at once."""
     _head_bytes: int = 0
     """Number of bytes since a head or a piece of a body was complete."""
     _deadline: asyncio.TimerHandle | None = None
@@ -36,6 +65,8 @@ class TimedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait_for_request()
+        if len(self.connections) > self.max_connections:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -47,6 +78,11 @@ class TimedProtocol(HttpToolsProtocol):
         if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response(f"The head of the request has more than {MAX_HEAD_BYTES:,} bytes.")
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS:
+            raise ValueError("too many headers")  # it is answered by 400
+
     def on_headers_complete(self) -> None:
         self._head_bytes = 0
         super().on_headers_complete()
@@ -56,17 +92,33 @@ class TimedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_begin(self) -> None:
+        if self.cycle and not self.cycle.response_complete:
+            self.transport.abort()
+            raise ValueError("a request before the answer to the one before")  # ends the reading of what has come
         super().on_message_begin()
+        self.scope["state"]["abort"] = self.transport.abort
         self._wait_for_request()
 
     def on_message_complete(self) -> None:
         self._head_bytes = 0
-        self._stop_waiting()
         super().on_message_complete()
+        if self.cycle and not self.cycle.response_complete:
+            self._stop_waiting()  # for as long as it is answered
+        else:
+            self._wait_for_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait_for_request()
 
     def _wait_for_request(self) -> None:
         self._stop_waiting()
-        self._deadline = self.loop.call_later(self.timeout_s, self.transport.close)
+        if not self.transport.is_closing():
+            self._deadline = self.loop.call_later(self.timeout_s, self._end)
+
+    def _end(self) -> None:
+        self.transport.close()
+        self.loop.call_later(CLOSE_GRACE_S, self.transport.abort)  # if the client does not take what was sent
 
     def _stop_waiting(self) -> None:
         if self._deadline:

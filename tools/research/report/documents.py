@@ -6,7 +6,6 @@ limited and ended.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import subprocess
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from tools.errors import DeskError
 from tools.extras import install_command
-from tools.research.limited_process import run_module
+from tools.research.limited_process import in_turn, run_module
 from tools.research.report.reading import Report, to_json
 
 log = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ async def render_document(
     report: Report, format: str, *, warn: Callable[[str], None] = log.warning, timeout_s: float = DOCUMENT_TIMEOUT_S
 ) -> bytes:
     """The same as `to_document`, for callers with an event loop, which it does not block."""
-    return await asyncio.to_thread(to_document, report, format, warn=warn, timeout_s=timeout_s)
+    return await in_turn(to_document, report, format, warn=warn, timeout_s=timeout_s)
 
 
 def to_document(

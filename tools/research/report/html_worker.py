@@ -5,14 +5,13 @@ A Markdown parser takes minutes for some texts, and gigabytes of memory for text
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from tools.research.limited_process import limit_memory, run_module
+from tools.research.limited_process import in_turn, limit_memory, run_module
 from tools.research.report.reading import Report, from_json, to_json
 from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
 
@@ -36,7 +35,7 @@ async def render_html(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> st
     Args:
         timeout_s: timeout, after which the rendering process is ended.
     """
-    return await asyncio.to_thread(render_html_blocking, report, timeout_s)
+    return await in_turn(render_html_blocking, report, timeout_s)
 
 
 def render_html_blocking(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
@@ -47,7 +46,7 @@ def render_html_blocking(report: Report, timeout_s: float = RENDER_TIMEOUT_S) ->
 
 async def render_fragments(reports: Sequence[Report], timeout_s: float = RENDER_TIMEOUT_S) -> list[str]:
     """Returns `to_fragment` of each report or, if that fails or times out, `to_plain_fragment` of each."""
-    found = await asyncio.to_thread(_rendered, "fragments", reports, timeout_s) if reports else []
+    found = await in_turn(_rendered, "fragments", reports, timeout_s) if reports else []
     return [to_plain_fragment(report) for report in reports] if found is None else found
 
 

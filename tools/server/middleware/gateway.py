@@ -20,7 +20,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.app import APP_NAME
 from tools.board.load_limits import Turns
 from tools.board.routes import BOARD_PATH, NOBODY, is_public
-from tools.board.sending import PiecewiseSending
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
@@ -45,6 +44,8 @@ from tools.shielded import finish_shielded
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
 """`A2A_PATH` and `CARD_PATH` are the paths of ADK's own servers."""
+_MCP_PATH = "/mcp"
+"""Without authentication, its user is that of the command line, as on the page: the same brief is the same run."""
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", CARD_PATH})
 """Paths that need no token, and whose requests have no body. The webhook needs no token either: it is signed."""
 _KNOWN = re.compile(
@@ -52,17 +53,19 @@ _KNOWN = re.compile(
     rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
 """All served paths. ADK's development routes are missing, and so is its memory, which no agent reads or deletes."""
-_MCP_PATH = "/mcp"
-"""Without authentication, its user is that of the command line, as on the page: the same brief is the same run."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
 """Alias by which a client may name its own user in a path or a body."""
-_BODIES_PER_USER, _BODIES_IN_TOTAL = 2, 6
-"""Maximum number of bodies of the maximum size that are in memory at a time."""
-_MAX_MESSAGE_BYTES = 100_000
-"""Maximum bytes of a message to the webhook, which has no token: it names one run."""
-_MAX_MESSAGES = 100
+_BODIES_IN_TOTAL = 2
+"""Maximum number of bodies of the maximum size that are in memory at a time; one of them for each user."""
+MAX_AGENT_BYTES = 1_000_000
+"""Maximum bytes of a request of another agent, by MCP or A2A. What a body becomes takes many times its bytes."""
+_AGENT_REQUESTS = {_MCP_PATH: 4, A2A_PATH: 8}
+"""Maximum number of a user's requests by MCP and A2A that are served at a time; others wait."""
+_MAX_MESSAGE_BYTES, _MESSAGE_TIMEOUT_S = 10_000, 5.0
+"""Limits of a message to the webhook, which has no token: it names one run."""
+_MAX_MESSAGES = 1_000
 """Maximum number of messages of the maximum size that are in memory at a time."""
 _MAX_KEY_CHARS = 255
 """Maximum characters of an `Idempotency-Key`."""
@@ -92,10 +95,11 @@ class GatewayMiddleware:
     reads: Turns = field(default_factory=lambda: Turns(MAX_READS))
 
     def __post_init__(self) -> None:
-        per_user, in_total = _BODIES_PER_USER * self.max_body, _BODIES_IN_TOTAL * self.max_body
-        self._bodies = BodyReader(self.max_body, per_user, in_total, self.body_timeout_s)
+        self._bodies = BodyReader(self.max_body, self.max_body, _BODIES_IN_TOTAL * self.max_body, self.body_timeout_s)
         size = min(_MAX_MESSAGE_BYTES, self.max_body)
-        self._messages = BodyReader(size, _MAX_MESSAGES * size, _MAX_MESSAGES * size, self.body_timeout_s)
+        timeout_s = min(_MESSAGE_TIMEOUT_S, self.body_timeout_s)
+        self._messages = BodyReader(size, _MAX_MESSAGES * size, _MAX_MESSAGES * size, timeout_s)
+        self._agent_requests = {path: Turns(at_once) for path, at_once in _AGENT_REQUESTS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -144,7 +148,12 @@ class GatewayMiddleware:
             await answer(scope, receive, send)
             return
         assert known
-        async with self._bodies.body(scope, receive, user or LOCAL_USER) as body:
+        whose, turns = user or LOCAL_USER, self._agent_requests.get(scope["path"])
+        max_bytes = min(MAX_AGENT_BYTES, self.max_body) if turns else self.max_body
+        async with (
+            turns.of(whose) if turns else nullcontext(),
+            self._bodies.body(scope, receive, whose, max_bytes) as body,
+        ):
             check_values(body)
             await self._checked(scope, body, receive, send, known, user)
 
@@ -172,7 +181,7 @@ class GatewayMiddleware:
             if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
                 await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
             else:
-                await PiecewiseSending(self.app)(scope, replay, send)
+                await self.app(scope, replay, send)
 
     async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""

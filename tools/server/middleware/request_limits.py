@@ -23,6 +23,8 @@ MAX_NAME_CHARS = 128
 """Maximum characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
 MAX_FILE_NAME_BYTES = 255
 """Maximum bytes of a file name: the limit of file systems."""
+SMALL_BYTES = 100_000
+"""Bytes of a body that is served whatever other users send."""
 MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
 MAX_JSON_VALUES = 100_000
@@ -37,7 +39,7 @@ _TOO_DEEP = RequestRejected(400, f"the body may have at most {MAX_JSON_DEPTH} le
 
 @dataclass
 class BodyReader:
-    """Reads request bodies, and limits how many bytes of them are in memory.
+    """Reads request bodies, and limits how many bytes of them are in memory. Small bodies have no limit in total.
 
     Args:
         max_bytes: maximum bytes of a body, whatever Content-Length says.
@@ -54,8 +56,13 @@ class BodyReader:
     """Maps each user to the bytes that are in memory now."""
 
     @asynccontextmanager
-    async def body(self, scope: Scope, receive: Receive, user: str) -> AsyncIterator[bytes]:
+    async def body(
+        self, scope: Scope, receive: Receive, user: str, max_bytes: int | None = None
+    ) -> AsyncIterator[bytes]:
         """Yields the whole body of a request. Its bytes are counted as long as the block runs.
+
+        Args:
+            max_bytes: maximum bytes of this body, if it is another one.
 
         Raises:
             RequestRejected: status 413: the body is too large; 408: it arrives too slowly; 429 or 503: too many bytes
@@ -63,7 +70,7 @@ class BodyReader:
             ClientDisconnect: the client has closed the connection.
         """
         with self._counted(user) as count:
-            yield await self._read(scope, receive, count)
+            yield await self._read(scope, receive, max_bytes or self.max_bytes, count)
 
     @contextmanager
     def _counted(self, user: str) -> Iterator[Callable[[int], None]]:
@@ -72,9 +79,9 @@ class BodyReader:
         def count(more: int) -> None:
             nonlocal size
             if self._held[user] + more > self.max_bytes_per_user:
-                raise RequestRejected(429, "your requests at this moment are too large together: try this one again")
-            if self._held.total() + more > self.max_bytes_in_total:
-                raise RequestRejected(503, "the requests at this moment are too large together: try this one again")
+                raise RequestRejected(429, "the requests of one user are too large together: try this one again")
+            if size + more > SMALL_BYTES and self._held.total() + more > self.max_bytes_in_total:
+                raise RequestRejected(503, "the requests of all users are too large together: try this one again")
             self._held[user] += more
             size += more
 
@@ -83,9 +90,9 @@ class BodyReader:
         finally:
             self._held -= Counter({user: size})  # leaves no entry of 0
 
-    async def _read(self, scope: Scope, receive: Receive, count: Callable[[int], None]) -> bytes:
-        too_large = RequestRejected(413, f"a request may have at most {self.max_bytes} bytes")
-        if int(Headers(scope=scope).get("content-length") or 0) > self.max_bytes:
+    async def _read(self, scope: Scope, receive: Receive, max_bytes: int, count: Callable[[int], None]) -> bytes:
+        too_large = RequestRejected(413, f"a request may have at most {max_bytes} bytes")
+        if int(Headers(scope=scope).get("content-length") or 0) > max_bytes:
             raise too_large
         body = bytearray()
         try:
@@ -94,10 +101,11 @@ class BodyReader:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise ClientDisconnect
-                    count(len(message.get("body", b"")))
-                    body += message.get("body", b"")
-                    if len(body) > self.max_bytes:
+                    piece = message.get("body", b"")
+                    if len(body) + len(piece) > max_bytes:
                         raise too_large
+                    count(len(piece))
+                    body += piece
                     if not message.get("more_body"):
                         return bytes(body)
         except TimeoutError:
