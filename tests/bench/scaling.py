@@ -73,9 +73,9 @@ class Measured:
     followed_cpu: float = 0.000004
     """Per second, while only leases are renewed."""
     event_cpu: float = 0.0006
-    turn_cpu: float = 0.026
+    turn_cpu: float = 0.0144
     followed_bytes: float = 56_000
-    replica_bytes: float = 224_000_000
+    replica_bytes: float = 205_000_000
     events: float = 77
     """Of a run at the emulator."""
     start_reads: float = 7

@@ -6,7 +6,6 @@ Each line of its input is a JSON object that names what to measure; each line of
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -53,13 +52,14 @@ class Plain:
 
 
 class Desk:
-    """The desk as `adk run`, `adk web` and `desk serve` have it."""
+    """The desk as `desk serve` has it."""
 
     def __init__(self) -> None:
         from tools.app import build_app
+        from tools.server.worker import collect_less_garbage
 
         self.app = build_app()
-        gc.freeze()
+        collect_less_garbage()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
         from tools.adk.local_sessions import LocalSessions
