@@ -464,6 +464,11 @@ def test_a_request_to_go_deeper_builds_on_the_report(ask: Ask, message: str) -> 
     assert "“Cats and their sleep”" in arguments["brief"]
 
 
+def test_the_brief_names_the_report_that_a_message_refers_to(ask: Ask) -> None:
+    brief = decided(ask, "Research dreams in depth, building on that research.", "done")[1]["brief"]
+    assert brief == "Research dreams in depth, building on the report “Cats and their sleep”"
+
+
 def test_only_files_of_the_current_message_are_attached_to_the_research(ask: Ask) -> None:
     file = {"type": "user_input", "content": [document(b"Tea.", "text/plain")]}
     together = {"type": "user_input", "content": [{"type": "text", "text": "Research tea"}, *file["content"]]}

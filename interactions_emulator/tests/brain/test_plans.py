@@ -92,6 +92,12 @@ def test_a_brief_may_exclude_topics(brain: Brain) -> None:
     assert "cost" not in report.casefold() and "barrage" in report
 
 
+def test_a_report_of_one_finding_says_that_there_is_no_more(brain: Brain) -> None:
+    report = run(brain, [said("Research honey bees.")])
+    assert report.count("[1]") and "[2]" not in report, report
+    assert "Nothing more was found on the topic." in report
+
+
 def test_only_aspects_without_any_finding_are_listed_as_missing(brain: Brain) -> None:
     report = run(brain, [said("Research tidal power: tidal stream turbines, costs, environmental impact, zeppelins")])
     missing = report.partition("## What the documents do not say")[2]

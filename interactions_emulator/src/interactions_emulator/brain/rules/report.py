@@ -39,8 +39,9 @@ def write_report(
     else:
         _sections(draft, brief, kept)
     missing = [f"- {one}\n" for one in brief.aspects if one not in {aspect for aspect, _ in found}]
-    if found and missing and not is_short:
-        draft.write(f"## What the documents do not say\n\nNothing was found on:\n\n{''.join(missing)}\n")
+    if found and not is_short and (missing or len(found) < 2):
+        said = f"Nothing was found on:\n\n{''.join(missing)}" if missing else "Nothing more was found on the topic.\n"
+        draft.write(f"## What the documents do not say\n\n{said}\n")
     draft.write("## Charts\n\n" if figures else "")
     for number, (caption, source, _) in enumerate(figures, 1):
         draft.write(f"Figure {number}: ").cite(caption, source).write("\n\n")

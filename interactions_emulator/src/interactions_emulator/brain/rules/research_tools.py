@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.message import JOB_ID, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, STUDY, read_message
 from interactions_emulator.brain.rules.orders import order_of, schedule_in, title_of, with_ceiling
 from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.corpus.words import terms
@@ -177,8 +177,7 @@ class _Situation:
     def _new_run(self) -> Call | str | None:
         """Orders a new run; None if the message does not ask for one."""
         base, brief = self._id(self.reports), self.order.brief
-        further = self.message.has("further") and base
-        has, is_reply = self.message.has, ASK_TOPIC in self.asked
+        has, further, is_reply = self.message.has, self.message.has("further") and base, ASK_TOPIC in self.asked
         orders = has("order") or is_reply or (self.is_first and not has("later"))
         if not further and (self.named or not orders):
             return None
@@ -191,14 +190,14 @@ class _Situation:
             topic = str(self._ordered(run)["brief"])
         if SCHEDULE in self.functions and "every" in named:
             named |= {"use_max": True} if "depth" in self.order.settings else {}
-            schedule = {"title": title_of(topic), "brief": topic} | named
-            return (SCHEDULE, schedule) if "max_usd_per_month" in named else ASK_CEILING
+            named = {"title": title_of(topic), "brief": topic} | named
+            return (SCHEDULE, named) if "max_usd_per_month" in named else ASK_CEILING
         arguments: dict[str, Any] = {"title": title_of(brief), "brief": brief}
         if further:
             title = next((run.title for run in self.runs if run.id == base), base)
-            arguments |= {"brief": f"{brief} (“{title}”)", "builds_on": base}
-        if self.conversation.has_new_documents or self.conversation.media:
-            arguments["with_files"] = True
+            told = re.sub(rf"(?i)\b(?:that|this|the|my) {STUDY}\b", lambda _: f"the report “{title}”", brief, count=1)
+            arguments |= {"brief": told if told != brief else f"{brief} (“{title}”)", "builds_on": base}
+        arguments |= {"with_files": True} if self.conversation.has_new_documents or self.conversation.media else {}
         return (START, arguments | self.order.settings)
 
     def _other(self, waiting: Run | None) -> Call | str:
