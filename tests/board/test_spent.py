@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.board.conftest import BRIEF
-from tools.board.pages import counted, spent_by_job
+from tools.board.pages import spent_by_job, with_begun
 from tools.research.config import load_research_settings
 from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS, State, new_job
 from tools.research.spending import spending_of
@@ -17,7 +17,7 @@ NOW = 1_000_000.0
 def test_a_run_counts_as_spent_once_from_its_order_on() -> None:
     settings = load_research_settings(load_settings().config)
     job = new_job(settings.order(BRIEF, user=LOCAL_USER, session=OUTSIDE_CONVERSATIONS), NOW)
-    ordered = spent_by_job(counted([], [job], NOW))
-    sent = spent_by_job(counted([spending_of(job, NOW + 1)], [job], NOW + 2))  # the job was read before it was sent
+    ordered = spent_by_job(with_begun([], [job], NOW))
+    sent = spent_by_job(with_begun([spending_of(job, NOW + 1)], [job], NOW + 2))  # the job was read before it was sent
     assert ordered == sent == {job.id: 3.0}
-    assert not counted([], [replace(job, state=State.AWAITING_APPROVAL)], NOW)
+    assert not with_begun([], [replace(job, state=State.AWAITING_APPROVAL)], NOW)

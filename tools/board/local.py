@@ -28,6 +28,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.board.routes import NOBODY, Board, is_public
+from tools.board.sending import PiecewiseSending
 from tools.interactions import backend
 from tools.private_folder import create_private_folder
 from tools.research.factory import close, research
@@ -67,7 +68,7 @@ class LocalAccess:
         answer = self._answer(scope, known)
         if answer is None:
             where = {"user": SimpleUser(LOCAL_USER if known else NOBODY), "root_path": self.path if own else ""}
-            await self.app({**scope, **where}, receive, send)
+            await PiecewiseSending(self.app)({**scope, **where}, receive, send)
         else:
             await answer(scope, receive, send)
 

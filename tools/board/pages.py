@@ -144,7 +144,7 @@ def list_page(jobs: Sequence[Job], entries: Sequence[Spending], now: float, limi
     """
     pages = max(-(-len(jobs) // JOBS_PER_PAGE), 1)
     page = min(max(page, 1), pages)
-    entries = counted(entries, jobs, now)
+    entries = with_begun(entries, jobs, now)
     spent = spent_by_job(entries)
     here = jobs[(page - 1) * JOBS_PER_PAGE : page * JOBS_PER_PAGE]
     today = sum(entry.estimate for entry in entries if entry.time >= now - LIMIT_PERIOD_S)
@@ -153,7 +153,7 @@ def list_page(jobs: Sequence[Job], entries: Sequence[Spending], now: float, limi
     return ListPage(rows, page, pages, f"${today:.2f}", f"${limit_usd:.2f}", live)
 
 
-def counted(entries: Sequence[Spending], jobs: Iterable[Job], now: float) -> Sequence[Spending]:
+def with_begun(entries: Sequence[Spending], jobs: Iterable[Job], now: float) -> Sequence[Spending]:
     """Returns a user's spending, with what is ordered and begins now, as the limits count it too."""
     begun = [
         spending_of(job, now)

@@ -32,7 +32,6 @@ from tools.board.load_limits import LoadLimits, counted
 from tools.board.paths import go, root
 from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
-from tools.board.sending import PiecewiseSending
 from tools.board.share_links import DAY_S, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
@@ -105,7 +104,7 @@ class Board:
         )
 
     def app(self) -> ASGIApp:
-        """Returns the page as an ASGI application."""
+        """Returns the page as an ASGI application, for a server that sends answers by `PiecewiseSending`."""
         acts = "approve|revise|rewrite|cancel|again|look|ask|share"
         static = StaticFiles(directory=_FOLDER / "static")
         routes = [
@@ -127,7 +126,7 @@ class Board:
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: self._http_error})
         app.router.redirect_slashes = False  # a redirect would trust the header Host
-        return SecurityHeaders(PiecewiseSending(app))
+        return SecurityHeaders(app)
 
     async def list_page(self, request: Request) -> Response:
         service, user = research(), request.user.username
@@ -290,7 +289,7 @@ class Board:
         async with self.reading(request):
             files = pages.files(await own_job(service, user, job.id, with_files=True))
         entries = await service.ledger.spending(user=user)
-        spent = pages.spent_by_job(pages.counted(entries, [job], self.now())).get(job.id, 0.0)
+        spent = pages.spent_by_job(pages.with_begun(entries, [job], self.now())).get(job.id, 0.0)
         page, texts = pages.job_page(job, spent, self.now(), base, files), _Texts()
         try:
             if page.phase in ("waiting", "report", "ended"):

@@ -41,14 +41,11 @@ class PiecewiseSending:
                     async with asyncio.timeout(self.max_wait_s):
                         await send(piece)
                 except TimeoutError:
-                    scope.get("state", {}).get("abort", _nothing)()  # else the connection waits for the client
-                    await asyncio.sleep(0)  # the server learns of it
+                    if abort := scope.get("state", {}).get("abort"):  # else the connection waits for the client
+                        abort()
+                        await asyncio.sleep(0)  # the server learns of it
                     raise ClientDisconnect from None
 
         with suppress(ClientDisconnect), ExitStack() as until_sent:
             state = {**scope.get("state", {}), "until_sent": until_sent}
             await self.app({**scope, "state": state}, receive, send_in_pieces)
-
-
-def _nothing() -> None:
-    """For a server that cannot cut off a client."""
