@@ -16,11 +16,13 @@ from google.adk.agents import BaseAgent, LlmAgent
 from google.adk.agents.run_config import StreamingMode
 from google.adk.apps import App
 from google.adk.sessions import InMemorySessionService
+from google.adk.tools import FunctionTool
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import call, cited, forgetting, managing, picture, research_brain, said, search
 from tests.talk import Talk, new_sessions, refusals, text_of, words
+from tools.adk.llm_agent import Agent
 from tools.app import build_app
 
 ROUTES = {
@@ -121,7 +123,7 @@ async def test_each_turn_is_answered_once_by_the_right_agent_on_a_balanced_chain
     assert refusals(api) == []
 
 
-async def test_a_turn_copies_each_agent_once_and_a_turn_of_plain_adk_twice(
+async def test_a_turn_copies_no_agent_and_a_turn_of_plain_adk_copies_each_twice(
     api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied, copy = list[str](), BaseAgent.clone
@@ -132,10 +134,40 @@ async def test_a_turn_copies_each_agent_once_and_a_turn_of_plain_adk_twice(
 
     monkeypatch.setattr(BaseAgent, "clone", clone)
     plain = LlmAgent(name="plain", model="interactions:gemini-3.8-flash", sub_agents=[LlmAgent(name="other")])
-    for app, times in ((build_app(), 1), (App(name="plain", root_agent=plain), 2)):
-        copied.clear()
-        assert await Talk(app).ask("hello")
-        assert set(Counter(copied).values()) == {times}, copied
+    assert await Talk(App(name="plain", root_agent=plain)).ask("hello")
+    assert Counter(copied) == {"plain": 2, "other": 2}
+    copied.clear()
+    talk = Talk(build_app())
+    for text in ("hello", "search", "draw a boat"):
+        assert await talk.ask(text)
+    assert copied == []
+
+
+async def test_a_copy_that_adk_would_make_equals_the_agent(api: Emulator) -> None:
+    root = build_app().root_agent
+    assert isinstance(root, Agent)
+    assert await Talk(App(name="desk", root_agent=root)).ask("hello")
+    for agent in (root, *root.sub_agents):
+        copy = BaseAgent.clone(agent, {"rerun_on_resume": True})
+        assert values(copy) | {"rerun_on_resume": agent.rerun_on_resume} == values(agent)
+    for update in (None, {}, {"description": "another"}, {"rerun_on_resume": False}):
+        assert root.clone(update) is not root
+
+
+def values(agent: BaseAgent) -> dict[str, Any]:
+    """The values of an agent's fields, without those that are its place in the tree."""
+    return {name: value for name, value in agent if name not in ("sub_agents", "parent_agent")}
+
+
+async def test_functions_are_described_once_as_adk_describes_them(api: Emulator) -> None:
+    root = build_app().root_agent
+    assert isinstance(root, Agent)
+    first, second = [await root.canonical_tools() for _ in range(2)]
+    assert all(a is b for a, b in zip(first, second, strict=True))
+    functions = [tool.func for tool in first if isinstance(tool, FunctionTool)]
+    assert len(functions) == 2
+    plain = LlmAgent(name="plain", model=root.model, tools=[*functions])
+    assert [t._get_declaration() for t in first] == [t._get_declaration() for t in await plain.canonical_tools()]
 
 
 async def test_the_root_knows_what_every_specialist_said(api: Emulator) -> None:

@@ -8,16 +8,16 @@ from google.genai import types
 
 from tools.adk.response_collector import code_block
 from tools.interactions.media_types import decode_text, is_text, media_type
-from tools.interactions.model_catalog import ModelCapabilities, medium_of
+from tools.interactions.model_catalog import capabilities_of, medium_of
 
 
-def adapt_files(contents: Iterable[types.Content], capabilities: ModelCapabilities | None) -> list[types.Content]:
+def adapt_files(contents: Iterable[types.Content], model: str) -> list[types.Content]:
     """Converts text files to text, and replaces each file that the model does not accept with a note.
 
     If such a file stayed in a conversation, the API would refuse every later request.
     """
     return [
-        content.model_copy(update={"parts": [_adapted(part, capabilities) for part in content.parts or ()]})
+        content.model_copy(update={"parts": [_adapted(part, model) for part in content.parts or ()]})
         for content in contents
     ]
 
@@ -28,13 +28,14 @@ def text_of_file(part: types.Part) -> str | None:
     return decode_text(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
-def _adapted(part: types.Part, capabilities: ModelCapabilities | None) -> types.Part:
+def _adapted(part: types.Part, model: str) -> types.Part:
     file = part.inline_data or part.file_data
     if file is None:
         return part
     name = file.display_name or f"a file ({file.mime_type or 'of unknown type'})"
     if (text := text_of_file(part)) is not None:
         return types.Part(text=f"{name}:\n\n{code_block(text)}")
+    capabilities = capabilities_of(model)
     if capabilities and medium_of(part) not in capabilities.inputs:
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
     plain = file.model_copy(

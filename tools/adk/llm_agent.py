@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -9,10 +10,12 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Self
 
 from google.adk.agents import InvocationContext, LlmAgent
+from google.adk.agents.llm_agent import ToolUnion
 from google.adk.agents.llm_agent_config import LlmAgentConfig
 from google.adk.events import Event
-from google.adk.models import LlmRequest
-from google.adk.tools import BaseTool, ToolContext
+from google.adk.models import LLMRegistry, LlmRequest
+from google.adk.tools import BaseTool, FunctionTool, ToolContext
+from google.adk.utils._agent_mode import LlmAgentMode
 from google.genai import types
 from pydantic import BaseModel, model_validator
 
@@ -51,19 +54,25 @@ class Agent(LlmAgent):
 
     config_type: ClassVar[type[BaseModel]] = AgentConfig  # type: ignore[assignment]
     server_tools: Sequence[ServerTool] = ()
+    mode: LlmAgentMode | None = "chat"
+    rerun_on_resume: bool = True
 
     @model_validator(mode="after")
     def _offer(self) -> Agent:
-        own = (tool for tool in self.tools if not isinstance(tool, _OnServer))
+        if isinstance(self.model, str) and self.model:
+            self.model = LLMRegistry.new_llm(self.model)  # ADK 2.13 looks a name up ten times in a turn
+        own = (_as_tool(tool) for tool in self.tools if not isinstance(tool, _OnServer))
         self.tools = [*own, *map(_OnServer, self.server_tools)]
         return self
 
     def clone(self, update: Mapping[str, Any] | None = None) -> Self:
-        """Returns a copy, or this agent if the copy would be equal.
+        """Returns a copy, or this agent if it has the values of `update` already.
 
-        In each turn ADK 2.13 copies the whole tree of agents, and then its copy (`_dynamic_node_scheduler.py:690`).
+        In each turn ADK 2.13 copies the whole tree of agents (`_workflow_graph_utils.py:149`) to set `rerun_on_resume`,
+        and then its copy (`_dynamic_node_scheduler.py:690`). It changes a copy again only if the copy is no chat agent.
         """
-        return self if update == {"name": self.name} else super().clone(update)
+        known = bool(update) and all(getattr(self, name) == value for name, value in (update or {}).items())
+        return self if known and self.mode == "chat" and not self.parallel_worker else super().clone(update)
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         texts = list[dict[str, Any]]()
@@ -80,6 +89,11 @@ class Agent(LlmAgent):
                 content=content,
                 custom_metadata=each["metadata"] or None,
             )
+
+
+def _as_tool(tool: ToolUnion) -> ToolUnion:
+    """Describes a function once; ADK 2.13 does so in each turn (`llm_agent.py:207`)."""
+    return FunctionTool(tool) if inspect.isroutine(tool) else tool
 
 
 class _OnServer(BaseTool):

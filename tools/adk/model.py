@@ -23,7 +23,6 @@ from tools.adk.structured_output import has_schema, response_format, response_sc
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
 from tools.interactions.client import status_of
-from tools.interactions.model_catalog import capabilities_of
 from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)
@@ -117,7 +116,7 @@ class InteractionsLlm(Gemini):
     async def _preprocess_request(self, llm_request: LlmRequest) -> None:
         """Adapts the files and keeps the labels, which ADK's method removes because `generateContent` refuses them."""
         labels = llm_request.config.labels
-        llm_request.contents = adapt_files(llm_request.contents, capabilities_of(llm_request.model or ""))
+        llm_request.contents = adapt_files(llm_request.contents, llm_request.model or "")
         await super()._preprocess_request(llm_request)
         llm_request.config.labels = labels
 

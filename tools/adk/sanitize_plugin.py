@@ -38,6 +38,8 @@ class SanitizePlugin(BasePlugin):
 def _sanitize_model(model: BaseModel) -> None:
     """Sanitizes every string in a model, in all fields."""
     for name, value in model:
+        if value is None:  # most are, and the next check is slow
+            continue
         if isinstance(value, BaseModel):
             _sanitize_model(value)
         elif isinstance(value, list) and all(isinstance(item, BaseModel) for item in value):
