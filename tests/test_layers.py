@@ -21,13 +21,10 @@ LAYERS = (
     ("adk",),
     ("research",),
     ("interactions",),
+    ("transactions",),
     ("yaml_files", "database_url"),
     ("settings",),
-    (
-        "private_folder",
-        "public_http",
-    ),
-    ("transactions",),
+    ("private_folder", "public_http"),
     ("public_address", "redaction", "sanitize", "shielded"),
     ("errors", "extras"),
 )

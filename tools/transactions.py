@@ -7,20 +7,37 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from sqlite3 import OperationalError
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Executable, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import greenlet_spawn
 
+from tools.database_url import sqlite_file
+from tools.private_folder import create_private_file
 from tools.shielded import shielded
 
 R = TypeVar("R")
+SetUp = Callable[[Any, object], None]
+"""Prepares a new connection of SQLite's driver; the second argument is SQLAlchemy's record of it."""
 IDLE_S = 30.0
 """Seconds after which an unused connection to a database server is tested before its next use."""
+
+
+def set_up_log(connection: Any, _: object) -> None:
+    """Makes SQLite check foreign keys, as ADK's session service does, and write each transaction once, to a log.
+
+    The log is written to the disk from time to time: a killed process loses no transaction, a power cut may lose the
+    last ones.
+    """
+    connection.execute("PRAGMA foreign_keys=ON")
+    with suppress(OperationalError):  # another process has the lock
+        connection.execute("PRAGMA journal_mode=WAL")  # stays set; readers do not wait for writers
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 class Transactions:
@@ -33,34 +50,62 @@ class Transactions:
     Args:
         engine: the engine of the database.
         arguments: arguments of the driver's `connect`, for SQLite.
+        set_up: prepares each connection to SQLite.
+        threads: how many functions may run at the same time on SQLite.
     """
 
-    def __init__(self, engine: AsyncEngine, arguments: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        arguments: dict[str, Any] | None = None,
+        set_up: SetUp = set_up_log,
+        threads: int = 1,
+    ) -> None:
         self._engine = engine
         self._compiled: dict[Executable, tuple[str, list[str], Mapping[str, Any]]] = {}
         """The text of statements for asyncpg, the order of their parameters, and those that have a value."""
         if engine.dialect.driver == "asyncpg":
             # A connection is free again sooner than another one is open, which the pool would close after its use.
             self._slots = asyncio.Semaphore(cast(QueuePool, engine.pool).size())
-        self._thread: ThreadPoolExecutor | None = None
+        self._threads: ThreadPoolExecutor | None = None
         if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
-            self._thread = ThreadPoolExecutor(1, "sqlite")
+            self._threads = ThreadPoolExecutor(threads, "sqlite")
             url = engine.url.set(drivername="sqlite")
-            shared = {"check_same_thread": False, **(arguments or {})}  # `close` runs in another thread
-            self._in_thread = create_engine(url, connect_args=shared, poolclass=StaticPool, hide_parameters=True)
-            event.listen(self._in_thread, "connect", _set_up)
+            shared = {"check_same_thread": False, **(arguments or {})}  # any of the threads uses it
+            pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": threads}
+            self._in_threads = create_engine(url, connect_args=shared, hide_parameters=True, **pool)
+            event.listen(self._in_threads, "connect", set_up)
+            if file := sqlite_file(engine.url):
+                _follow(self._in_threads, file)
 
-    @shielded
     async def run(self, work: Callable[[Connection], R]) -> R:
         """Runs `work` in a transaction and returns its result.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError, OSError: the database does not answer or refuses a statement.
         """
-        if self._thread:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work)
+
+        def transaction(connection: Connection) -> R:
+            with connection.begin():
+                return work(connection)
+
+        return await self.connect(transaction)
+
+    @shielded
+    async def connect(self, use: Callable[[Connection], R]) -> R:
+        """Runs `use`, which begins transactions itself, and returns its result.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError, OSError: as `run`.
+        """
+        if self._threads:
+            try:
+                running = asyncio.get_running_loop().run_in_executor(self._threads, self._connect, use)
+            except RuntimeError:  # closed, or the interpreter shuts down and collects metrics for the last time
+                return self._connect(use)
+            return await running
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(use)
 
     @shielded
     async def execute(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -101,15 +146,15 @@ class Transactions:
                 raise DBAPIError(text, None, error, hide_parameters=True) from error
             return rows
 
-    def _run(self, work: Callable[[Connection], R]) -> R:
-        with self._in_thread.begin() as connection:
-            return work(connection)
+    def _connect(self, use: Callable[[Connection], R]) -> R:
+        with self._in_threads.connect() as connection:
+            return use(connection)
 
     def close(self) -> None:
-        """Closes the connection of the thread; the owner of the engine closes the engine."""
-        if self._thread:
-            self._thread.shutdown()
-            self._in_thread.dispose()
+        """Closes the connections of the threads; the owner of the engine closes the engine."""
+        if self._threads:
+            self._threads.shutdown()
+            self._in_threads.dispose()
 
 
 def replace_when_closed(engine: AsyncEngine) -> None:
@@ -137,13 +182,27 @@ def replace_when_closed(engine: AsyncEngine) -> None:
             raise DisconnectionError from error  # the pool opens a new connection
 
 
-def _set_up(connection: Any, _: object) -> None:
-    """Makes SQLite check foreign keys, as ADK's session service does, and write each transaction once, to a log.
+def _follow(engine: Engine, file: Path) -> None:
+    """Creates SQLite's file for its user alone, and lets a pool connect again if the path has become another file.
 
-    The log is written to the disk from time to time: a killed process loses no transaction, a power cut may lose the
-    last ones.
+    A connection that stays open would write to a file that was deleted or replaced, and all that would be lost.
     """
-    connection.execute("PRAGMA foreign_keys=ON")
-    with suppress(OperationalError):  # another process has the lock
-        connection.execute("PRAGMA journal_mode=WAL")  # stays set; readers do not wait for writers
-    connection.execute("PRAGMA synchronous=NORMAL")
+    event.listen(engine, "do_connect", lambda *_: create_private_file(file))
+
+    @event.listens_for(engine, "connect")
+    def note(_: object, record: Any) -> None:
+        record.info["file"] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def test(_: object, record: Any, __: object) -> None:
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError  # the pool opens a new connection
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """The device and the inode of a file; None if it is missing."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

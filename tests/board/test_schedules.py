@@ -31,8 +31,8 @@ def come_due(site: Site, weeks: int = 1) -> list[str]:
     """Makes all schedules due so many weeks early, and starts what is due; returns the paths of the runs."""
 
     async def run(service: Research) -> list[str]:
-        async with service.ledger.schedules._database.write() as connection:
-            await connection.execute(update(SCHEDULES).values(due=SCHEDULES.c.due - weeks * 7 * 86_400))
+        earlier = update(SCHEDULES).values(due=SCHEDULES.c.due - weeks * 7 * 86_400)
+        await service.ledger.schedules._database.write(lambda connection: connection.execute(earlier))
         return await service.schedules.start_due(research_settings().limits)
 
     return [f"/research/{job_id}" for job_id in site.on_loop(run)]

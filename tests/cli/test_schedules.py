@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -42,9 +43,8 @@ def stored(*statements: Any, add: Schedule | None = None) -> list[Schedule]:
         ledger = Ledger(load_settings().ledger_url)
         if add:
             await ledger.schedules.add(add)
-        async with ledger._database.write() as connection:
-            for statement in statements:
-                await connection.execute(statement)
+        for statement in statements:
+            await ledger._database.write(methodcaller("execute", statement))
         found = await ledger.schedules.of_user("user")
         await ledger.close()
         return found

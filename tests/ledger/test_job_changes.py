@@ -181,8 +181,8 @@ async def test_a_change_whose_notification_was_lost_is_seen_by_a_poll(ledger: Co
     changes = JobChanges(ledger, clock, sleep)
     job = await running(ledger)
     async with watching(changes, job) as waiting:
-        async with ledger._database.write() as connection:  # a change that announces nothing
-            await connection.exec_driver_sql(f"UPDATE research_jobs SET updated = {NOW + 1} WHERE id = '{job.id}'")
+        change = f"UPDATE research_jobs SET updated = {NOW + 1} WHERE id = '{job.id}'"  # announces nothing
+        await ledger._database.write(lambda connection: connection.exec_driver_sql(change))
         gate.set()
         await asyncio.wait_for(waiting, 60)
     assert clock.now <= NOW + LEASE_S + 2  # the first poll comes before notifications do

@@ -22,16 +22,13 @@ NUMBER = "INSERT INTO desk_migrations (number) VALUES (:number)"
 async def failure(database: Database, *statements: str, **values: Any) -> BaseException:
     """The error that these statements raise in one transaction."""
     with pytest.raises(Exception) as caught:  # the tests examine which error it is
-        async with database.begin() as connection:
-            for statement in statements:
-                await connection.execute(text(statement), values)
+        await database.write(lambda connection: [connection.execute(text(each), values) for each in statements])
     return caught.value
 
 
 async def test_errors_about_a_value_or_a_statement_count_as_refusals(url: str) -> None:
     database, turn = Database(url), {"id": "new", "owner": "me", "until": 1.0}
-    async with database.begin() as connection:
-        await connection.execute(text(TURN), turn | {"id": "taken"})
+    await database.execute(text(TURN), turn | {"id": "taken"})
     refused = {
         "twice": await failure(database, TURN, **turn | {"id": "taken"}),
         "null": await failure(database, TURN, **turn | {"owner": None}),
@@ -58,8 +55,7 @@ async def test_errors_about_a_value_or_a_statement_count_as_refusals(url: str) -
 async def test_temporary_and_permission_errors_of_postgresql_are_not_refusals(postgres: Server) -> None:
     url = postgres.create_database()
     database, other = Database(url), Database(url)
-    async with database.begin():
-        pass  # makes the tables
+    await database.prepare()
     for statements in (
         ("SET statement_timeout = 1", "SELECT pg_sleep(60)"),
         ("SET TRANSACTION READ ONLY", "DELETE FROM desk_turns"),
@@ -67,13 +63,9 @@ async def test_temporary_and_permission_errors_of_postgresql_are_not_refusals(po
     ):
         error = await failure(database, *statements)
         assert not refuses_value(error), repr(error)
-    with pytest.raises(Exception) as caught:
-        async with database.begin() as connection:
-            number = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-            async with other.begin() as killer:
-                await killer.execute(text("SELECT pg_terminate_backend(:number, 60000)"), {"number": number})
-            await connection.execute(text("SELECT 1"))
-    assert not refuses_value(caught.value), repr(caught.value)
+    own = "SELECT pg_terminate_backend(pg_backend_pid())"
+    error = await failure(database, own, "SELECT 1")
+    assert not refuses_value(error), repr(error)
     await other.close()
     await database.close()
 
@@ -83,14 +75,12 @@ async def test_errors_of_a_stopped_postgresql_server_are_not_refusals() -> None:
     try:
         with postgresql() as own:
             database = Database(own.create_database())
-            async with database.begin():
-                pass
+            await database.prepare()
             own.run("pg_ctl", "-D", str(own.folder / "data"), "-w", "-m", "immediate", "stop")
             for _ in range(2):
                 assert not refuses_value(await failure(database, "SELECT 1"))
             own.restart()
-            async with database.begin() as connection:
-                assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+            assert [*map(tuple, await database.execute(text("SELECT 1"), {}))] == [(1,)]
             await database.close()
     except NoServer as error:
         pytest.skip(str(error))
@@ -99,22 +89,31 @@ async def test_errors_of_a_stopped_postgresql_server_are_not_refusals() -> None:
 async def test_errors_of_a_locked_full_or_corrupt_sqlite_file_are_not_refusals(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "ledger.db"
     database = Database(f"sqlite:///{file}")
-    async with database.begin():
-        pass
+    await database.prepare()
+
+    async def on_connection_of_its_own(*statements: str) -> BaseException:
+        own = Database(f"sqlite:///{file}")
+        await own.prepare()
+        error = await failure(own, *statements)
+        await own.close()
+        return error
+
     write = TURN.replace(":id", "'a'").replace(":owner", "'b'").replace(":until", "1")
     large = TURN.replace(":id", "hex(zeroblob(500000))").replace(":owner", "'b'").replace(":until", "1")
     other = await asyncio.to_thread(sqlite3.connect, file, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    locked = await failure(database, "PRAGMA busy_timeout = 1", write)
+    locked = await on_connection_of_its_own("PRAGMA busy_timeout = 1", write)
     other.close()
     found = {
         "locked": locked,
-        "read-only": await failure(database, "PRAGMA query_only = 1", write),
-        "full": await failure(database, "PRAGMA max_page_count = 1", large),
+        "read-only": await on_connection_of_its_own("PRAGMA query_only = 1", write),
+        "full": await on_connection_of_its_own("PRAGMA max_page_count = 1", large),
     }
+    copy = file.with_name("copy")
+    copy.write_bytes(file.read_bytes()[:100] + b"\xff" * 100_000)
     for path in file.parent.glob("ledger.db-*"):
         path.unlink()
-    file.write_bytes(file.read_bytes()[:100] + b"\xff" * 100_000)
+    copy.replace(file)
     found["spoilt"] = await failure(database, "SELECT * FROM research_jobs")
     shutil.rmtree(file.parent)
     found["missing"] = await failure(database, "SELECT 1")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.event import listen
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +22,8 @@ from tools.research.locks import Locks
 from tools.transactions import IDLE_S, Transactions
 
 PUT = text("INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) RETURNING id, lease_until")
+NORMAL, FULL = 1, 2
+"""Levels of SQLite's `synchronous`: with `FULL`, a commit waits until the disk has it."""
 VALUES = {"id": "a", "owner": "me", "until": 1.5}
 
 
@@ -29,12 +35,75 @@ async def test_a_statement_gives_the_rows_and_the_refusals_that_sqlalchemy_gives
         with pytest.raises((SQLAlchemyError, UnicodeError)) as caught:
             await database.execute(PUT, values)
         with pytest.raises((SQLAlchemyError, UnicodeError)) as usual:
-            async with database.begin() as connection:
-                await connection.execute(PUT, values)
+            await database.write(lambda connection, values=values: connection.execute(PUT, values))  # type: ignore[misc]
         assert refuses_value(caught.value) and refuses_value(usual.value)
         assert describe_database_error(caught.value) == describe_database_error(usual.value)
         assert "[parameters" not in str(caught.value)
     await database.close()
+
+
+async def test_a_power_cut_may_undo_a_statement_on_sqlite_but_no_transaction(tmp_path: Path) -> None:
+    database, level = Database(f"sqlite:///{tmp_path / 'ledger.db'}"), text("PRAGMA synchronous")
+    assert [*await database.execute(level, {})] == [(NORMAL,)]
+    for run in (database.read, database.write):
+        assert await run(lambda connection: connection.execute(level).scalar_one()) == FULL
+    await database.close()
+
+
+def restore(file: Path, backup: Path) -> None:
+    """Puts a backup in the place of a database."""
+    for journal in file.parent.glob(f"{file.name}-*"):
+        journal.unlink()
+    backup.replace(file)
+
+
+async def test_a_file_that_takes_the_place_of_the_ledger_is_used_at_once(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("ledger.db", "backup.db")]
+    database, backup = (Database(f"sqlite:///{path}") for path in paths)
+    await backup.execute(PUT, VALUES)
+    await backup.close()
+    await database.prepare()
+    ids = text("SELECT id FROM desk_turns")
+    assert not await database.read(lambda connection: connection.execute(ids).all())
+    restore(*paths)
+    assert await database.read(lambda connection: connection.execute(ids).scalars().all()) == ["a"]
+    await database.write(lambda connection: connection.execute(PUT, VALUES | {"id": "b"}).all())
+    await database.execute(PUT, VALUES | {"id": "c"})
+    with closing(sqlite3.connect(paths[0])) as other:
+        assert {*other.execute("SELECT id FROM desk_turns")} == {("a",), ("b",), ("c",)}
+    paths[0].unlink()
+    with pytest.raises(SQLAlchemyError, match="no such table"):  # nothing is written to the file that was deleted
+        await database.write(lambda connection: connection.execute(PUT, VALUES).all())
+    await database.close()
+
+
+async def test_readers_do_not_wait_for_a_writer_of_the_same_process(tmp_path: Path) -> None:
+    database, ended = Database(f"sqlite:///{tmp_path / 'ledger.db'}"), threading.Event()
+    await database.execute(PUT, VALUES)
+
+    def write(connection: Connection) -> None:
+        connection.execute(text("DELETE FROM desk_turns"))
+        assert ended.wait(60)
+
+    writing = asyncio.create_task(database.write(write))
+    query = text("SELECT count(*) FROM desk_turns")
+    for _ in range(5):
+        assert await database.read(lambda connection: connection.execute(query).scalar_one()) == 1
+    ended.set()
+    await writing
+    assert await database.read(lambda connection: connection.execute(query).scalar_one()) == 0
+    await database.close()
+
+
+def test_a_ledger_serves_several_event_loops_and_ends_its_threads(tmp_path: Path) -> None:
+    before, query = {*threading.enumerate()}, text("SELECT 1")
+    database = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
+    for _ in range(3):
+        assert asyncio.run(database.read(lambda connection: connection.execute(query).scalar_one())) == 1
+        asyncio.run(database.execute(text("DELETE FROM desk_turns"), {}))
+    assert {*threading.enumerate()} - before
+    asyncio.run(database.close())
+    assert not {*threading.enumerate()} - before
 
 
 async def test_values_and_columns_of_json_are_those_of_sqlalchemy(postgres: Server) -> None:

@@ -293,11 +293,11 @@ def completed(order: Order) -> Job:
 async def test_a_ledger_that_cannot_be_opened_is_not_named_to_a_client(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unopened(self: object) -> None:
+    async def unopened(*_: object) -> None:
         raise LedgerError("the ledger postgresql+asyncpg://desk:***@10.0.0.1/desk cannot be opened")
 
     async with desk.client() as client:
-        monkeypatch.setattr("tools.research.database.Database.begin", unopened)
+        monkeypatch.setattr("tools.research.database.Database.read", unopened)
         told = await error(client, "list")
         monkeypatch.undo()
     assert "the database cannot be used now" in told

@@ -125,8 +125,8 @@ async def test_a_notice_that_cannot_be_read_delays_no_other(open_ledger: Open, r
     ledger = open_ledger()
     for number in range(11):
         await job_in(ledger, State.FAILED, replace(ORDER, brief=f"brief {number}"))
-    async with ledger._database.write() as connection:
-        await connection.execute(update(NOTICES).values(state="of a newer program"))
+    newer = update(NOTICES).values(state="of a newer program")
+    await ledger._database.write(lambda connection: connection.execute(newer))
     await job_in(ledger, State.COMPLETED)
     await deliver(ledger, NOW + 1, hook=target(receiver))
     assert [body["type"] for _, body in receiver.webhooks] == ["research.completed"]
@@ -147,7 +147,7 @@ async def test_a_change_of_state_and_its_notice_are_written_together_or_not_at_a
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, NOW))
 
-    async def fail(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise OSError("no disk")
 
     monkeypatch.setattr("tools.research.ledger.record_notices", fail)

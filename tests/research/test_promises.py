@@ -489,5 +489,5 @@ async def test_no_api_key_reaches_the_log_or_the_ledger(
     written = bytes_of(tmp_path, "ledger.db*")
     assert ORDER.brief.encode() in written
     assert key.encode() not in written
-    assert job.id in caplog.text
+    assert desk.api.url in caplog.text
     assert key not in caplog.text

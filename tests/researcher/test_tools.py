@@ -302,7 +302,7 @@ async def test_an_unavailable_ledger_is_reported_and_nothing_is_ordered(
 ) -> None:
     job = await desk.quote()
     with monkeypatch.context() as patch:
-        patch.setattr("tools.research.database.Database.begin", _broken)
+        patch.setattr("tools.research.database.Database.read", _broken)
         answer = await desk.say("yes", [("approve", {"job_id": job.id})], "It does not answer.")
     assert "It does not answer." in answer
     assert "the database does not answer now" in results(desk)[0]["error"]
@@ -315,18 +315,18 @@ async def test_a_ledger_that_cannot_be_opened_is_not_named_in_a_conversation(
 ) -> None:
     job = await desk.quote()
     with monkeypatch.context() as patch:
-        patch.setattr("tools.research.database.Database.begin", _unopened)
+        patch.setattr("tools.research.database.Database.read", _unopened)
         answer = await desk.say("yes", [("approve", {"job_id": job.id})], "It cannot be used.")
     told = f"{answer} {results(desk)[0]['error']} {desk.script.asked[-1].system_instruction}"
     assert told.count("the database cannot be used now") == 2
     assert "10.0.0.1" not in told
 
 
-def _unopened(self: object) -> None:
+async def _unopened(*_: object) -> None:
     raise LedgerError("the ledger postgresql+asyncpg://desk:***@10.0.0.1/desk cannot be opened")
 
 
-def _broken(self: object) -> None:
+async def _broken(*_: object) -> None:
     raise OSError("no space left on device")
 
 

@@ -386,8 +386,7 @@ async def test_an_invalid_id_is_refused_before_anything_is_stored(
 
 
 async def rows(database: Database) -> list[str]:
-    async with database.begin() as connection:
-        return list((await connection.execute(text("SELECT history FROM desk_tasks"))).scalars())
+    return [history for (history,) in await database.execute(text("SELECT history FROM desk_tasks"), {})]
 
 
 @pytest.mark.parametrize("version", METHODS)
@@ -410,8 +409,7 @@ async def test_unsafe_characters_do_not_break_a_request(
 async def test_a_database_error_is_reported_without_its_text(url: str, issuer: Issuer, database: Database) -> None:
     caller = Caller(url, issuer.token("robot"))
     task = await caller.ask("Hello!")
-    async with database.begin() as connection:
-        await connection.execute(text("ALTER TABLE desk_tasks RENAME TO elsewhere"))
+    await database.execute(text("ALTER TABLE desk_tasks RENAME TO elsewhere"), {})
     for method, params in (("GetTask", {"id": task.id}), ("SendMessage", message("hello", "1.0")), ("ListTasks", {})):
         error = (await caller.call(method, params))["error"]
         # A missing table counts as a refused value.
@@ -451,10 +449,10 @@ async def test_an_adk_agent_can_call_the_desk_as_a_remote_agent(url: str, issuer
 
 
 async def test_the_a2a_tables_have_the_columns_that_the_sdk_expects(database: Database) -> None:
-    async with database.begin() as connection:
-        for table, model in (("desk_tasks", TaskModel), ("desk_pushes", PushNotificationConfigModel)):
-            found = await connection.run_sync(lambda sync, table=table: inspect(sync).get_columns(table))  # type: ignore[misc]
-            assert {column["name"] for column in found} == {column.name for column in model.__table__.columns}
+    tables = await database.read(lambda connection: inspect(connection).get_multi_columns())
+    for table, model in (("desk_tasks", TaskModel), ("desk_pushes", PushNotificationConfigModel)):
+        names = {column["name"] for column in tables[None, table]}
+        assert names == {column.name for column in model.__table__.columns}
 
 
 @pytest.fixture

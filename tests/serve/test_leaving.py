@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import suppress
 
 import httpx2
@@ -65,13 +66,17 @@ async def test_a_turn_cancelled_while_it_takes_its_session_lock_leaves_the_sessi
         async with turns.hold("desk/ada/s1"):
             await asyncio.Event().wait()
 
-    async with database.write():  # the next statement waits for this one
-        task = asyncio.create_task(hold())
-        for _ in range(10):  # rounds of the event loop, after which the statement is queued
-            await asyncio.sleep(0)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await database.prepare()
+    ended = threading.Event()
+    writing = asyncio.create_task(database.write(lambda _: ended.wait()))  # the next statement waits for this one
+    task = asyncio.create_task(hold())
+    for _ in range(10):  # rounds of the event loop, after which the statement is queued
+        await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    ended.set()
+    await writing
     await turns.close()
     await finish_shielded()  # waits for the statement that the turn had begun
     assert not await turns.held("desk/ada/s1")

@@ -158,16 +158,13 @@ async def test_a_turn_that_lost_its_lease_is_cancelled(client: httpx2.Client) ->
 
     async def hold() -> None:
         async with Locks(database, sleep=sleep).hold("desk/ada/s1"):
-            async with database.write() as connection:
-                await connection.execute(text("UPDATE desk_turns SET owner = 'another'"))
+            await database.execute(text("UPDATE desk_turns SET owner = 'another'"), {})
             woken.set()
             await asyncio.Event().wait()
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(hold())
-    async with database.begin() as connection:
-        left = (await connection.execute(text("SELECT owner FROM desk_turns"))).scalars().all()
-    assert left == ["another"]
+    assert [*map(tuple, await database.execute(text("SELECT owner FROM desk_turns"), {}))] == [("another",)]
     await database.close()
 
 

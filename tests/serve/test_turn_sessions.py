@@ -257,7 +257,7 @@ async def test_a_process_killed_before_any_write_leaves_a_beginning_of_the_turn_
 async def _killed_turn(url: str, survived: int) -> None:
     """Runs a turn in this process, which is killed before its transaction number `survived`."""
     sessions, done = TurnSessions(url), 0
-    run = sessions._transactions._run
+    run = sessions._transactions._connect
 
     def count(work: Any) -> Any:
         nonlocal done
@@ -266,7 +266,7 @@ async def _killed_turn(url: str, survived: int) -> None:
         done += 1
         return run(work)
 
-    sessions._transactions._run = count  # type: ignore[method-assign]
+    sessions._transactions._connect = count  # type: ignore[method-assign]
     async with sessions.turn():
         _ = [event async for event in Talk(build_app(), sessions).events("weather in Lisbon")]
 

@@ -65,8 +65,7 @@ async def test_a_worker_finishes_the_research_of_a_server_and_of_a_killed_worker
     worker.kill()
     worker.wait()
     database = Database(load_settings().ledger_url)
-    async with database.write() as connection:
-        await connection.execute(text("UPDATE research_jobs SET lease_until = 0"))  # the dead worker's lease expired
+    await database.execute(text("UPDATE research_jobs SET lease_until = 0"), {})  # the dead worker's lease expired
     await database.close()
     await asyncio.to_thread(api.advance, 3600)
     await started(process, "desk-work")

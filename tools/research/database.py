@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Table, event, text
+from sqlalchemy import Connection, Executable, Table, event, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, redacted_url, sqlite_file
@@ -25,6 +25,7 @@ from tools.settings import SettingsError
 from tools.shielded import shielded
 from tools.transactions import Transactions, replace_when_closed
 
+R = TypeVar("R")
 HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
     "postgresql+asyncpg": "look at user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
@@ -82,7 +83,7 @@ class Database:
     """A database, opened by its address, see `tools.database_url`.
 
     Raises:
-        LedgerError: the database cannot be opened; raised here or by the first `begin`.
+        LedgerError: the database cannot be opened; raised here or by the first transaction.
     """
 
     def __init__(self, url: str) -> None:
@@ -91,54 +92,72 @@ class Database:
         sqlite = self.url.get_backend_name() == "sqlite"
         # SQLite allows one writer at a time and makes the others poll: a lock is faster and fair.
         self._write_lock = asyncio.Lock() if sqlite else nullcontext()
-        # Each SQLite connection is a thread, and a thousand research runs may query at once.
-        self._slots = asyncio.Semaphore(POOL["pool_size"]) if sqlite else nullcontext()
         self._ready = False
-        self._transactions = Transactions(self.engine, arguments | SQLITE_TIMEOUT)
+        of_driver = arguments | SQLITE_TIMEOUT
+        self._statements = Transactions(self.engine, of_driver)
+        self._transactions = Transactions(self.engine, of_driver, set_up=_read_any_text, threads=POOL["pool_size"])
 
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction, after migrating the tables if needed.
-
-        Within the transaction, await only its own statements.
+    async def prepare(self) -> None:
+        """Opens the database and migrates its tables, unless that was done.
 
         Raises:
             LedgerError: the database cannot be opened, or a newer program has migrated it.
         """
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._slots)
-            try:
-                connection = await stack.enter_async_context(self.engine.connect())
-                version = LATEST if self._ready else await connection.run_sync(migrate)
-            except (SQLAlchemyError, OSError) as error:
-                raise _unusable(self.url, error) from error
+        if not self._ready:
+            await self.read(lambda _: None)
+
+    @shielded
+    async def read(self, work: Callable[[Connection], R]) -> R:
+        """Runs `work`, which writes nothing, in a transaction, and returns its result; see `Transactions.run`.
+
+        Raises:
+            LedgerError: the database cannot be opened, or a newer program has migrated it.
+            sqlalchemy.exc.SQLAlchemyError, OSError: it does not answer, or refuses a statement.
+        """
+        opened = False
+
+        def transaction(connection: Connection) -> R:
+            nonlocal opened
+            version = LATEST if self._ready else migrate(connection)
+            opened = True
             if version > LATEST:
                 raise LedgerError(
                     f"the ledger {redacted_url(self.url)} has version {version} and this program knows versions up to "
                     f"{LATEST}: update the program, or name another database in DESK_DATABASE_URL"
                 )
             self._ready = True
-            async with connection.begin():
-                yield connection
+            with connection.begin():
+                return work(connection)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction that writes."""
-        async with self._write_lock, self.begin() as connection:
-            yield connection
+        try:
+            return await self._transactions.connect(transaction)
+        except (SQLAlchemyError, OSError) as error:
+            if opened:
+                raise
+            raise _unusable(self.url, error) from error
+
+    @shielded
+    async def write(self, work: Callable[[Connection], R]) -> R:
+        """Runs `work` in a transaction that writes, and returns its result. A power cut does not undo it.
+
+        Raises:
+            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: as `read`.
+        """
+        async with self._write_lock:
+            return await self.read(work)
 
     @shielded
     async def execute(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Executes one statement that may write, and returns its rows; see `Transactions.execute`.
 
+        On SQLite, a power cut may undo it.
+
         Raises:
-            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: as `begin`.
+            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: as `read`.
         """
-        if not self._ready:
-            async with self.begin():
-                pass
+        await self.prepare()
         async with self._write_lock:
-            return await self._transactions.execute(statement, values)
+            return await self._statements.execute(statement, values)
 
     @asynccontextmanager
     async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
@@ -165,23 +184,22 @@ class Database:
             finally:
                 driver.terminate()
 
-    @shielded
     async def write_nothing(self) -> None:
         """Takes the write lock, and changes nothing.
 
         Raises:
             LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: the database cannot be written now.
         """
-        async with self.write() as connection:
-            await connection.execute(text("UPDATE desk_turns SET owner = owner WHERE 1 = 0"))
+        await self.write(lambda connection: connection.execute(text("UPDATE desk_turns SET owner = owner WHERE 1 = 0")))
 
     async def close(self) -> None:
         """Ends all connections of the pool."""
+        self._statements.close()
         self._transactions.close()
         await self.engine.dispose()
 
 
-def upsert(connection: AsyncConnection, table: Table) -> Any:
+def upsert(connection: Connection, table: Table) -> Any:
     """Returns an `INSERT` that supports `ON CONFLICT`, for SQLite or PostgreSQL."""
     return (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(table)
 
@@ -225,7 +243,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
 
 def _read_any_text(connection: Any, _: object) -> None:
     """Replaces bytes that are not UTF-8, because SQLite's driver would refuse all rows of the result."""
-    connection.driver_connection.text_factory = decode_utf8
+    getattr(connection, "driver_connection", connection).text_factory = decode_utf8
 
 
 def decode_utf8(text: bytes) -> str:

@@ -6,11 +6,13 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Row,
     and_,
     case,
@@ -23,7 +25,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
 from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, JobVersion, Order, State
@@ -51,6 +52,9 @@ from tools.research.tables import JOB_COLUMNS, JOBS, LINES, LISTED_COLUMNS, PUSH
 from tools.shielded import finish_shielded, shielded
 
 log = logging.getLogger(__name__)
+
+_Row = dict[Any, Any]
+"""The columns of a job by their names."""
 
 
 class Ledger:
@@ -91,14 +95,17 @@ class Ledger:
         Raises:
             UnreadableJob: the order has a job whose row cannot be read.
         """
+
+        def work(connection: Connection) -> None:
+            known = select(JOBS.c.id).where(JOBS.c.key == job.order.key)
+            if check and connection.execute(known).first() is None:
+                lock_user(connection, job.order.user)
+                check(used_by(connection, job, job.created))
+            connection.execute(insert(JOBS).values(**row_of(job)))
+            record_notices(connection, row_of(job), job.created)
+
         try:
-            async with self._database.write() as connection:
-                known = select(JOBS.c.id).where(JOBS.c.key == job.order.key)
-                if check and (await connection.execute(known)).first() is None:
-                    await lock_user(connection, job.order.user)
-                    check(await used_by(connection, job, job.created))
-                await connection.execute(insert(JOBS).values(**row_of(job)))
-                await record_notices(connection, row_of(job), job.created)
+            await self._database.write(work)
             return job, True
         except IntegrityError:
             found = await self._first(JOBS.c.key == job.order.key)
@@ -122,8 +129,8 @@ class Ledger:
     async def find_by_interaction(self, interaction_id: str) -> Job | None:
         """Returns the job whose current interaction has that id; None if there is no such job."""
         query = select(*JOB_COLUMNS).where(JOBS.c.interaction_id == interaction_id)
-        async with self._database.begin() as connection:
-            return next(self._readable(await connection.execute(query)), None)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return next(self._readable(rows), None)
 
     @shielded
     async def find(
@@ -145,28 +152,34 @@ class Ledger:
             query = query.where(JOBS.c.state.in_(list(states)))
         if schedule is not None:
             query = query.where(JOBS.c.schedule == schedule)
-        jobs: list[Job] = []
-        async with self._database.begin() as connection:
-            seen = 0
+
+        def work(connection: Connection) -> list[Job]:
+            jobs, seen = list[Job](), 0
             while wanted := limit - len(jobs):
-                rows = (await connection.execute(query.limit(wanted).offset(seen))).all()
+                rows = connection.execute(query.limit(wanted).offset(seen)).all()
                 jobs += self._readable(rows)
                 seen += len(rows)
                 if len(rows) < wanted:
                     break
-        return jobs
+            return jobs
+
+        return await self._database.read(work)
 
     @shielded
     async def unreadable(self) -> list[UnreadableJob]:
         """Returns one error for each job row that cannot be read. Other queries skip these rows."""
-        found = []
-        async with self._database.begin() as connection:
-            async for row in await connection.stream(select(*JOB_COLUMNS).execution_options(yield_per=100)):
+        query = select(*JOB_COLUMNS).execution_options(yield_per=100)
+
+        def work(connection: Connection) -> list[UnreadableJob]:
+            found = []
+            for row in connection.execute(query):
                 try:
                     job_of(dict(row._mapping))
                 except UnreadableJob as error:
                     found.append(error)
-        return found
+            return found
+
+        return await self._database.read(work)
 
     @shielded
     async def change(
@@ -185,13 +198,16 @@ class Ledger:
         Raises:
             UnreadableJob: the change was written, but the row cannot be read.
         """
-        async with self._database.write() as connection:
-            row = await _change(connection, job_id, JOBS.c.state.in_(list(expected)), now, values)
+
+        def work(connection: Connection) -> _Row | None:
+            row = _change(connection, job_id, JOBS.c.state.in_(list(expected)), now, values)
             if row and refused:
-                await connection.execute(newest_create(job_id).values(refused=1))
+                connection.execute(newest_create(job_id).values(refused=1))
             if row and values.get("usage"):
-                await connection.execute(newest_create(job_id).values(usage=values["usage"]))
-        return job_of(row) if row else None
+                connection.execute(newest_create(job_id).values(usage=values["usage"]))
+            return row
+
+        return _job(await self._database.write(work))
 
     @shielded
     async def approve(
@@ -216,14 +232,17 @@ class Ledger:
             JOBS.c.options == options_text(job.order.options),
             JOBS.c.plan.is_(None) if job.plan is None else JOBS.c.plan == plan_text(job.plan),
         )
-        async with self._database.write() as connection:
+
+        def work(connection: Connection) -> _Row | None:
             if check:
-                await lock_user(connection, job.order.user)
-                check(await used_by(connection, job, now))
-            row = await _change(connection, job.id, waits, now, {**values, "state": State.INTENDED})
+                lock_user(connection, job.order.user)
+                check(used_by(connection, job, now))
+            row = _change(connection, job.id, waits, now, {**values, "state": State.INTENDED})
             if row and yes:
-                await use_yes(connection, yes)
-        return job_of(row) if row else None
+                use_yes(connection, yes)
+            return row
+
+        return _job(await self._database.write(work))
 
     @shielded
     async def rewrite(self, job: Job, now: float, order: Order) -> Job | None:
@@ -240,20 +259,22 @@ class Ledger:
         options = options_text(order.options)
         values = {"brief": order.brief, "title": order.title, "options": options, "key": order.key}
         try:
-            async with self._database.write() as connection:
-                row = await _change(connection, job.id, waits, now, values)
+            row = await self._database.write(lambda connection: _change(connection, job.id, waits, now, values))
         except IntegrityError:
             return None
-        return job_of(row) if row else None
+        return _job(row)
 
     @shielded
     async def add_targets(self, job_id: str, targets: Collection[str]) -> None:
         """Adds targets that get notices about a job's further changes of state."""
         of_job = JOBS.c.id == job_id
-        async with self._database.write() as connection:
-            known = (await connection.execute(select(JOBS.c.notify).where(of_job).with_for_update())).scalar()
+
+        def work(connection: Connection) -> None:
+            known = connection.execute(select(JOBS.c.notify).where(of_job).with_for_update()).scalar()
             names = json.dumps([*dict.fromkeys([*json.loads(known or "[]"), *targets])])
-            await connection.execute(update(JOBS).where(of_job).values(notify=names))
+            connection.execute(update(JOBS).where(of_job).values(notify=names))
+
+        await self._database.write(work)
 
     @shielded
     async def mark_starting(self, job: Job, now: float) -> Job | None:
@@ -265,13 +286,16 @@ class Ledger:
             The job; None if its create request must not be sent.
         """
         state = case((JOBS.c.updated < now - LIMIT_PERIOD_S, State.AWAITING_APPROVAL), else_=State.STARTING)
-        async with self._database.write() as connection:
-            await lock_user(connection, job.order.user)
-            row = await _change(connection, job.id, JOBS.c.state == State.INTENDED, now, {"state": state})
+
+        def work(connection: Connection) -> _Row | None:
+            lock_user(connection, job.order.user)
+            row = _change(connection, job.id, JOBS.c.state == State.INTENDED, now, {"state": state})
             if row is None or row["state"] != State.STARTING:
                 return None
-            await record_spending(connection, spending_of(job, now))
-        return job_of(row)
+            record_spending(connection, spending_of(job, now))
+            return row
+
+        return _job(await self._database.write(work))
 
     @shielded
     async def record_spending(self, job: Job, entry: Spending, check: Check | None) -> None:
@@ -280,11 +304,14 @@ class Ledger:
         Args:
             check: called with what the user has used; nothing is written if it raises.
         """
-        async with self._database.write() as connection:
-            await lock_user(connection, job.order.user)
+
+        def work(connection: Connection) -> None:
+            lock_user(connection, job.order.user)
             if check:
-                check(await used_by(connection, job, entry.time))
-            await record_spending(connection, entry)
+                check(used_by(connection, job, entry.time))
+            record_spending(connection, entry)
+
+        await self._database.write(work)
 
     @shielded
     async def spending(self, *, since: float = 0, user: str | None = None) -> list[Spending]:
@@ -293,8 +320,7 @@ class Ledger:
         query = query.order_by(SPENDING.c.time, SPENDING.c.job, SPENDING.c.number)
         if user is not None:
             query = query.where(SPENDING.c.user == user)
-        async with self._database.begin() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         found = list[Spending]()
         for row in rows:
             try:
@@ -306,14 +332,12 @@ class Ledger:
     @shielded
     async def save_question(self, question: Question) -> None:
         """Writes a question; it replaces an earlier one about the same subject."""
-        async with self._database.write() as connection:
-            await write_question(connection, question)
+        await self._database.write(lambda connection: write_question(connection, question))
 
     @shielded
     async def questions(self, user: str, session: str | None = None, *, subject: str | None = None) -> list[Question]:
         """Returns a user's unanswered questions; with `session` or `subject`, only those that match."""
-        async with self._database.begin() as connection:
-            return await read_questions(connection, user, session, subject)
+        return await self._database.read(lambda connection: read_questions(connection, user, session, subject))
 
     @shielded
     async def use_yes(self, yes: Yes) -> None:
@@ -322,14 +346,12 @@ class Ledger:
         Raises:
             NotConfirmed: the question was answered, asked again or withdrawn meanwhile, or the yes was used before.
         """
-        async with self._database.write() as connection:
-            await use_yes(connection, yes)
+        await self._database.write(lambda connection: use_yes(connection, yes))
 
     @shielded
     async def withdraw_questions(self, user: str, session: str, subject: str | None = None) -> None:
         """Deletes a conversation's question about a subject, or all its questions."""
-        async with self._database.write() as connection:
-            await delete_questions(connection, user, session, subject)
+        await self._database.write(lambda connection: delete_questions(connection, user, session, subject))
 
     async def add_answer(self, job_id: str, answer: FollowUpAnswer) -> Job | None:
         """Appends a model's answer to a job.
@@ -346,11 +368,14 @@ class Ledger:
     @shielded
     async def delete_tasks(self, user: str, session: str) -> int:
         """Deletes the A2A tasks of a conversation (`tools/server/a2a.py`); returns how many."""
-        async with self._database.write() as connection:
-            of_session = and_(TASKS.c.owner == user, TASKS.c.context_id == session)
-            notified = select(TASKS.c.id).where(of_session)
-            await connection.execute(delete(PUSHES).where(PUSHES.c.task_id.in_(notified)))
-            return (await connection.execute(delete(TASKS).where(of_session))).rowcount
+        of_session = and_(TASKS.c.owner == user, TASKS.c.context_id == session)
+        notified = select(TASKS.c.id).where(of_session)
+
+        def work(connection: Connection) -> int:
+            connection.execute(delete(PUSHES).where(PUSHES.c.task_id.in_(notified)))
+            return connection.execute(delete(TASKS).where(of_session)).rowcount
+
+        return await self._database.write(work)
 
     @shielded
     async def _change_answers(
@@ -359,9 +384,8 @@ class Ledger:
         while job := await self._first(JOBS.c.id == job_id):
             unchanged = JOBS.c.follow_ups == answers_text(job.follow_ups)
             values = {"follow_ups": answers_text(change(job.follow_ups))}
-            async with self._database.write() as connection:
-                changed = await _change(connection, job_id, unchanged, job.updated, values)
-            if changed:  # else another writer has changed the answers: try again
+            write = partial(_change, job_id=job_id, condition=unchanged, now=job.updated, values=values)
+            if changed := await self._database.write(write):  # else another writer has changed the answers: try again
                 return job_of(changed)
         return None
 
@@ -375,27 +399,30 @@ class Ledger:
         shown = (LINES.c.job == job.id) & (LINES.c.interaction_id == job.interaction_id)
         number = select(func.coalesce(func.max(LINES.c.number), 0) + 1).where(shown).scalar_subquery()
         row = {"job": job.id, "interaction_id": job.interaction_id, "number": number, "line": line}
-        async with self._database.write() as connection:
-            if not await _change(connection, job.id, theirs, now, values):
+
+        def work(connection: Connection) -> bool:
+            if not _change(connection, job.id, theirs, now, values):
                 return False
-            await connection.execute(insert(LINES).values(row))
+            connection.execute(insert(LINES).values(row))
             return True
+
+        return await self._database.write(work)
 
     @shielded
     async def lines(self, job: Job) -> list[str]:
         """Returns the progress lines of a job's current interaction, oldest first."""
         query = select(LINES.c.line).where(LINES.c.job == job.id, LINES.c.interaction_id == job.interaction_id)
-        async with self._database.begin() as connection:
-            return [*(await connection.execute(query.order_by(LINES.c.number))).scalars()]
+        query = query.order_by(LINES.c.number)
+        return await self._database.read(lambda connection: [*connection.execute(query).scalars()])
 
     @shielded
     async def versions(self, job_ids: Collection[str]) -> dict[str, JobVersion]:
         """Returns the versions of jobs by their ids, without those that do not exist."""
         lease_until = case((JOBS.c.owner.is_(None), 0.0), else_=func.coalesce(JOBS.c.lease_until, 0.0))
         query = select(JOBS.c.id, JOBS.c.state, JOBS.c.updated, JOBS.c.events, lease_until)
-        async with self._database.begin() as connection:
-            rows = await connection.execute(query.where(JOBS.c.id.in_(job_ids)))
-            return {job_id: JobVersion(*values) for job_id, *values in rows}
+        query = query.where(JOBS.c.id.in_(job_ids))
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {job_id: JobVersion(*values) for job_id, *values in rows}
 
     def listener(self, heard: Callable[[str | None], None]) -> NotificationListener | None:
         """Returns a listener for changes of jobs by any process; None if the database sends no notifications."""
@@ -405,36 +432,38 @@ class Ledger:
     @shielded
     async def report(self, job_id: str) -> str | None:
         """Returns the finished report as JSON (`tools.research.report.reading.to_json`); None if there is none."""
-        async with self._database.begin() as connection:
-            return (await connection.execute(select(JOBS.c.report).where(JOBS.c.id == job_id))).scalar()
+        query = select(JOBS.c.report).where(JOBS.c.id == job_id)
+        return await self._database.read(lambda connection: connection.execute(query).scalar())
 
     @shielded
     async def reported(self, user: str) -> list[str]:
         """Returns the ids of a user's jobs that have a report, at all servers, newest first."""
         query = select(JOBS.c.id).where(JOBS.c.user == user, JOBS.c.report.is_not(None))
-        async with self._database.begin() as connection:
-            return [*(await connection.execute(query.order_by(JOBS.c.created.desc(), JOBS.c.id))).scalars()]
+        query = query.order_by(JOBS.c.created.desc(), JOBS.c.id)
+        return await self._database.read(lambda connection: [*connection.execute(query).scalars()])
 
     @shielded
     async def delete(self, job_id: str) -> None:
         """Deletes a job and its report. If its run may continue at the server, the spending entry stores until when."""
         in_doubt = or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1)
         until = select(JOBS.c.updated + STILL_RUNS_S).where(JOBS.c.id == job_id, in_doubt).scalar_subquery()
-        async with self._database.write() as connection:
-            await connection.execute(newest_create(job_id).values(may_run_until=until))
-            await connection.execute(delete(LINES).where(LINES.c.job == job_id))
-            await connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == job_id))
+
+        def work(connection: Connection) -> None:
+            connection.execute(newest_create(job_id).values(may_run_until=until))
+            connection.execute(delete(LINES).where(LINES.c.job == job_id))
+            connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == job_id))
             gone = delete(JOBS).where(JOBS.c.id == job_id)
-            await connection.execute(gone.returning(JOBS.c.id, *notification(connection)))
-            await delete_notices(connection, job_id)
+            connection.execute(gone.returning(JOBS.c.id, *notification(connection))).all()
+            delete_notices(connection, job_id)
+
+        await self._database.write(work)
 
     @shielded
     async def count_by_state(self) -> dict[State, int]:
         """Returns the number of jobs in each state, of all users and servers."""
         query = select(JOBS.c.state, func.count()).where(JOBS.c.state.in_(list(State))).group_by(JOBS.c.state)
-        async with self._database.begin() as connection:
-            counts = {State(state): int(count) for state, count in await connection.execute(query)}
-        return {state: counts.get(state, 0) for state in State}
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return dict.fromkeys(State, 0) | {State(state): int(count) for state, count in rows}
 
     @shielded
     async def take_lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
@@ -448,28 +477,26 @@ class Ledger:
             JOBS.c.state.in_(list(ACTIVE)),
             or_(JOBS.c.owner == owner, _unleased(now)),
         )
-        query = update(JOBS).where(free).values(owner=owner, lease_until=now + seconds)
-        async with self._database.begin() as connection:
-            if (await connection.execute(select(JOBS.c.id).where(free))).first() is None:
-                return False  # waiting processes ask at each change: avoid a write
-        async with self._database.write() as connection:
-            return bool((await connection.execute(query)).rowcount == 1)
+        found = select(JOBS.c.id).where(free)
+        taken = update(JOBS).where(free).values(owner=owner, lease_until=now + seconds)
+        if await self._database.read(lambda connection: connection.execute(found).first()) is None:
+            return False  # waiting processes ask at each change: avoid a write
+        return await self._database.write(lambda connection: connection.execute(taken).rowcount == 1)
 
     @shielded
     async def renew_leases(self, owner: str, now: float, seconds: float) -> set[str]:
         """Renews all leases of an owner; returns the ids of active jobs that it still holds."""
         theirs = and_(JOBS.c.state.in_(list(ACTIVE)), JOBS.c.owner == owner)
         query = update(JOBS).where(theirs).values(lease_until=now + seconds).returning(JOBS.c.id)
-        async with self._database.write() as connection:
-            return {*(await connection.execute(query)).scalars()}
+        return await self._database.write(lambda connection: {*connection.execute(query).scalars()})
 
     @shielded
     async def release_lease(self, job_id: str, owner: str) -> None:
         """Releases an owner's lease on a job."""
-        query = update(JOBS).where(JOBS.c.id == job_id, JOBS.c.owner == owner)
-        async with self._database.write() as connection:
-            query = query.values(owner=None, lease_until=None).returning(JOBS.c.id, *notification(connection))
-            await connection.execute(query)
+        query = update(JOBS).where(JOBS.c.id == job_id, JOBS.c.owner == owner).values(owner=None, lease_until=None)
+        await self._database.write(
+            lambda connection: connection.execute(query.returning(JOBS.c.id, *notification(connection))).all()
+        )
 
     @shielded
     async def find_orphaned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
@@ -478,22 +505,20 @@ class Ledger:
         The jobs come without the files of their orders. The oldest is first.
         """
         query = select(*LISTED_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _unleased(now))
-        async with self._database.begin() as connection:
-            jobs = self._readable(await connection.execute(query.order_by(JOBS.c.created)))
-            return [job for job in jobs if job.order.server == server]  # reading a row normalizes the server's name
+        query = query.order_by(JOBS.c.created)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [job for job in self._readable(rows) if job.order.server == server]  # reading normalizes the server
 
     @shielded
     async def secret(self, name: str) -> str:
         """Returns a random secret, 64 hexadecimal digits: the same for all processes on this database."""
         query = select(SECRETS.c.value).where(SECRETS.c.name == name)
-        async with self._database.begin() as connection:
-            known = (await connection.execute(query)).scalar()
+        known = await self._database.read(lambda connection: connection.execute(query).scalar())
         if known is None:
+            new = insert(SECRETS).values(name=name, value=token_hex(32))
             with suppress(IntegrityError):  # another process was first
-                async with self._database.write() as connection:
-                    await connection.execute(insert(SECRETS).values(name=name, value=token_hex(32)))
-            async with self._database.begin() as connection:
-                known = (await connection.execute(query)).scalar_one()
+                await self._database.write(lambda connection: connection.execute(new))
+            known = await self._database.read(lambda connection: connection.execute(query).scalar_one())
         return str(known)
 
     async def close(self) -> None:
@@ -504,8 +529,8 @@ class Ledger:
         await self._database.close()
 
     async def _first(self, condition: Any, columns: Sequence[Any] = JOB_COLUMNS) -> Job | None:
-        async with self._database.begin() as connection:
-            row = (await connection.execute(select(*columns).where(condition))).first()
+        query = select(*columns).where(condition)
+        row = await self._database.read(lambda connection: connection.execute(query).first())
         return job_of(dict(row._mapping)) if row else None
 
     def _readable(self, rows: Iterable[Row[Any]]) -> Iterator[Job]:
@@ -519,13 +544,17 @@ class Ledger:
                     log.warning("%s", error)
 
 
+def _job(row: _Row | None) -> Job | None:
+    return job_of(row) if row else None
+
+
 def _unleased(now: float) -> ColumnElement[bool]:
     return or_(JOBS.c.owner.is_(None), JOBS.c.lease_until < now)
 
 
-async def _change(
-    connection: AsyncConnection, job_id: str, condition: ColumnElement[bool], now: float, values: dict[str, Any]
-) -> dict[Any, Any] | None:
+def _change(
+    connection: Connection, job_id: str, condition: ColumnElement[bool], now: float, values: dict[str, Any]
+) -> _Row | None:
     """Changes a job, announces the change, and records the notices about its new state; returns its new row.
 
     Parse the row after the transaction: an error must not undo the change.
@@ -537,8 +566,8 @@ async def _change(
     if "changes" in values:
         values["changes"] = changes_text(values["changes"])
     query = update(JOBS).where(JOBS.c.id == job_id, condition).values(updated=now, **values)
-    found = (await connection.execute(query.returning(*JOB_COLUMNS, *notification(connection)))).first()
+    found = connection.execute(query.returning(*JOB_COLUMNS, *notification(connection))).first()
     row = {column.name: found._mapping[column] for column in JOB_COLUMNS} if found else None
     if row and "state" in values:
-        await record_notices(connection, row, now)
+        record_notices(connection, row, now)
     return row

@@ -79,9 +79,8 @@ class Locks:
     @shielded
     async def held(self, name: str) -> bool:
         """Whether any process holds a lock."""
-        async with self.database.begin() as connection:
-            result = await connection.execute(_HELD, {"id": name, "now": self.clock()})
-            return result.first() is not None
+        values = {"id": name, "now": self.clock()}
+        return await self.database.read(lambda connection: connection.execute(_HELD, values).first()) is not None
 
     async def close(self) -> None:
         """Waits until all locks are released, including those of tasks that were just cancelled."""

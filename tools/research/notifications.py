@@ -9,8 +9,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, func
 
 from tools.research.database import Database
 from tools.research.tables import JOBS
@@ -27,7 +26,7 @@ FIRST_RETRY_S, MAX_RETRY_S = 1.0, 120.0
 """Seconds between two attempts to listen, on average; each wait is twice as long as the one before."""
 
 
-def notification(connection: AsyncConnection) -> list[ColumnElement[Any]]:
+def notification(connection: Connection) -> list[ColumnElement[Any]]:
     """Returns the columns for the RETURNING of an UPDATE or DELETE of jobs that announce the change when it commits."""
     return [func.pg_notify(CHANNEL, JOBS.c.id)] if connection.dialect.name == "postgresql" else []
 
@@ -81,8 +80,8 @@ class NotificationListener:
     async def _check_arrival(self) -> None:
         self._arrived.clear()
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            async with self._database.begin() as connection:
-                await connection.execute(func.pg_notify(CHANNEL, self._check).select())
+            notify = func.pg_notify(CHANNEL, self._check).select()
+            await self._database.write(lambda connection: connection.execute(notify))
             await self._arrived.wait()
 
     def _set_working(self, working: bool) -> None:

@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, and_, delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
 from tools.research.database import upsert
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.tables import ANSWERS, QUESTIONS
 
 
-async def write_question(connection: AsyncConnection, question: Question) -> None:
+def write_question(connection: Connection, question: Question) -> None:
     """Writes a question in place of an earlier one about the same subject."""
     values = asdict(question)
     asked = upsert(connection, QUESTIONS).values(values)
-    await connection.execute(asked.on_conflict_do_update(index_elements=QUESTIONS.primary_key.columns, set_=values))
+    connection.execute(asked.on_conflict_do_update(index_elements=QUESTIONS.primary_key.columns, set_=values))
 
 
-async def read_questions(
-    connection: AsyncConnection, user: str, session: str | None = None, subject: str | None = None
+def read_questions(
+    connection: Connection, user: str, session: str | None = None, subject: str | None = None
 ) -> list[Question]:
     """Returns a user's unanswered questions. Leaves out those with actions that only a newer desk knows."""
-    rows = (await connection.execute(select(QUESTIONS).where(_of(user, session, subject)))).mappings().all()
+    rows = connection.execute(select(QUESTIONS).where(_of(user, session, subject))).mappings().all()
     names = ("user", "session", "subject", "version", "invocation")
     known = [row for row in rows if row["action"] in set(Action)]
     return [Question(action=Action(row["action"]), **{name: row[name] for name in names}) for row in known]
 
 
-async def delete_questions(connection: AsyncConnection, user: str, session: str, subject: str | None = None) -> None:
+def delete_questions(connection: Connection, user: str, session: str, subject: str | None = None) -> None:
     """Deletes a conversation's question about a subject, or all its questions."""
-    await connection.execute(delete(QUESTIONS).where(_of(user, session, subject)))
+    connection.execute(delete(QUESTIONS).where(_of(user, session, subject)))
 
 
-async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
+def use_yes(connection: Connection, yes: Yes) -> None:
     """Marks a yes as used and deletes its question.
 
     Raises:
@@ -48,11 +47,11 @@ async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
         QUESTIONS.c.invocation == question.invocation,
     )
     unused = upsert(connection, ANSWERS).values(id=yes.answer).on_conflict_do_nothing()
-    if (await connection.execute(unused)).rowcount != 1:
+    if connection.execute(unused).rowcount != 1:
         raise NotConfirmed(
             f"this yes has already answered another question: a yes that names {question.subject} answers this one"
         )
-    if (await connection.execute(delete(QUESTIONS).where(stands))).rowcount != 1:
+    if connection.execute(delete(QUESTIONS).where(stands)).rowcount != 1:
         raise NotConfirmed(f"the question about {question.subject} was answered or asked again meanwhile")
 
 

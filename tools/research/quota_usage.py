@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from tools.research.job import ACTIVE, Job, Kind, State
 from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S
@@ -12,7 +11,7 @@ from tools.research.spending import Used
 from tools.research.tables import JOBS, SPENDING
 
 
-async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
+def used_by(connection: Connection, job: Job, now: float) -> Used:
     """Returns what the user of a job has used, not counting the job itself. Call `lock_user` first."""
     user = job.order.user
     # `between` excludes NaN. It also excludes texts, which SQLite sorts after all numbers.
@@ -36,17 +35,17 @@ async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
         SPENDING.c.estimate.between(0, MAX_COST_USD),
     )
     total, create = func.coalesce(func.sum(SPENDING.c.estimate), 0.0), SPENDING.c.kind != Kind.QUESTION
-    running = (await connection.execute(select(func.count()).where(mine, under_way))).scalar_one()
-    may_run = (await connection.execute(select(func.count()).where(deleted))).scalar_one()
+    running = connection.execute(select(func.count()).where(mine, under_way)).scalar_one()
+    may_run = connection.execute(select(func.count()).where(deleted)).scalar_one()
     orders, ordered = (
-        await connection.execute(select(func.count(), func.coalesce(func.sum(JOBS.c.cost), 0.0)).where(mine, unsent))
+        connection.execute(select(func.count(), func.coalesce(func.sum(JOBS.c.cost), 0.0)).where(mine, unsent))
     ).one()
     creates, spent = (
-        await connection.execute(select(func.coalesce(func.sum(case((create, 1), else_=0)), 0), total).where(of_day))
+        connection.execute(select(func.coalesce(func.sum(case((create, 1), else_=0)), 0), total).where(of_day))
     ).one()
     of_job = (SPENDING.c.job == job.id, SPENDING.c.refused == 0)
     kinds = select(SPENDING.c.kind, func.count()).where(*of_job).group_by(SPENDING.c.kind)
-    requests = {kind: int(count) for kind, count in await connection.execute(kinds)}
+    requests = {kind: int(count) for kind, count in connection.execute(kinds)}
     waits = select(func.count()).where(mine, JOBS.c.state == State.AWAITING_APPROVAL)
     dropped = select(func.count()).where(
         mine, _ended_before_start(), JOBS.c.updated.between(now - LIMIT_PERIOD_S, MAX_TIME_S)
@@ -57,8 +56,8 @@ async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
         usd=float(spent) + float(ordered),
         plans=requests.get(Kind.PLAN, 0) + requests.get(Kind.REVISION, 0),
         questions=requests.get(Kind.QUESTION, 0),
-        waiting=int((await connection.execute(waits)).scalar_one()),
-        dropped=int((await connection.execute(dropped)).scalar_one()),
+        waiting=int(connection.execute(waits).scalar_one()),
+        dropped=int(connection.execute(dropped).scalar_one()),
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from sqlalchemy import Update, func, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Update, func, insert, select, text, update
 
 from tools.research.job import Kind
 from tools.research.spending import Spending
@@ -19,16 +18,16 @@ def newest_create(job_id: str) -> Update:
     return update(SPENDING).where(SPENDING.c.job == job_id, SPENDING.c.number == creates.scalar_subquery())
 
 
-async def record_spending(connection: AsyncConnection, entry: Spending) -> None:
+def record_spending(connection: Connection, entry: Spending) -> None:
     """Adds a spending entry, with the next number within its job."""
     number = select(func.coalesce(func.max(SPENDING.c.number), 0) + 1).where(SPENDING.c.job == entry.job)
     values = {**asdict(entry), "number": number.scalar_subquery(), "usage": json.dumps(dict(entry.usage)), "refused": 0}
-    await connection.execute(insert(SPENDING).values(**values))
+    connection.execute(insert(SPENDING).values(**values))
 
 
-async def lock_user(connection: AsyncConnection, user: str) -> None:
+def lock_user(connection: Connection, user: str) -> None:
     """Locks a user's spending until the end of the transaction."""
     if connection.dialect.name == "postgresql":  # SQLite lets one transaction write at a time anyway
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:user))"), {"user": f"desk {user}"})
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:user))"), {"user": f"desk {user}"})
     else:
-        await connection.execute(update(JOBS).where(JOBS.c.id == "").values(updated=0))  # takes the write lock
+        connection.execute(update(JOBS).where(JOBS.c.id == "").values(updated=0))  # takes the write lock

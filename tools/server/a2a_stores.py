@@ -35,8 +35,8 @@ class Tasks(DatabaseTaskStore):
         self._database, self._locks = database, locks
 
     async def initialize(self) -> None:
-        async with self._database.begin():  # runs the ledger's migrations, which create the table
-            await super().initialize()
+        await self._database.prepare()  # runs the ledger's migrations, which create the table
+        await super().initialize()
 
     @shielded
     async def save(self, task: Task, context: ServerCallContext) -> None:
@@ -84,8 +84,8 @@ class Pushes(DatabasePushNotificationConfigStore):
         self._database = database
 
     async def initialize(self) -> None:
-        async with self._database.begin():  # runs the ledger's migrations, which create the table
-            await super().initialize()
+        await self._database.prepare()  # runs the ledger's migrations, which create the table
+        await super().initialize()
 
     @shielded
     async def get_info(self, task_id: str, context: ServerCallContext) -> list[TaskPushNotificationConfig]:

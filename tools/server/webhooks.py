@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -94,18 +94,18 @@ class WebhookReceiver:
 
     @shielded
     async def _known(self, message_id: str) -> bool:
-        async with self.database.begin() as connection:
-            found = await connection.execute(text("SELECT 1 FROM desk_hints WHERE id = :id"), {"id": message_id})
-            return found.first() is not None
+        query, values = text("SELECT 1 FROM desk_hints WHERE id = :id"), {"id": message_id}
+        return await self.database.read(lambda connection: connection.execute(query, values).first()) is not None
 
     @shielded
     async def _remember(self, message_id: str) -> None:
         now = self.clock()
-        async with self.database.write() as connection:
-            await connection.execute(
-                text("DELETE FROM desk_hints WHERE received < :old"), {"old": now - MESSAGE_ID_TTL_S}
-            )
-            await connection.execute(
+
+        def work(connection: Connection) -> None:
+            connection.execute(text("DELETE FROM desk_hints WHERE received < :old"), {"old": now - MESSAGE_ID_TTL_S})
+            connection.execute(
                 text("INSERT INTO desk_hints (id, received) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING"),
                 {"id": message_id, "now": now},
             )
+
+        await self.database.write(work)

@@ -13,8 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import and_, delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from tools.research.database import Database, upsert
 from tools.research.job import TERMINAL, State
@@ -52,7 +51,7 @@ class Notice:
     """Why it was not sent; empty if it was sent or was not tried yet."""
 
 
-async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], now: float) -> None:
+def record_notices(connection: Connection, row: Mapping[Any, Any], now: float) -> None:
     """Writes the notices about a job's new state, for each target of the job, unless they were written before.
 
     Args:
@@ -64,29 +63,29 @@ async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], no
         new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": due}
         rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
         if row["state"] == State.AWAITING_APPROVAL:  # an earlier question that is not sent yet was answered
-            await connection.execute(
+            connection.execute(
                 delete(NOTICES).where(
                     NOTICES.c.job == row["id"], NOTICES.c.state == row["state"], NOTICES.c.ended.is_(None)
                 )
             )
-        await connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
+        connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
 
 
-async def record_ceiling(
-    connection: AsyncConnection, schedule_id: str, targets: Collection[str], month_start: float, now: float
+def record_ceiling(
+    connection: Connection, schedule_id: str, targets: Collection[str], month_start: float, now: float
 ) -> None:
     """Writes, at most once a month, the notices that a schedule has reached its ceiling."""
     if targets:
         id_ = _hash([schedule_id, CEILING, month_start])
         new = {"id": id_, "job": schedule_id, "state": CEILING, "created": now, "due": now, "attempts": 0, "error": ""}
         rows = [{**new, "target": target} for target in targets]
-        await connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
+        connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
 
 
-async def release_notices(connection: AsyncConnection, job_id: str, now: float) -> None:
+def release_notices(connection: Connection, job_id: str, now: float) -> None:
     """Makes the notices of a job due that wait for a model's words."""
     waiting = and_(NOTICES.c.job == job_id, NOTICES.c.attempts == 0, NOTICES.c.due > now)
-    await connection.execute(update(NOTICES).where(waiting).values(due=now))
+    connection.execute(update(NOTICES).where(waiting).values(due=now))
 
 
 def _id(row: Mapping[Any, Any], now: float) -> str:
@@ -109,9 +108,9 @@ def _names(text: str) -> list[str]:
         return []
 
 
-async def delete_notices(connection: AsyncConnection, job_id: str) -> None:
+def delete_notices(connection: Connection, job_id: str) -> None:
     """Deletes all notices about a job."""
-    await connection.execute(delete(NOTICES).where(NOTICES.c.job == job_id))
+    connection.execute(delete(NOTICES).where(NOTICES.c.job == job_id))
 
 
 class Outbox:
@@ -133,8 +132,8 @@ class Outbox:
         """Returns the names of targets to which notices have to be sent, and when the oldest of these was created."""
         oldest = func.min(NOTICES.c.created).label("oldest")
         query = select(NOTICES.c.target, oldest).where(_due(now)).group_by(NOTICES.c.target)
-        async with self._database.begin() as connection:
-            return {row.target: row.oldest for row in await connection.execute(query)}
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {row.target: row.oldest for row in rows}
 
     @shielded
     async def next_due(self, target: str, now: float, created_before: float | None = None) -> Notice | None:
@@ -154,8 +153,8 @@ class Outbox:
     async def end(self, notice: Notice, now: float, error: str = "") -> None:
         """Writes that a notice was sent, or why it is given up. A notice that was sent stays so."""
         query = update(NOTICES).where(_is(notice), or_(NOTICES.c.ended.is_(None), NOTICES.c.error != ""))
-        async with self._database.write() as connection:
-            await connection.execute(query.values(ended=now, error=error))
+        query = query.values(ended=now, error=error)
+        await self._database.write(lambda connection: connection.execute(query))
 
     @shielded
     async def retry(self, notice: Notice, due: float, error: str) -> None:
@@ -165,8 +164,7 @@ class Outbox:
     @shielded
     async def drop(self, notice: Notice) -> None:
         """Deletes a notice that nobody wants."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(NOTICES).where(_is(notice)))
+        await self._database.write(lambda connection: connection.execute(delete(NOTICES).where(_is(notice))))
 
     def stop(self) -> None:
         """Starts to send no further notice. What is being sent is finished, see `finish_shielded`."""
@@ -175,12 +173,11 @@ class Outbox:
 
     async def _update(self, notice: Notice, *, taken: int = 0, **values: Any) -> bool:
         unchanged = and_(_is(notice), NOTICES.c.attempts == notice.attempts + taken, NOTICES.c.ended.is_(None))
-        async with self._database.write() as connection:
-            return bool((await connection.execute(update(NOTICES).where(unchanged).values(values))).rowcount == 1)
+        query = update(NOTICES).where(unchanged).values(values)
+        return await self._database.write(lambda connection: connection.execute(query).rowcount == 1)
 
     async def _read(self, query: Any) -> list[Notice]:
-        async with self._database.begin() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [Notice(**{**row, "state": _STATES[row["state"]]}) for row in rows if row["state"] in _STATES]
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.interactions.server_name import normalized_server
 from tools.research.database import Database
@@ -67,14 +66,17 @@ class ScheduleStore:
             BadSchedule: the user has too many.
         """
         same = SCHEDULES.c.key == schedule.key
+
+        def work(connection: Connection) -> None:
+            lock_user(connection, schedule.order.user)
+            if connection.execute(select(SCHEDULES.c.id).where(same)).first() is None:
+                own = select(func.count()).where(SCHEDULES.c.user == schedule.order.user)
+                if connection.execute(own).scalar_one() >= MAX_SCHEDULES:
+                    raise BadSchedule(f"there are {MAX_SCHEDULES} schedules already: delete one first")
+            connection.execute(insert(SCHEDULES).values(**_row(schedule)))
+
         try:
-            async with self._database.write() as connection:
-                await lock_user(connection, schedule.order.user)
-                if (await connection.execute(select(SCHEDULES.c.id).where(same))).first() is None:
-                    own = select(func.count()).where(SCHEDULES.c.user == schedule.order.user)
-                    if (await connection.execute(own)).scalar_one() >= MAX_SCHEDULES:
-                        raise BadSchedule(f"there are {MAX_SCHEDULES} schedules already: delete one first")
-                await connection.execute(insert(SCHEDULES).values(**_row(schedule)))
+            await self._database.write(work)
             return schedule, True
         except IntegrityError:
             found = await self._find(same)
@@ -117,12 +119,14 @@ class ScheduleStore:
             SCHEDULES.c.status == schedule.status,
             SCHEDULES.c.max_usd == schedule.max_usd,
         )
-        async with self._database.write() as connection:
-            row = (
-                await connection.execute(update(SCHEDULES).where(unchanged).values(values).returning(SCHEDULES))
-            ).first()
+
+        def work(connection: Connection) -> Row[Any] | None:
+            row = connection.execute(update(SCHEDULES).where(unchanged).values(values).returning(SCHEDULES)).first()
             if row and yes:
-                await use_yes(connection, yes)
+                use_yes(connection, yes)
+            return row
+
+        row = await self._database.write(work)
         return _schedule(row._mapping) if row else None
 
     @shielded
@@ -133,12 +137,15 @@ class ScheduleStore:
             Whether it was deleted.
         """
         unchanged = and_(SCHEDULES.c.id == schedule.id, SCHEDULES.c.status == schedule.status)
-        async with self._database.write() as connection:
-            if not (await connection.execute(delete(SCHEDULES).where(unchanged))).rowcount:
+
+        def work(connection: Connection) -> bool:
+            if not connection.execute(delete(SCHEDULES).where(unchanged)).rowcount:
                 return False
-            await connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == schedule.id))
-            await delete_notices(connection, schedule.id)
+            connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == schedule.id))
+            delete_notices(connection, schedule.id)
             return True
+
+        return await self._database.write(work)
 
     async def due(self, server: str, now: float) -> list[Schedule]:
         """Returns a server's schedules that have a run to start: one that is due, or an order that was never sent."""
@@ -168,38 +175,40 @@ class ScheduleStore:
         )
         is_due = schedule.due is not None and schedule.due <= now
         moved = {"due": next_due if is_due else schedule.due, "held": ""}
-        async with self._database.write() as connection:
-            await lock_user(connection, schedule.order.user)
-            if (await connection.execute(update(SCHEDULES).where(as_read).values(moved))).rowcount != 1:
+
+        def work(connection: Connection) -> DueOutcome | None:
+            lock_user(connection, schedule.order.user)
+            if connection.execute(update(SCHEDULES).where(as_read).values(moved)).rowcount != 1:
                 return None
-            waiting = (await connection.execute(select(JOBS.c.id).where(_unsent(), _of(schedule)))).scalar()
+            waiting = connection.execute(select(JOBS.c.id).where(_unsent(), _of(schedule))).scalar()
             known = and_(JOBS.c.schedule == schedule.id, JOBS.c.due == schedule.due)  # a clock was set back
-            if waiting is None and (not is_due or (await connection.execute(select(JOBS.c.id).where(known))).first()):
+            if waiting is None and (not is_due or connection.execute(select(JOBS.c.id).where(known)).first()):
                 return None
-            if waiting is None and not schedule.affords_run(await _spent(connection, schedule, now)):
+            if waiting is None and not schedule.affords_run(_spent(connection, schedule, now)):
                 begins, _ = schedule.timing.month(now)
-                await record_ceiling(connection, schedule.id, schedule.order.notify, begins, now)
+                record_ceiling(connection, schedule.id, schedule.order.notify, begins, now)
                 return DueOutcome(full=True)
             try:
-                quota_check(limits, job)(await used_by(connection, _as(job, waiting), now))
+                quota_check(limits, job)(used_by(connection, _as(job, waiting), now))
             except LimitReached as error:
-                await connection.execute(
+                connection.execute(
                     update(SCHEDULES).where(SCHEDULES.c.id == schedule.id).values(due=schedule.due, held=str(error))
                 )
                 return DueOutcome(held=str(error))
             if waiting:
-                await connection.execute(update(JOBS).where(JOBS.c.id == waiting, _unsent()).values(updated=now))
+                connection.execute(update(JOBS).where(JOBS.c.id == waiting, _unsent()).values(updated=now))
             else:
-                await connection.execute(insert(JOBS).values(**row_of(job)))
+                connection.execute(insert(JOBS).values(**row_of(job)))
             last = update(SCHEDULES).where(SCHEDULES.c.id == schedule.id).values(last_job=waiting or job.id)
-            await connection.execute(last)
+            connection.execute(last)
             return DueOutcome(job=waiting or job.id)
+
+        return await self._database.write(work)
 
     @shielded
     async def spent(self, schedule: Schedule, now: float) -> float:
         """Returns what the runs of a schedule cost or may cost at most in the calendar month of `now`, in USD."""
-        async with self._database.begin() as connection:
-            return await _spent(connection, schedule, now)
+        return await self._database.read(lambda connection: _spent(connection, schedule, now))
 
     @shielded
     async def pay_for_words(self, schedule: Schedule, job: Job, entry: Spending, limits: Quotas) -> bool:
@@ -208,16 +217,19 @@ class ScheduleStore:
         Returns:
             Whether the question may be asked.
         """
-        async with self._database.write() as connection:
-            await lock_user(connection, job.order.user)
-            if not schedule.affords_words(await _spent(connection, schedule, entry.time), entry.time):
+
+        def work(connection: Connection) -> bool:
+            lock_user(connection, job.order.user)
+            if not schedule.affords_words(_spent(connection, schedule, entry.time), entry.time):
                 return False
             try:
-                question_check(limits, entry)(await used_by(connection, job, entry.time))
+                question_check(limits, entry)(used_by(connection, job, entry.time))
             except LimitReached:
                 return False
-            await record_spending(connection, entry)
+            record_spending(connection, entry)
             return True
+
+        return await self._database.write(work)
 
     @shielded
     async def save_words(self, job: Job, changes: ReportChanges, now: float) -> bool:
@@ -226,11 +238,14 @@ class ScheduleStore:
         Returns:
             False if the job was deleted.
         """
-        async with self._database.write() as connection:
-            told = update(JOBS).where(JOBS.c.id == job.id, JOBS.c.changes == changes_text(job.changes))
-            saved = (await connection.execute(told.values(changes=changes_text(changes)))).rowcount == 1
-            await release_notices(connection, job.id, now)
+        told = update(JOBS).where(JOBS.c.id == job.id, JOBS.c.changes == changes_text(job.changes))
+
+        def work(connection: Connection) -> bool:
+            saved = connection.execute(told.values(changes=changes_text(changes))).rowcount == 1
+            release_notices(connection, job.id, now)
             return saved
+
+        return await self._database.write(work)
 
     @shielded
     async def earlier_report(self, job: Job) -> tuple[str, str] | None:
@@ -242,15 +257,13 @@ class ScheduleStore:
             JOBS.c.report.is_not(None),
         )
         query = select(JOBS.c.id, JOBS.c.report).where(before).order_by(JOBS.c.due.desc()).limit(1)
-        async with self._database.begin() as connection:
-            row = (await connection.execute(query)).first()
+        row = await self._database.read(lambda connection: connection.execute(query).first())
         return (str(row.id), str(row.report)) if row else None
 
     @shielded
     async def _find(self, condition: ColumnElement[bool]) -> list[Schedule]:
         query = select(SCHEDULES).where(condition).order_by(SCHEDULES.c.created, SCHEDULES.c.id)
-        async with self._database.begin() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [*self._readable(rows)]
 
     def _readable(self, rows: Iterable[Mapping[Any, Any]]) -> Iterator[Schedule]:
@@ -263,7 +276,7 @@ class ScheduleStore:
                     log.warning("%s cannot be read from desk_schedules: %s", row["id"], error)
 
 
-async def _spent(connection: AsyncConnection, schedule: Schedule, now: float) -> float:
+def _spent(connection: Connection, schedule: Schedule, now: float) -> float:
     begins, ends = schedule.timing.month(now)
     of_month = and_(
         SPENDING.c.schedule == schedule.id,
@@ -274,9 +287,7 @@ async def _spent(connection: AsyncConnection, schedule: Schedule, now: float) ->
     )
     sent = select(func.coalesce(func.sum(SPENDING.c.estimate), 0.0)).where(of_month)
     ordered = select(func.coalesce(func.sum(JOBS.c.cost), 0.0)).where(_unsent(), _of(schedule))
-    return float((await connection.execute(sent)).scalar_one()) + float(
-        (await connection.execute(ordered)).scalar_one()
-    )
+    return float(connection.execute(sent).scalar_one()) + float(connection.execute(ordered).scalar_one())
 
 
 def _unsent() -> ColumnElement[bool]:
