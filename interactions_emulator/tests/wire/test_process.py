@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from interactions_emulator.cli import app
 from wire.brains import RESEARCH, WAIT
 from wire.conftest import MODEL, Wire, research
 
@@ -181,13 +183,16 @@ def test_the_server_exits_on_sigterm_with_open_streams(process: Process) -> None
     assert child.wait(timeout=300) == 0
 
 
-def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) -> None:
+def test_invalid_scenarios_are_reported_at_startup(process: Process) -> None:
     (process.folder / "bad.yaml").write_text("- match: {colour: red}")
-    (process.folder / "bad.yaml.json").write_text("- on: create")
-    (process.folder / "bad.json").write_text('{"on": "lunch", "drop": true}')
-    (process.folder / "comma.json").write_text('[{"on": "create", "status": 503},]')
-    for options, why in (
-        (["--scenarios", "bad.yaml"], "colour"),
+    child = process.start("--scenarios", "bad.yaml")
+    assert "colour" in child.communicate(timeout=300)[1]
+    assert child.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
         (["--faults", "bad.json"], "on is one of"),
         (["--faults", "bad.yaml.json"], "bad.yaml.json is not JSON"),
         (["--fault", "zombi"], "did you mean zombie?"),
@@ -195,10 +200,19 @@ def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) 
         (["--fault", "comma.json"], "the fault file comma.json is not JSON ("),
         (["--fault", "[" * 2_000], "--fault is not JSON (recursion limit exceeded"),
         (["--fault", '{"on": "create"}'], "--fault: fault: {'on': 'create'} has no effect"),
-    ):
-        child = process.start(*options)
-        assert why in child.communicate(timeout=300)[1]
-        assert child.returncode == 2
+    ],
+    ids=["place", "no json", "name", "no file", "comma", "depth", "effect"],
+)
+def test_invalid_faults_are_reported_at_startup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], why: str
+) -> None:
+    (tmp_path / "bad.yaml.json").write_text("- on: create")
+    (tmp_path / "bad.json").write_text('{"on": "lunch", "drop": true}')
+    (tmp_path / "comma.json").write_text('[{"on": "create", "status": 503},]')
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(app, options, env={"COLUMNS": "200"})
+    assert why in ended.stderr
+    assert ended.exit_code == 2
 
 
 def test_faults_are_given_by_name_and_listed_by_a_command(process: Process) -> None:
