@@ -10,6 +10,10 @@ class DeskError(Exception):
     """
 
 
+class BadArgument(DeskError):
+    """A tool got an argument that it cannot use. The message names the argument."""
+
+
 def words_of(error: OSError) -> str:
     """The reason of an error of the system, after the name of the file that it is about, if there is one."""
     reason = error.strerror or str(error) or type(error).__name__

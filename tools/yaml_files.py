@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import codecs
 import copy
-import difflib
 import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -180,13 +179,6 @@ def is_file(path: Path) -> bool:
 def entries(value: Any) -> list[dict[str, Any]]:
     """Returns the mappings in a list; empty if the value is not a list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def did_you_mean(name: str, known: Sequence[str], *, fold: bool = False, cutoff: float = 0.5) -> str:
-    """Suggests the nearest other known name; empty if none is near. `fold`: ignores upper and lower case."""
-    words = {(each.casefold() if fold else each): each for each in known if each != name}
-    near = difflib.get_close_matches(name.casefold() if fold else name, words, n=1, cutoff=cutoff)
-    return f", did you mean `{words[near[0]]}`?" if near else ""
 
 
 def explain(error: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from tools.research.database import POOL
 from tools.research.locks import LEASE_S as TURN_LEASE
 from tools.research.pricing import cost_of
-from tools.research.recovery import INTERVAL_S
+from tools.research.recovery import RECOVERY_INTERVAL_S
 from tools.research.timings import ResearchTimings
 from tools.server.settings import ServerSettings
 
@@ -46,7 +46,7 @@ class Load:
     restart: float = 20
     """Seconds until the platform has replaced it."""
     lease: float = ResearchTimings.lease_s
-    look: float = INTERVAL_S
+    look: float = RECOVERY_INTERVAL_S
     """Seconds between two checks of a replica for runs that no process follows."""
     cut: float = 600
     """Seconds after which the API cuts a stream (Google AI forum, thread 143098)."""

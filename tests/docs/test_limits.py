@@ -16,8 +16,8 @@ WORDS = {6: "six", 8: "eight"}
 QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
     ("privacy.md", "at most {} requests wait or are answered", load_limits.MAX_REQUESTS),
-    ("privacy.md", "nothing for {:.0f} seconds is cut off", sending.MAX_WAIT_S),
-    ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_WAIT_S),
+    ("privacy.md", "nothing for {:.0f} seconds is cut off", sending.MAX_DRAIN_WAIT_S),
+    ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_TOOL_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
     ("notices.md", "tried {} times in about a day", WORDS[len(delivery.RETRY_AFTER_S) + 1]),
     ("notices.md", "at most {:.0f} seconds at their end", delivery.FINAL_DELIVERY_TIMEOUT_S),

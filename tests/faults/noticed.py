@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
-from tools.research.notices.delivery import LEASE_S, deliver_due
+from tools.research.notices.delivery import NOTICE_LEASE_S, deliver_due
 from tools.research.notices.outbox import NOTICE_STATES
 from tools.research.notices.targets import Event, Target
 
@@ -49,7 +49,7 @@ class Receiver:
     async def judge(self, url: str, session: str, kills: int) -> bool:
         """Sends what is left, long after. Returns whether a notice is lost, or was sent twice without a kill."""
         ledger = Ledger(url)
-        late = time.time() + 2 * LEASE_S
+        late = time.time() + 2 * NOTICE_LEASE_S
         await deliver_due(ledger, lambda: self.targets, lambda: late)
         jobs = await ledger.find(session=session)
         notices = [notice for job in jobs for notice in await ledger.notices.of_job(job.id)]

@@ -75,7 +75,7 @@ async def test_the_schemas_say_what_is_checked_and_the_hints_say_what_spends(des
     async with desk.client() as client:
         tools = {tool.name.removeprefix("research_"): tool for tool in (await client.list_tools()).tools}
     assert set(tools) == set(TOOLS)
-    assert tools["status"].input_schema["properties"]["wait_seconds"]["maximum"] == arguments.MAX_WAIT_S
+    assert tools["status"].input_schema["properties"]["wait_seconds"]["maximum"] == arguments.MAX_TOOL_WAIT_S
     assert tools["approve"].input_schema["required"] == ["job", "max_usd"]
     hints = {name: tool.annotations for name, tool in tools.items()}
     assert {name for name, hint in hints.items() if hint and hint.read_only_hint} == {"status", "report", "list"}

@@ -33,7 +33,7 @@ from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.notices import delivery
-from tools.research.notices.delivery import LEASE_S, RETRY_AFTER_S, deliver_due, start_due
+from tools.research.notices.delivery import NOTICE_LEASE_S, RETRY_AFTER_S, deliver_due, start_due
 from tools.research.notices.message import Message
 from tools.research.notices.outbox import Notice
 from tools.research.notices.sender import send
@@ -164,7 +164,7 @@ async def test_a_kill_loses_no_notice_and_a_second_copy_has_the_same_id(
     assert await asyncio.to_thread(victim.wait) == -signal.SIGKILL
     ledger = open_ledger()
     sent = []
-    for now in (NOW + LEASE_S - 1, NOW + LEASE_S, NOW + LEASE_S + 1):
+    for now in (NOW + NOTICE_LEASE_S - 1, NOW + NOTICE_LEASE_S, NOW + NOTICE_LEASE_S + 1):
         await deliver(ledger, now, hook=target(receiver))
         sent.append(len(receiver.webhooks))
     assert sent == copies
@@ -179,7 +179,7 @@ async def test_a_killed_process_repeats_at_most_the_notice_that_it_was_sending_t
     victim = Fork("tests.notices.victim", url, f"{receiver.url}/{PATH}", SECRET, "after", "12", *names)
     assert await asyncio.to_thread(victim.wait) == -signal.SIGKILL
     ledger = open_ledger()
-    for now in (NOW, NOW + LEASE_S):
+    for now in (NOW, NOW + NOTICE_LEASE_S):
         await deliver(ledger, now, **dict.fromkeys(names, target(receiver)))
     copies = Counter(notice_id for notice_id, _ in receiver.webhooks)
     assert len(copies) == 12
@@ -203,7 +203,7 @@ async def test_a_process_that_stood_still_before_it_sent_leaves_the_notice_to_th
 
     async def stand_still(*arguments: Any) -> Message | None:
         if len(times) == 1:
-            times.append(NOW + LEASE_S)
+            times.append(NOW + NOTICE_LEASE_S)
             await deliver(other, times[-1], hook=target(receiver))
         return await build(*arguments)
 

@@ -11,9 +11,8 @@ from tests.researcher.conftest import Call, Desk
 from tests.talk import refusals, words
 from tools.app import build_app
 from tools.research.database import LedgerError
-from tools.research.job import State
+from tools.research.job import MAX_BRIEF_CHARS, State
 from tools.researcher.agent import Researcher
-from tools.researcher.tools import MAX_BRIEF_CHARS
 
 
 def results(desk: Desk) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from tools.app import build_app
 from tools.research.job import Job, State
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
-from tools.telemetry.exception_texts import redact_exceptions
+from tools.telemetry.redacting_exporter import redact_exceptions
 
 tracer = trace.get_tracer("tests")
 

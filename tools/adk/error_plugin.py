@@ -19,7 +19,7 @@ from tools.interactions.client import retry_after, status_of
 from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.interactions.model_catalog import known_names
 from tools.redaction import redact, without_credentials
-from tools.yaml_files import did_you_mean
+from tools.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 

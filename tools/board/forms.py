@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl
 
 from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
+from tools.research.job import MAX_TITLE_CHARS
 from tools.sanitize import sanitize
 
 MAX_FORM_BYTES = 400_000
 """Maximum bytes of a form: `MAX_TEXT_CHARS` four-byte characters, percent-encoded, and the other fields."""
 MAX_TEXT_CHARS = 20_000
 """Maximum characters of a brief, a question or a wish."""
-MAX_TITLE_CHARS = 120
 _MAX_FIELDS = 20
 
 

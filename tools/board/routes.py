@@ -32,13 +32,13 @@ from tools.board.load_limits import LoadLimits, counted
 from tools.board.paths import go, root
 from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
-from tools.board.share_links import DAY_S, SHARE_DAYS, BadLink, share_token, shared_job
+from tools.board.share_links import DEFAULT_SHARE_DAYS, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.errors import NotFinished
 from tools.research.factory import research
-from tools.research.job import Job
+from tools.research.job import MAX_TITLE_CHARS, Job
 from tools.research.pricing import price_range
 from tools.research.report.html_worker import render_fragments
 from tools.research.report.reading import Report
@@ -46,6 +46,7 @@ from tools.research.schedules.changes import counts
 from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.texts import moment, state, title
+from tools.settings import DAY_S
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +281,7 @@ class Board:
             max_price=price_range(settings.max_agent) if settings.max_agent else "",
             always_plans=settings.plan_first,
             max_chars=forms.MAX_TEXT_CHARS,
-            max_title_chars=forms.MAX_TITLE_CHARS,
+            max_title_chars=MAX_TITLE_CHARS,
         )
 
     async def _job_page(self, request: Request, service: Research, job: Job) -> Response:
@@ -313,8 +314,9 @@ class Board:
             formats=formats(),
             names=NAMES,
             share_days=SHARE_DAYS,
+            default_share_days=DEFAULT_SHARE_DAYS,
             max_chars=forms.MAX_TEXT_CHARS,
-            max_title_chars=forms.MAX_TITLE_CHARS,
+            max_title_chars=MAX_TITLE_CHARS,
         )
 
     async def _texts(self, service: Research, job: Job, phase: pages.Phase) -> _Texts:

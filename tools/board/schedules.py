@@ -16,7 +16,7 @@ from tools.board.paths import go
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.factory import research
-from tools.research.job import OUTSIDE_CONVERSATIONS, Job
+from tools.research.job import MAX_TITLE_CHARS, OUTSIDE_CONVERSATIONS, Job
 from tools.research.pricing import price_range
 from tools.research.schedules.changes import counts
 from tools.research.schedules.schedule import Schedule, Status
@@ -205,7 +205,7 @@ class SchedulePages:
             price=price_range(settings.agent),
             max_price=price_range(settings.max_agent) if settings.max_agent else "",
             max_chars=forms.MAX_TEXT_CHARS,
-            max_title_chars=forms.MAX_TITLE_CHARS,
+            max_title_chars=MAX_TITLE_CHARS,
         )
 
     async def _schedule(self, request: Request) -> tuple[Research, Schedule]:

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PIECE_BYTES = 64_000
-MAX_WAIT_S = 60.0
+MAX_DRAIN_WAIT_S = 60.0
 """Seconds after which a client that has not taken a piece is cut off."""
 
 
@@ -23,7 +23,7 @@ class PiecewiseSending:
     """
 
     app: ASGIApp
-    max_wait_s: float = MAX_WAIT_S
+    max_wait_s: float = MAX_DRAIN_WAIT_S
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -12,9 +12,9 @@ from tools.board.security import Signer
 from tools.errors import DeskError
 from tools.research.job import JOB_ID
 
-DAY_S = 86_400.0
 SHARE_DAYS = (1, 7, 30)
 """Days for which a share link may be valid."""
+DEFAULT_SHARE_DAYS = 7
 _TOKEN = re.compile(rf"({JOB_ID.pattern})\.(\d{{1,12}})\.([\w-]{{43}})", re.ASCII)
 
 

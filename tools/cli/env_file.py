@@ -47,7 +47,7 @@ def read_env_file() -> None:
 def env_warnings() -> Iterator[str]:
     """Yields a warning for each line of `.env` that has no effect, and for each variable that looks misspelt."""
     from tools.server.settings import ServerSettings
-    from tools.yaml_files import did_you_mean
+    from tools.suggestions import did_you_mean
 
     path, own = _env_file(), dict[str, int]()
     if path:

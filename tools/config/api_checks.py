@@ -22,7 +22,8 @@ from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import ToolType, capability_errors
 from tools.interactions.server_tools import VARIABLE, ServerTool
 from tools.research.notices.targets import Target, TargetError
-from tools.yaml_files import Finding, Location, did_you_mean, entries
+from tools.suggestions import did_you_mean
+from tools.yaml_files import Finding, Location, entries
 
 BUILT_IN = {
     GoogleSearchTool: "google_search",

@@ -29,12 +29,12 @@ from tools.adk.model import InteractionsLlm
 from tools.config.api_checks import object_named, validate
 from tools.config.templates import placeholders
 from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
+from tools.suggestions import did_you_mean
 from tools.yaml_files import (
     ConfigError,
     Finding,
     Location,
     config_files,
-    did_you_mean,
     entries,
     explain,
     is_file,

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tools.interactions.media_types import media_type
 from tools.settings import ROOT, load_settings
-from tools.yaml_files import ConfigError, did_you_mean, explain, read_yaml
+from tools.suggestions import did_you_mean
+from tools.yaml_files import ConfigError, explain, read_yaml
 
 Medium = Literal["text", "image", "audio", "video", "document"]
 ToolType = Literal[

@@ -11,7 +11,7 @@ from tools.interactions.client import retry_after, status_of
 
 T = TypeVar("T")
 MAX_RETRIES = 3
-MAX_WAIT_S = 8.0
+MAX_RETRY_WAIT_S = 8.0
 """Maximum pause before a retry, in seconds; if the server asks for more, the call fails at once."""
 FIRST_WAIT_S = 0.5
 
@@ -28,7 +28,7 @@ def retry_delay(error: BaseException, retries: int) -> float | None:
     if status is None or (status not in (408, 409, 429) and status < 500) or retries >= MAX_RETRIES:
         return None
     asked = retry_after(error)
-    if asked is not None and asked > MAX_WAIT_S:
+    if asked is not None and asked > MAX_RETRY_WAIT_S:
         return None
     return spread_wait(FIRST_WAIT_S * 2**retries if asked is None else 0.0, asked or 0.0, random.random())
 

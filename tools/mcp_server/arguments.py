@@ -7,18 +7,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from tools.errors import DeskError
+from tools.errors import BadArgument
 from tools.redaction import redact
+from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
 from tools.sanitize import sanitize_json
 
-MAX_BRIEF_CHARS = 20_000
-MAX_TITLE_CHARS = 120
-MAX_WAIT_S = 45
+MAX_TOOL_WAIT_S = 45
 """Maximum seconds that a call waits: clients give up after 60 (Claude Desktop, Gemini CLI)."""
-
-
-class BadArgument(DeskError):
-    """A tool got an argument that it cannot use. The message names the argument."""
 
 
 JobId = Annotated[
@@ -68,7 +63,7 @@ class Start(Arguments):
 class Status(Arguments):
     job: JobId
     wait_seconds: float = Field(
-        20, ge=0, le=MAX_WAIT_S, allow_inf_nan=False, description="Seconds to wait for the end or for a plan."
+        20, ge=0, le=MAX_TOOL_WAIT_S, allow_inf_nan=False, description="Seconds to wait for the end or for a plan."
     )
 
 

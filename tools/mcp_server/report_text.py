@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.mcp_server.arguments import BadArgument
+from tools.errors import BadArgument
 from tools.mcp_server.arguments import Report as ReportArguments
 from tools.research.job import Job, State
 from tools.research.report.parts import (

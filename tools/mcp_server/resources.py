@@ -16,7 +16,7 @@ from mcp_types import (
     TextResourceContents,
 )
 
-from tools.mcp_server.arguments import BadArgument
+from tools.errors import BadArgument
 from tools.research.job import Job, State
 from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
 from tools.research.report.html_worker import render_html

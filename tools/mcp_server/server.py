@@ -32,9 +32,9 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from tools.errors import DeskError
+from tools.errors import BadArgument, DeskError
 from tools.mcp_server import arguments, resources
-from tools.mcp_server.arguments import Arguments, BadArgument, parse
+from tools.mcp_server.arguments import Arguments, parse
 from tools.mcp_server.confirmation import ELICITATION_TIMEOUT_S, AnswerNeeded, Dialog
 from tools.redaction import redact
 
@@ -81,8 +81,9 @@ TOOLS: Mapping[str, ToolSpec] = {
     "status": ToolSpec(
         arguments.Status,
         _READS,
-        f"Says how a run stands. Waits for its end or its plan for `wait_seconds` at most ({arguments.MAX_WAIT_S}), and"
-        " reports progress meanwhile. If the run waits for a yes, the result has the question.",
+        f"Says how a run stands. Waits for its end or its plan for `wait_seconds` at most"
+        f" ({arguments.MAX_TOOL_WAIT_S}), and reports progress meanwhile. If the run"
+        " waits for a yes, the result has the question.",
     ),
     "report": ToolSpec(
         arguments.Report,

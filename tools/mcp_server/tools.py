@@ -12,8 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from tools.errors import BadArgument
 from tools.mcp_server import arguments, messages
-from tools.mcp_server.arguments import BadArgument
 from tools.mcp_server.confirmation import Answer, Dialog, check_amount, open_question, shown_question, yes_to
 from tools.mcp_server.report_text import answer_text, report_text
 from tools.research.config import ResearchSettings, research_settings
@@ -111,7 +111,7 @@ class ResearchTools:
                 settings.follow_up_model,
                 OUTSIDE_CONVERSATIONS,
                 limits=settings.limits,
-                timeout_s=arguments.MAX_WAIT_S,
+                timeout_s=arguments.MAX_TOOL_WAIT_S,
             )
         except AnswerLater as later:
             return self._data(job) | {"next": str(later)}

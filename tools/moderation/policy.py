@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from tools.interactions.model_catalog import capabilities_of, capability_errors
 from tools.moderation.verdict import Verdict
-from tools.yaml_files import ConfigError, config_files, did_you_mean, explain, read_mapping, read_yaml
+from tools.suggestions import did_you_mean
+from tools.yaml_files import ConfigError, config_files, explain, read_mapping, read_yaml
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from tools.research.notices.targets import Target
 from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
 from tools.settings import load_settings
-from tools.yaml_files import ConfigError, config_files, did_you_mean, explain, read_mapping, read_yaml
+from tools.suggestions import did_you_mean
+from tools.yaml_files import ConfigError, config_files, explain, read_mapping, read_yaml
 
 
 class StorageForbidden(DeskError):

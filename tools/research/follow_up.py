@@ -22,13 +22,13 @@ from tools.research.report.rendering import to_markdown
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import report_context
-from tools.yaml_files import did_you_mean
+from tools.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 1.0
 """Seconds between two looks for an answer that another process gets."""
-MAX_WAIT_S = 300.0
+MAX_ANSWER_WAIT_S = 300.0
 """Seconds after which a caller is told that the answer comes later; longer than a request to a model may take."""
 LEASE_FACTOR = 1.5
 """The lease of the lock on a question, as a multiple of the timeout of a request to a model.
@@ -89,7 +89,7 @@ class FollowUps:
         session: str = "",
         *,
         limits: Quotas | None = None,
-        timeout_s: float = MAX_WAIT_S,
+        timeout_s: float = MAX_ANSWER_WAIT_S,
     ) -> str:
         """Returns the answer to a question about a finished run, as Markdown with its sources.
 

@@ -56,6 +56,8 @@ STATE_OF_STATUS: Mapping[str, State] = {
 """The job's state for each terminal status of the API. With any other status, even an unknown one, the job runs."""
 
 
+MAX_BRIEF_CHARS = 20_000
+MAX_TITLE_CHARS = 120
 OUTSIDE_CONVERSATIONS = "command-line"
 """The session of runs that are ordered outside conversations, so that the same brief is the same job everywhere."""
 LOCAL_USER = "user"

@@ -18,7 +18,7 @@ from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
 
-INTERVAL_S = 20.0
+RECOVERY_INTERVAL_S = 20.0
 """Seconds between two searches of the ledger for orphaned jobs, and for schedules that are due."""
 ORDERS_INTERVAL_S = 1.0
 """Seconds between two searches of `desk work` for new orders of processes that follow no runs."""
@@ -31,8 +31,8 @@ async def run_background() -> None:
     """
     if load_settings().follow:
         await asyncio.gather(
-            repeat(_recover, INTERVAL_S, "orphaned research runs could not be resumed"),
-            repeat(_start_due, INTERVAL_S, "schedules could not be read"),
+            repeat(_recover, RECOVERY_INTERVAL_S, "orphaned research runs could not be resumed"),
+            repeat(_start_due, RECOVERY_INTERVAL_S, "schedules could not be read"),
             deliver_loop(),
         )
 

@@ -6,12 +6,13 @@ import time
 
 from google.adk.tools import ToolContext
 
+from tools.errors import BadArgument
 from tools.research.factory import research
 from tools.research.schedules.schedule import MAX_CEILING_USD, Status
 from tools.research.schedules.timing import new_timing
 from tools.researcher import schedules
 from tools.researcher.presenter import Presentation, present
-from tools.researcher.tools import BadArgument, Result, checked_texts, refusing_tool, settings_of
+from tools.researcher.tools import Result, checked_texts, refusing_tool, settings_of
 
 
 @refusing_tool

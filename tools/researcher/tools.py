@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from google.adk.tools import ToolContext
 
-from tools.errors import DeskError
+from tools.errors import BadArgument, DeskError
 from tools.redaction import redact
 from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
-from tools.research.job import Job, State
+from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS, Job, State
 from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action
 from tools.research.repeated_orders import job_of_other_session
@@ -35,14 +35,7 @@ from tools.researcher.visited import note_visit
 from tools.settings import load_settings
 
 Result = dict[str, Any]
-MAX_BRIEF_CHARS = 20_000
-"""Maximum length of a brief, in characters."""
-MAX_TITLE_CHARS = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
-
-
-class BadArgument(DeskError):
-    """A tool got an argument that it cannot use. The message names the argument."""
 
 
 def refusing_tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:

@@ -109,7 +109,7 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
 
-    from tools.telemetry.exception_texts import RedactingExporter
+    from tools.telemetry.redacting_exporter import RedactingExporter
 
     if cloud:
         session, project = _google()

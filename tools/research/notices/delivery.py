@@ -29,9 +29,9 @@ from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
 
-INTERVAL_S = 5.0
+DELIVERY_INTERVAL_S = 5.0
 """Seconds between two searches of the ledger for notices that are due."""
-LEASE_S = 60.0
+NOTICE_LEASE_S = 60.0
 """Seconds for which a process has a notice that it sends; longer than `SEND_TIMEOUT_S`."""
 RETRY_AFTER_S = (10.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 50_400.0)
 """Seconds between two attempts at a notice: eight attempts in about a day."""
@@ -83,7 +83,7 @@ async def _deliver_to(ledger: Ledger, name: str, target: Target | None, clock: C
 @shielded
 async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock: Callable[[], float]) -> None:
     """Takes a notice, sends it, and writes the result. Shielded: a cancel between the last two would send it twice."""
-    until = clock() + LEASE_S
+    until = clock() + NOTICE_LEASE_S
     if not await ledger.notices.take(notice, until):
         return  # another process has it
     if target is None:
@@ -142,8 +142,8 @@ async def _write_result(ledger: Ledger, notice: Notice, error: str, clock: Calla
 
 
 async def deliver_loop() -> None:
-    """Sends notices every `INTERVAL_S` seconds, until the task is cancelled. Waits until the ledger is in use."""
-    await repeat(lambda: _from_here(start_due), INTERVAL_S, "notices could not be sent")
+    """Waits until the ledger is in use, then sends notices every `DELIVERY_INTERVAL_S` seconds. Never returns."""
+    await repeat(lambda: _from_here(start_due), DELIVERY_INTERVAL_S, "notices could not be sent")
 
 
 async def deliver_remaining(seconds: float = FINAL_DELIVERY_TIMEOUT_S) -> None:

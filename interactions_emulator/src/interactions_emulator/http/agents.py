@@ -28,9 +28,7 @@ def routes(context: AppContext) -> Table:
     return {
         "agents": {
             "POST": Route("agents", taking_body(lambda call, body: agents.create(body), max_bytes)),
-            "GET": Route(
-                "agents", reading(lambda call: page(agents.show(), call.query(), "agents", 50, 1_000, snake=True))
-            ),
+            "GET": Route("agents", reading(lambda call: page(agents.show(), call.query(), "agents", snake=True))),
         },
         "agents/{id}": {
             "GET": Route("agents", reading(lambda call: agents.find(call.id))),

@@ -61,7 +61,7 @@ def routes(context: AppContext) -> Table:
     return {
         "fileSearchStores": {
             "POST": Route(KIND, taking_body(lambda call, body: stores.create(body), max_bytes)),
-            "GET": Route(KIND, reading(lambda call: page(stores.show(), call.query(), "fileSearchStores", 10, 20))),
+            "GET": Route(KIND, reading(lambda call: page(stores.show(), call.query(), "fileSearchStores"))),
         },
         "fileSearchStores/{id}": {
             "GET": Route(KIND, reading(lambda call: stores.resource(stores.find(call.id)))),
@@ -72,9 +72,7 @@ def routes(context: AppContext) -> Table:
         "fileSearchStores/{store}/operations/{id}": {"GET": Route(KIND, operation("operations"))},
         "fileSearchStores/{store}/upload/operations/{id}": {"GET": Route(KIND, operation("upload/operations"))},
         "fileSearchStores/{store}/documents": {
-            "GET": Route(
-                KIND, reading(lambda call: page(stores.show_documents(call.id), call.query(), "documents", 10, 20))
-            )
+            "GET": Route(KIND, reading(lambda call: page(stores.show_documents(call.id), call.query(), "documents")))
         },
         "fileSearchStores/{store}/documents/{id}": {
             "GET": Route(KIND, reading(lambda call: stores.document_resource(stores.find_document(*call.ids)))),

@@ -29,7 +29,7 @@ def routes(context: AppContext) -> Table:
     )
     return {
         "upload/files": {"POST": upload, "PUT": upload},
-        "files": {"GET": Route("files", reading(lambda call: page(files.show(), call.query(), "files", 10, 100)))},
+        "files": {"GET": Route("files", reading(lambda call: page(files.show(), call.query(), "files")))},
         "files/{id}": {
             "GET": Route("files", reading(lambda call: files.resource(files.find(call.id)))),
             "DELETE": Route("files", reading(lambda call: files.delete(call.id))),

@@ -18,7 +18,7 @@ def routes(context: AppContext) -> Table:
 
     def show(call: Call) -> dict[str, Any]:
         name = "publisherModels" if "/publishers/" in call.path else "models"
-        return page([_resource(model) for model in sorted(MODELS)], call.query(), name, 50, 1_000)
+        return page([_resource(model) for model in sorted(MODELS)], call.query(), name)
 
     def get(call: Call) -> dict[str, Any]:
         if call.id not in MODELS:

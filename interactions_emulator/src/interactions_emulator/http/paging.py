@@ -7,15 +7,26 @@ from typing import Any
 
 from interactions_emulator.errors import Refused
 
+PAGE_SIZES = {
+    "agents": (50, 1_000),
+    "documents": (10, 20),
+    "fileSearchStores": (10, 20),
+    "files": (10, 100),
+    "models": (50, 1_000),
+    "publisherModels": (50, 1_000),
+    "trigger_executions": (50, 1_000),
+    "triggers": (50, 1_000),
+}
+"""Maps the name of each list to its default page size and to the largest."""
 
-def page(
-    items: Sequence[Any], query: Mapping[str, str], name: str, default: int, maximum: int, snake: bool = False
-) -> dict[str, Any]:
+
+def page(items: Sequence[Any], query: Mapping[str, str], name: str, snake: bool = False) -> dict[str, Any]:
     """Return the page that a query asks for, as `{name: [...], "nextPageToken": ...}`; the last page has no token.
 
-    The query has `pageSize` and `pageToken`, or `page_size` and `page_token` if `snake`, as has the answer then. A size
-    above `maximum` counts as `maximum`. Raises `Refused` (400).
+    `name` is one of `PAGE_SIZES`. The query has `pageSize` and `pageToken`, or `page_size` and `page_token` if
+    `snake`, as has the answer then. A size above the largest counts as the largest. Raises `Refused` (400).
     """
+    default, maximum = PAGE_SIZES[name]
     size_name, token_name, next_name = (
         ("page_size", "page_token", "next_page_token") if snake else ("pageSize", "pageToken", "nextPageToken")
     )

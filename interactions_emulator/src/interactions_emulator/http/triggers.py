@@ -41,10 +41,10 @@ def routes(context: AppContext) -> Table:
 
     def executions(call: Call) -> dict[str, Any]:
         found = [execution.resource() for execution in triggers.executions(call.id)]
-        return page(found, call.query(), "trigger_executions", 50, 1_000, snake=True)
+        return page(found, call.query(), "trigger_executions", snake=True)
 
     def show(call: Call) -> dict[str, Any]:
-        return page(triggers.show(), call.query(), "triggers", 50, 1_000, snake=True)
+        return page(triggers.show(), call.query(), "triggers", snake=True)
 
     return {
         "triggers": {

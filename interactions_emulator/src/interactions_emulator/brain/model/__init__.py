@@ -12,7 +12,7 @@ from functools import cached_property
 
 from interactions_emulator.brain.model.budget import Asker, ResearchLimits
 from interactions_emulator.brain.model.chat import Abilities, Chat
-from interactions_emulator.brain.model.chat_client import ChatClient, ChatError, describe_problem
+from interactions_emulator.brain.model.chat_client import TIMEOUT_S, ChatClient, ChatError, describe_problem
 from interactions_emulator.brain.model.deep_research import Research
 from interactions_emulator.brain.model.documents import attached_corpus
 from interactions_emulator.brain.model.sources import Library
@@ -35,7 +35,7 @@ class ModelBrain:
     """Address that is searched besides the corpus; see `sources.search_http`."""
     limits: ResearchLimits = field(default_factory=ResearchLimits)
     """Limits of Deep Research."""
-    timeout_s: float = 600.0
+    timeout_s: float = TIMEOUT_S
     """Longest silence of the server, in seconds."""
     corpus: Corpus | None = None
     """What the tool google_search and Deep Research search; the server sets it."""

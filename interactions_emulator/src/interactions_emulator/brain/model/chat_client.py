@@ -20,6 +20,8 @@ from interactions_emulator.brain.model.think_tags import ThinkTags
 from interactions_emulator.corpus.words import clip
 
 CONNECT_TIMEOUT_S, PROBE_TIMEOUT_S = 10.0, 3.0
+TIMEOUT_S = 600.0
+"""Longest silence of a server, if none is given. The first token can take minutes without a GPU."""
 RETRY_WAITS_S = (1.0, 4.0)
 """Waits before a request is repeated that the server refused for the moment (429 and 503: full, or loading a model)."""
 MAX_RETRY_AFTER_S = 30.0
@@ -71,8 +73,7 @@ class ChatClient:
     url: str
     model: str
     key: str = field(default="", repr=False)
-    timeout_s: float = 600.0
-    """Longest silence of the server, in seconds. The first token can take minutes without a GPU."""
+    timeout_s: float = TIMEOUT_S
     sleep: Callable[[float], None] = time.sleep
 
     @property
