@@ -54,7 +54,7 @@ def _routing(row: Row) -> Turn:
             "route": [AGENT_BY_LABEL[name] for name in dict.fromkeys([row["expected"], *row["accept"]])],
             "calls": [{"*": {}}],
             "research": row["expected"] == "research",
-            "sources": False,  # offline, the sources depend on the corpus
+            "sources": False,  # on the emulator, an answer's sources depend on its corpus
         }
     )
 

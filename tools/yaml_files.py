@@ -224,7 +224,7 @@ class _Constructor(yaml.constructor.SafeConstructor):
 def _check_size(events: Iterable[yaml.Event]) -> None:
     """Checks the number of nodes and levels before any node is built, without recursion."""
     total, sizes = 0, dict[str | None, int]()
-    open_: list[tuple[str | None, int]] = []  # anchors of open collections, and the total before each
+    open_: list[tuple[str | None, int]] = []  # of each open list or mapping: its anchor, and the nodes before it
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, total))

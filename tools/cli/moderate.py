@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TEXT_COLUMN = "text"
 AT_ONCE = 8
+"""Texts that are judged at the same time, if the option is not given."""
 MODERATION_STOPPED = "Stopped. The verdicts so far are kept; the same command continues."
 
 

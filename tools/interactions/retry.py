@@ -11,6 +11,7 @@ from tools.interactions.client import retry_after, status_of
 
 T = TypeVar("T")
 MAX_RETRIES = 3
+"""Maximum number of further tries after a first one that failed."""
 MAX_RETRY_WAIT_S = 8.0
 """Maximum pause before a retry, in seconds; if the server asks for more, the call fails at once."""
 FIRST_WAIT_S = 0.5

@@ -148,7 +148,7 @@ def build_server(
 
     @cache
     def research_tools() -> ResearchTools:
-        from tools.mcp_server.tools import ResearchTools  # imported late: `initialize` is answered before
+        from tools.mcp_server.tools import ResearchTools  # a slow import, which `initialize` does not wait for
 
         return ResearchTools(screen)
 

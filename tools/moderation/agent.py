@@ -19,7 +19,7 @@ with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
 
     class ModeratorConfig(LlmAgentConfig):
-        """The keys of a moderator's YAML file: those of ADK's LLM agents, of which it needs `output_schema`."""
+        """Keys of a moderator's YAML file: those of ADK's LLM agents; `output_schema` is required."""
 
         output_schema: CodeConfig
 

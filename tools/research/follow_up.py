@@ -111,7 +111,7 @@ class FollowUps:
             task = self._answer_tasks[key] = asyncio.create_task(self._answer(job_id, question, model, session, limits))
             task.add_done_callback(lambda done: self._forget(key, done))
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
-        if not done or task.cancelled():  # it is cancelled if the lock was lost
+        if not done or task.cancelled():  # the task is cancelled if its lock is lost
             raise AnswerLater(f"the answer about {job_id} is not there yet: ask the same question again for it")
         if not (text := task.result()):
             raise NoAnswer(

@@ -171,7 +171,7 @@ class ReportChanges:
     new_sources: int
     gone_sources: int
     text: str = ""
-    """The statements and sources as Markdown, shortened."""
+    """What has changed, as Markdown, cut to `changes.MAX_TEXT_CHARS`."""
     words: str = ""
     """A model's words for them; empty if it was not asked."""
     interactions: Sequence[str] = ()

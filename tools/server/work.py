@@ -35,7 +35,7 @@ def build_worker(settings: Settings) -> Starlette:
                 yield
         finally:
             health.open = False
-            await close()  # followers release their leases
+            await close()  # ends the followers, which release their leases
             await database.close()
 
     return Starlette(routes=[Route("/healthz", health.alive), Route("/readyz", health.ready)], lifespan=lifespan)

@@ -148,7 +148,7 @@ def _checked(source: SourceCheck, fetched: Fetched, language: str) -> SourceChec
 
 
 def _same_site(own: str, url: str) -> bool:
-    """Whether to believe the address that a page gives as its own: some give that of another site, or "/"."""
+    """Whether the canonical address of a page is on its own site: some pages name another site, or "/"."""
     try:
         named, asked = urlsplit(own), urlsplit(url)
     except ValueError:

@@ -72,7 +72,7 @@ def parse_generate(model: str, body: dict[str, Any]) -> Generate:
 
 
 def counted_turn(model: str, body: dict[str, Any]) -> Turn:
-    """Parse a request that counts tokens: as the turn that has them. Raises `Refused` (400)."""
+    """Parse a `countTokens` request; return the turn whose tokens are counted. Raises `Refused` (400)."""
     create = parse_generate(model, object_field(body, "generateContentRequest") or body).create
     tools, instruction = tuple(create.echoed.get("tools", ())), create.echoed.get("system_instruction", "")
     return Turn(model, False, create.input, len(create.input), tools, instruction)

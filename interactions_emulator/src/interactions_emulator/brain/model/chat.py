@@ -45,7 +45,7 @@ class Abilities:
 
     images: bool = True
     format: int = 0
-    """Index in `schema.FORMATS`."""
+    """Index in `schema.FORMATS` of the first response format that the server has not refused."""
     tool_streams: bool = True
     """Whether answers can be streamed that may call tools."""
 

@@ -23,7 +23,7 @@ class MarkFilter:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Return the text that is complete; the beginning of a mark is held back until its end has come."""
+        """Take a piece of text; return what can be shown. An unfinished mark is held back until it is complete."""
         self._held += piece
         begun = _OPEN.search(self._held)
         cut = begun.start() if begun else len(self._held)

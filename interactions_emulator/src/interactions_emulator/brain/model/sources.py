@@ -81,7 +81,7 @@ class Library:
     search_url: str = ""
 
     def search(self, query: str) -> list[Found]:
-        """The best results of each corpus and of the search address, in turn. Raises `SearchError`."""
+        """The best results of each corpus and of `search_url`, interleaved by rank. Raises `SearchError`."""
         lists = [_search_corpus(corpus, base, query) for corpus, base in self.corpora]
         lists += [search_http(self.search_url, query)] if self.search_url else []
         return [one for rank in zip_longest(*lists) for one in rank if one]
