@@ -17,8 +17,8 @@ from tools.interactions.client import ApiError
 from tools.research.errors import UnknownJob
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research
-from tools.research.texts import moment
 from tools.researcher.messages import outcome
+from tools.times import to_minute
 
 ORDER = Order(
     brief="Why are there tides?",
@@ -402,7 +402,7 @@ async def test_a_run_without_news_becomes_stalled_and_shows_the_facts_and_the_ch
     await lines(service, job)
     job = await service.job(job.id)
     assert job.state is State.STALLED
-    ordered = moment(job.created)
+    ordered = to_minute(job.created)
     assert re.search(
         rf"no news for 1 minutes, since .* UTC; it was ordered at {ordered}; .* in_progress, with [01] steps", job.error
     )

@@ -15,9 +15,9 @@ from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.job import Job, State
 from tools.research.service import Research
-from tools.research.texts import moment
 from tools.researcher.messages import outcome
 from tools.settings import DAY_S
+from tools.times import to_minute
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 RETENTION = 55 * DAY_S
@@ -90,7 +90,7 @@ async def test_a_warning_is_logged_once_before_the_server_deletes_a_waiting_plan
     clock.now = BEGAN + 0.91 * RETENTION
     await keeping.resume()
     await keeping.resume()
-    until = moment(BEGAN + RETENTION)
+    until = to_minute(BEGAN + RETENTION)
     assert caplog.messages == [f"{job.id} waits for a yes to its plan, which the server keeps until {until}"]
     assert (await keeping.job(job.id)).state is State.AWAITING_APPROVAL
 

@@ -12,7 +12,8 @@ from tools.research.job import ACTIVE, Job, State
 from tools.research.pricing import QUESTION_COST_USD, RUN_MINUTES, cost_of, price_range
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.spending import Spending, spending_of
-from tools.research.texts import moment, title
+from tools.research.texts import title
+from tools.times import to_minute
 
 JOBS_PER_PAGE = 30
 Phase = Literal["waiting", "running", "unclear", "stalled", "report", "ended"]
@@ -226,7 +227,7 @@ def _row(job: Job, spent: float, now: float) -> Row:
         phase(job),
         label(job),
         age(now - job.created),
-        moment(job.created),
+        to_minute(job.created),
         f"spent: at most ${spent:.2f}" if spent else "nothing spent",
     )
 

@@ -45,8 +45,9 @@ from tools.research.report.reading import Report
 from tools.research.schedules.changes import counts
 from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
-from tools.research.texts import moment, state, title
+from tools.research.texts import state, title
 from tools.settings import DAY_S
+from tools.times import to_minute
 
 log = logging.getLogger(__name__)
 
@@ -351,7 +352,7 @@ class Board:
         expires = self.now() + days * DAY_S
         path = f"/research/shared/{share_token(await self._sign(), job.id, expires)}"
         link = f"{self._public_url or own_origin(request.scope)}{path}"
-        return self.show(request, "share.html", job_id=job.id, link=link, until=moment(expires))
+        return self.show(request, "share.html", job_id=job.id, link=link, until=to_minute(expires))
 
     async def _job(self, request: Request) -> tuple[Research, Job]:
         service = research()

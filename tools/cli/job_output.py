@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -15,6 +14,7 @@ from tools.cli.terminal import out
 from tools.research.job import Job, State
 from tools.sanitize import sanitize
 from tools.settings import load_settings
+from tools.times import iso, to_second
 
 if TYPE_CHECKING:
     from tools.research.notices.outbox import Notice
@@ -33,7 +33,7 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
             print(json.dumps(as_data(job), ensure_ascii=False))
     elif not out.is_terminal:
         for job in found:
-            print(sanitize("\t".join((job.id, job.state, moment(job.created), one_line(job)))))
+            print(sanitize("\t".join((job.id, job.state, to_second(job.created), one_line(job)))))
     elif not found:
         out.print('No research yet. Start one: desk research "…"')
     else:
@@ -93,7 +93,7 @@ def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
         "brief": job.order.brief if job.state is State.AWAITING_APPROVAL and job.order.title else "",
         "agent": job.order.agent,
         "server": job.order.server,
-        "started": f"{moment(job.created)} ({ago(now - job.created)}){took}",
+        "started": f"{to_second(job.created)} ({ago(now - job.created)}){took}",
         "progress": f"{job.events} event{'' if job.events == 1 else 's'}{f', last: {job.line}' if job.line else ''}"
         if job.finished is None
         else "",
@@ -107,7 +107,7 @@ def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
         "answers": ", ".join(answer.interaction_id for answer in job.follow_ups),
         "error": job.error,
         "interaction": job.interaction_id or "",
-        "kept until": "" if kept_until is None else moment(kept_until),
+        "kept until": "" if kept_until is None else to_second(kept_until),
         "next": next_command(job),
     }
     return {name: " ".join(value.split()) for name, value in facts.items() if value}
@@ -116,8 +116,8 @@ def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
 def _result(notice: Notice) -> str:
     """What became of a notice."""
     if notice.ended is not None:
-        return f"given up: {notice.error}" if notice.error else f"sent {moment(notice.ended)}"
-    return f"next attempt {moment(notice.due)}: {notice.error}" if notice.error else "not sent yet"
+        return f"given up: {notice.error}" if notice.error else f"sent {to_second(notice.ended)}"
+    return f"next attempt {to_second(notice.due)}: {notice.error}" if notice.error else "not sent yet"
 
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
@@ -153,16 +153,6 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
 def one_line(job: Job) -> str:
     """Returns the title of a job, or its brief if it has no title, on one line."""
     return " ".join((job.order.title or job.order.brief).split())
-
-
-def moment(seconds: float) -> str:
-    """Formats a time, given in seconds since the epoch, in UTC: 2026-11-29 15:04:05Z."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def iso(seconds: float) -> str:
-    """Formats a time, given in seconds since the epoch, for JSON: 2026-11-29T15:04:05Z."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def ago(seconds: float, *, short: bool = False) -> str:

@@ -15,9 +15,9 @@ from rich.markup import escape
 from tools.cli.arguments import AsJson, Text
 from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_progress
 from tools.cli.exit_status import ExitStatus
-from tools.cli.job_output import iso, moment
 from tools.cli.terminal import err, out
 from tools.sanitize import sanitize
+from tools.times import iso, to_second
 
 if TYPE_CHECKING:
     from tools.research.job import Job
@@ -184,14 +184,14 @@ async def _show(service: Research, found: Schedule) -> None:
         "waits": found.held,
         "ceiling": f"${found.max_usd:.2f} a month, ${await service.schedules.spent(found):.2f} spent so far in"
         f" {found.timing.show_month(now)}",
-        "made": moment(found.created),
+        "made": to_second(found.created),
     }
     out.print(f"[bold]{found.id}[/]  {escape(standing(found, now))}", soft_wrap=True)
     for name, value in facts.items():
         if value:
             out.print(f"  [dim]{name:8}[/] {escape(' '.join(value.split()))}", soft_wrap=True)
     for each in await service.ledger.notices.of_job(found.id):
-        out.print(f"  [dim]{'notice':8}[/] ceiling reached, {moment(each.created)}", soft_wrap=True)
+        out.print(f"  [dim]{'notice':8}[/] ceiling reached, {to_second(each.created)}", soft_wrap=True)
     for job in await service.schedules.runs(found):
         out.print(f"  [dim]{'run':8}[/] {escape(_run(job, found))}", soft_wrap=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from rich.markup import escape
 from tools.cli.console import USER, confirm, run
 from tools.cli.terminal import err, out
 from tools.sanitize import sanitize
+from tools.times import to_second
 
 if TYPE_CHECKING:
     from google.adk.sessions import Session
@@ -52,7 +52,7 @@ async def _sessions() -> None:
     for known in reversed((await service.list_sessions(app_name=APP_NAME, user_id=USER)).sessions):
         session = await service.get_session(app_name=APP_NAME, user_id=USER, session_id=known.id)
         if session:
-            used = datetime.fromtimestamp(session.last_update_time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            used = to_second(session.last_update_time)
             row = session.id, used, str(len(session.events)), _title(session)
             table.add_row(*map(escape, row))
             if not out.is_terminal:

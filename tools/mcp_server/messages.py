@@ -10,7 +10,8 @@ from tools.research.job import ACTIVE, Job, Kind, State
 from tools.research.pricing import RUN_MINUTES, price_range
 from tools.research.report.rendering import inert
 from tools.research.spending import spending_of
-from tools.research.texts import moment, state, title
+from tools.research.texts import state, title
+from tools.times import to_minute
 
 MAX_SHOWN_CHARS = 2_000
 """Maximum characters of a brief, or of an error, that a result repeats."""
@@ -81,7 +82,7 @@ def as_data(job: Job, now: float, *, with_line: bool = True) -> dict[str, Any]:
         "job": job.id,
         "state": job.state.value,
         "title": title(job),
-        "ordered": moment(job.created),
+        "ordered": to_minute(job.created),
         "minutes": round(max(end - job.created, 0) / 60, 1),
         "events": job.events,
         "last_progress": _cut(job.line, 500) if with_line and job.state in ACTIVE else "",
@@ -113,7 +114,9 @@ def next_step(job: Job) -> str:
 
 def listing(jobs: Sequence[Job]) -> list[dict[str, str]]:
     """Returns jobs as short data."""
-    return [{"job": job.id, "state": state(job), "title": title(job), "ordered": moment(job.created)} for job in jobs]
+    return [
+        {"job": job.id, "state": state(job), "title": title(job), "ordered": to_minute(job.created)} for job in jobs
+    ]
 
 
 def _cut(text: str, limit: int) -> str:

@@ -15,7 +15,7 @@ from tools.research.report.parts import (
     sections,
 )
 from tools.research.report.reading import Report
-from tools.research.texts import moment
+from tools.times import to_minute
 
 OPENING_BYTES = 5_000
 """Maximum UTF-8 bytes of the report's beginning in its summary."""
@@ -79,7 +79,7 @@ def _summary(job: Job, report: Report, text: str) -> str:
     if job.state is State.INCOMPLETE:
         early = f"\nThe server ended it early ({job.error[:500]}): it may be incomplete."
     facts = (
-        f"{job.id}, by {report.agent or job.order.agent}, ordered {moment(job.created)}: {len(text):,} characters,"
+        f"{job.id}, by {report.agent or job.order.agent}, ordered {to_minute(job.created)}: {len(text):,} characters,"
         f" {len(sections(text))} sections, {len(report.sources)} sources.{early}"
     )
     more = f"The whole report: part=page, {count} pages. Its sections: part=outline. As a file: research://{job.id}/report.md"

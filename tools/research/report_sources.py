@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import httpx2
 
@@ -15,6 +14,7 @@ from tools.research.report.reading import Report, from_json, to_json
 from tools.research.report.redirect_links import resolve
 from tools.research.verification.checks import Verification
 from tools.research.verification.verifier import Verifier
+from tools.times import iso
 
 
 async def resolve_links(
@@ -42,7 +42,7 @@ async def verify_sources(
 ) -> Report:
     """Checks the sources of a report, and saves the checks with it, unless its sources have changed meanwhile."""
     checks = await verifier.check(report, say)
-    made = datetime.fromtimestamp(clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = iso(clock())
     verified = replace(report, verification=Verification(made, checks))
     saved = await ledger.report(job_id)
     if saved and from_json(saved).sources == report.sources:

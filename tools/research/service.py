@@ -32,12 +32,13 @@ from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.schedules.service import Schedules
 from tools.research.server_data import ServerData
-from tools.research.texts import moment, state
+from tools.research.texts import state
 from tools.research.timings import ResearchTimings
 from tools.research.verification.verifier import Verifier
 from tools.research.webhook_messages import WebhookMessages
 from tools.research.worker import Worker
 from tools.settings import DAY_S, RETENTION_DAYS
+from tools.times import to_minute
 
 log = logging.getLogger(__name__)
 
@@ -343,7 +344,7 @@ class Research:
         until = job.kept_until(self._retention_s)
         if job.plan and until and now >= until - self._retention_s / 10 and job.plan.interaction_id not in self._warned:
             self._warned.add(job.plan.interaction_id)
-            log.warning("%s waits for a yes to its plan, which the server keeps until %s", job.id, moment(until))
+            log.warning("%s waits for a yes to its plan, which the server keeps until %s", job.id, to_minute(until))
 
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
         """Yields lines of progress until the job needs no more work or `seconds` are over. The job itself continues.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from tools.interactions.resources import Resource
 from tools.research.job import FollowUpAnswer, Job, Order, State
 from tools.research.report.reading import Report
 from tools.research.report.rendering import to_markdown
 from tools.sanitize import without_direction_marks
+from tools.times import to_minute
 
 MAY_BE_FOUND = "; if it was started, a webhook names it when it ends, and its result is saved then"
 """Ends the reason why a start is unknown, if the create request named a webhook."""
@@ -35,8 +35,8 @@ def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> st
     if resource is not None:
         says = f"says {resource.get('status')}, with {len(resource.get('steps') or ())} steps"
     return (
-        f"no news for {seconds / 60:.0f} minutes, since {moment(now - seconds)}; it was ordered at"
-        f" {moment(job.created)}; the server {says}"
+        f"no news for {seconds / 60:.0f} minutes, since {to_minute(now - seconds)}; it was ordered at"
+        f" {to_minute(job.created)}; the server {says}"
     )
 
 
@@ -44,11 +44,6 @@ def report_context(report: Report, answers: Sequence[FollowUpAnswer]) -> str:
     """Formats a report and the later answers about it as Markdown, for a model that cannot continue the interaction."""
     asked = [f"Question: {answer.question}\n\nAnswer: {answer.text}" for answer in answers]
     return "\n\n---\n".join([to_markdown(report).rstrip(), *asked])
-
-
-def moment(seconds: float) -> str:
-    """Formats a time, given in seconds since the epoch, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def state(job: Job) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from tools.research.job import TERMINAL, Job, State
@@ -13,6 +12,7 @@ from tools.research.notices.targets import Event
 from tools.research.schedules.changes import counts, numbers
 from tools.research.schedules.schedule import Schedule
 from tools.research.texts import next_command, order_title, title
+from tools.times import iso
 
 MAX_TEXT_CHARS = 3_000
 """Maximum characters of a plan or report in the text of a notice. A webhook has all of it."""
@@ -46,8 +46,7 @@ class Message:
 
     def webhook(self) -> dict[str, Any]:
         """Returns the body of a webhook."""
-        moment = datetime.fromtimestamp(self.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {"type": f"research.{self.event}", "timestamp": moment, "data": dict(self.data)}
+        return {"type": f"research.{self.event}", "timestamp": iso(self.time), "data": dict(self.data)}
 
 
 def event_of(notice: Notice, job: Job) -> Event | None:

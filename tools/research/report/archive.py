@@ -16,7 +16,7 @@ from tools.interactions.citations import escape
 from tools.research.job import Job
 from tools.research.report.export import check_formats, cited_pages, render_files, written_whole
 from tools.research.report.reading import Report
-from tools.research.texts import moment
+from tools.times import to_minute
 
 
 class ArchivedReport(NamedTuple):
@@ -79,7 +79,7 @@ async def _add(
     files = await asyncio.to_thread(render_files, report, formats, pages, lambda text: warn(f"{job_id}: {text}"))
     for name, data in files.items():
         archive.writestr(_entry(f"{job_id}/{name}", job.created), data)
-    facts = f"{moment(job.created)} · {report.agent or job.order.agent}"
+    facts = f"{to_minute(job.created)} · {report.agent or job.order.agent}"
     names = tuple(name for name in files if name.startswith("report."))
     return ArchivedReport(job_id, " ".join(report.title.split()), facts, names)
 
