@@ -159,7 +159,9 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
 async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str = "", title: str = "") -> Result:
     """Changes a run that waits for a yes: asks for another plan, or rewrites the brief if there is no plan yet.
 
-    A run that has started cannot be changed: offer to cancel it and to order a new one.
+    Another plan costs money. Call it only if the user's last message names a change. Praise, thanks, a comment, a
+    complaint or a question is no change: answer in words, and say that nothing has started. A run that has started
+    cannot be changed: offer to cancel it and to order a new one.
 
     Args:
         job_id: Id of the run that waits for a yes.

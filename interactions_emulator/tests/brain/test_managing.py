@@ -355,11 +355,70 @@ def test_common_phrases_produce_the_expected_tool_call_or_answer(
         "do I start it now",
         "fine, forget the research",
         "yes, delete it",
+        "na ja",
+        "yeah, right",
+        "oh yeah right",
+        "yeah well",
+        "ok for now",
+        "sure for now",
+        '"yes"',
     ],
 )
 def test_only_a_clear_yes_starts_something(ask: Ask, message: str) -> None:
     for context in ("quote", "plan", "schedule"):
         assert decided(ask, message, context)[0] != "approve"
+
+
+@pytest.mark.parametrize("message", ["na klar", "well ok", "right ok", "yeah", "sure, go ahead"])
+def test_a_yes_in_common_words_starts_what_waits(ask: Ask, message: str) -> None:
+    for context in ("quote", "plan"):
+        assert decided(ask, message, context) == ("approve", {"job_id": PUMPS})
+
+
+@pytest.mark.parametrize("message", ["good", "great", "fine", "ok", "right ok", "na ja", "yeah right", '"yes"'])
+def test_what_cannot_be_undone_needs_a_clear_yes(ask: Ask, message: str) -> None:
+    assert "is not deleted yet" in decided(ask, message, "deletion")[1]["text"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "I like the plan",
+        "nice plan, thanks",
+        "hmm interesting plan",
+        "my boss will love this plan",
+        "Der Plan gefällt mir",
+        "J'aime bien le plan",
+        "me gusta el plan",
+        "keep the plan as it is",
+        "leave it as it is",
+        "add nothing",
+        "I would prefer another plan but I don't want to pay for it",
+        "I have a question about the plan",
+        "the plan looks thin",
+        "I don't like the plan",
+        "it is only a plan",
+        "also very nice",
+        "skip the plan",
+    ],
+)
+def test_a_comment_on_a_plan_buys_no_other_plan(ask: Ask, message: str) -> None:
+    assert decided(ask, message, "plan")[0] in ("says", "cancel_research")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "I like it, but add the costs",
+        "the second step should be shorter",
+        "I want a section on locks instead",
+        "make me another plan",
+        "leave the history out",
+        "only the GIL, please",
+    ],
+)
+def test_a_named_change_to_a_plan_asks_for_another_plan(ask: Ask, message: str) -> None:
+    assert decided(ask, message, "plan")[0] == "revise"
 
 
 @pytest.mark.parametrize(

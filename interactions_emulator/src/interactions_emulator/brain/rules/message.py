@@ -48,26 +48,24 @@ _A = r"(?:an?|another|some|eine?n?|une?|una|uma|um)"
 _ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
 _OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
 _ENDED = rf"(?:it|this|that|both|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
+_NAMED = r"(?! (?:if|when|wenn|falls|si|se|now|nothing|later|it|that|too|plan)\b)"
 _ERASING = r"(?:delete|erase|remove|forget|drop|lösche?|vergiss|supprime|oublie|borra|olvida|cancella|apaga)"
 
 _ACTS: dict[Act, str] = {
     "thanks": r"^(?:(?:many|ok|great|perfect|well) )*(?:thanks?|thx|danke|merci|gracias|谢谢)\b",
     "greeting": r"^(?:hi|hiya|hello|hey|good (?:morning|evening)|guten (?:tag|morgen)|bonjour|hola|привет|你好)\b",
     "bye": r"\b(?:bye|goodbye|good night|see you (?:soon|later|tomorrow)|tschüss|au revoir|adiós|再见)\b",
-    "abilities": r"""
-        \bwhat (?:can|do) (?:you|u|i) (?:do|ask|help)\b(?!.* about)|^(?:can|could|do) you (?:speak |do )?\w+$
-        ^was kannst du$|^help$""",
+    "abilities": r"""^was kannst du$|^help$|\bwhat (?:can|do) (?:you|u|i) (?:do|ask|help)\b(?!.* about)
+        ^(?:can|could|do) you (?:speak |do )?\w+$""",
     "about_you": r"""
         ^(?:who|what|how|where|when|are|do|did|was)\b(?!.*\b(?:report|sources?|find|sa(?:y|id)|look|list)\b).{0,40}\byour?\b
         ^you\b|\byour (?:system prompt|instructions|configuration)|\bprevious instructions\b|\bapi key\b|^nice to""",
     "joke": r"\b(?:joke|witz|blague|chiste)\b",
-    "recall": r"""
-        \bwhat (?:did|have|had) (?:i|we|you)\b.*\b(?:ask|asked|say|said|tell|told|talk|talked|discuss)\b
+    "recall": r"""\bwhat (?:did|have|had) (?:i|we|you)\b.*\b(?:ask|asked|say|said|tell|told|talk|talked|discuss)\b
         \bmy (?:first|last|previous) (?:question|message)|^(?:repeat|say) (?:that|it|this)(?: again)?$""",
     "ask_fact": r"^(?:and )?(?:what(?:'s| is| was)|do you know|remember|tell me) my (?:\w+ ){0,2}\w+$|^who am i$",
     "tell_fact": r"\bmy (?:\w+ ){1,3}(?:is|are)\b|\b(?:i'm called|call me)\b|^i'm \w+$|^mein name ist\b",
-    "draw": r"""
-        ^(?:draw|paint|sketch|illustrate|zeichne|dessine|dibuja)\b(?! (?:up|the curtains|an? conclusion))|^画
+    "draw": r"""^(?:draw|paint|sketch|illustrate|zeichne|dessine|dibuja)\b(?! (?:up|the curtains|an? conclusion))|^画
         ^(?:make|create|design|generate|give|i need|i want|i'd like)\b.{0,40}\b(?:picture|image|illustration|drawing)\b
         ^(?:make|create|design|generate|i need|i want|i'd like)\b.{0,40}\b(?:logo|icon|poster|photo)\b""",
     "do": r"""
@@ -78,36 +76,33 @@ _ACTS: dict[Act, str] = {
         ^(?:will|would|should|give me|show me|find|search|look up|explain|define|describe|compare|translate|summarise)\b
         \btell me\b|^read\b""",
     "definition": r"^(?:what (?:is|are) an? |what (?:do|does) |who\b|when was\b)",
-    "continue": r"""
-        ^(?:and|but|or) (?!(?:who|why|how|which|what(?:'s| is| are))\b)|^(?:what|how) about\b|^(?:sorry |no )?i meant?\b
-        ^(?:make|turn|colou?r) (?:it|the|them)\b|^(?:add|remove|now|another|again|same)\b|^in \w+$
-        ^the (?:\w+ )?one\b|^say (?:it|that) in\b|\b(?:shorter|simpler|in one sentence)\b
+    "continue": r"""^(?:and|but|or) (?!(?:who|why|how|which|what(?:'s| is| are))\b)|^(?:what|how) about\b
+        ^(?:sorry |no )?i meant?\b|^(?:make|turn|colou?r) (?:it|the|them)\b|^(?:add|remove|now|another|again|same)\b
+        ^in \w+$|^the (?:\w+ )?one\b|^say (?:it|that) in\b|\b(?:shorter|simpler|in one sentence)\b
         ^(?:summari[sz]e|shorten|rephrase|explain) (?:it|that|this)\b""",
-    "forget": rf"""
-        ^{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
+    "forget": rf"""^{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
         ^{_ERASING} (?:everything|alles|tout|todo)(?: (?:that )?(?:we|i)\b.*)?$""",
-    "later": r"""
-        \bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)|\blater$
-        \b(?:no|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b|\bnoch nichts?\b
-        \bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b|\bainda não\b""",
-    "no": r"""
-        ^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b|\bchanged my mind\b
+    "later": r"""\bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)
+        \blater$|\b(?:no|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b
+        \bnoch nichts?\b|\bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b
+        \bainda não\b""",
+    "no": r"""^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b|\bchanged my mind\b
         ^(?:schon gut|laisse tomber|déjalo|lascia perdere|deixa lá)$""",
-    "change": r"""
-        \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|exclude)\b(?! (?:if|when)\b)
-        \b(?:as well|auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
-        ^(?:but(?! only)|drop|remove|replace|skip|put|for|in|make it|use|more|less)\b|\btoo$|\b(?:plan|skip the)\b""",
+    "change": rf"""
+        \b(?:also|add|include|cover|leave (?=.*\bout\b)|without|only|focus|instead|shorter|longer|exclude)\b{_NAMED}
+        \b(?:as well|auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade)\b{_NAMED}
+        \b(?:sin|anche|só|skip the)\b{_NAMED}|^(?:make|show|give|try)\b.*\b(?:another|new|different) plan\b
+        ^(?:but(?! only)|drop|remove|replace|skip|put|for|in|make it|use|more|less)\b{_NAMED}|\btoo$""",
     "order": rf"""
         ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investigar?|new research)\b
         \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^(?=.*{EVERY}).*\b{RUN}\b|研究
         ^(?:write|do) (?:\w+ )?{STUDY} (?:about|on)\b|^schedule (?:an?|the|my|this|that|it)\b""",
     "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
-    "cost": r"""
-        \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
+    "cost": r"""\bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
         \bkostet\b|\bteuer wird\b|^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$
         \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:did|does) (?:it|this|that) cost\b""",
-    "status": rf"""
-        ^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b|^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
+    "status": rf"""^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b
+        ^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
         ^(?:is|are|when) .*\b(?:ready|done|finished|running)(?: yet| now)?$|\bany (?:news|progress)\b
         ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
         ^como está\b|^où en est\b|^cómo va\b|\bhow far (?:is|are) (?:my|the) (?:\w+ )?{RUN}$""",
@@ -115,16 +110,15 @@ _ACTS: dict[Act, str] = {
         ^(?!{_OTHER_FORM})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
         ^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}$
         ^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
-    "list": rf"""
-        ^list(?: (?:all|everything|of|me|my|the|recurring|{RUN}))*$|^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b
-        \bwhat (?:did|have) i (?:already )?research
+    "list": rf"""^list(?: (?:all|everything|of|me|my|the|recurring|{RUN}))*$
+        ^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b|\bwhat (?:did|have) i (?:already )?research
         ^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",
-    "cancel": rf"""
-        ^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$|^{_ERASING}\b.*\bschedules?$""",
+    "cancel": rf"""^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$
+        ^{_ERASING}\b.*\bschedules?$""",
     "repeat": r"^(?:start|run|do|try|research)\b.*\bagain$|^(?:repeat|retry|wiederhole|refais|repite|ripeti|repete)\b",
     "delete": rf"^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b|^(?:delete|erase) (?:it|this|that|both)(?: now)?$",
-    "report": rf"""
-        \bthe (?:\w+ )?{STUDY}\b|\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
+    "report": rf"""\bthe (?:\w+ )?{STUDY}\b
+        \b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
         \b(?:summar|shorte[nr]|translat|folien|fasse|quellen|bericht|résum|tableau|rapport|resum|tabla|informe|riassum)
         \b(?:tabella|relatório|tabela|explain (?:it|that))\b|^(?:and )?what does it\b""",
 }  # fmt: skip
@@ -136,33 +130,34 @@ _NOT_ORDERING = re.compile(
     rf"^(?:what|which|who|where|when|why|how|is|are|was|does|did|do (?!(?:[\w-]+ ){{0,3}}{STUDY}\b)|should"
     r"|i (?:read|saw|love|like|wonder)|suppose|imagine|if i|my|we|they|you|show|see|give me the|open)\b"
 )
+_COMMENT = re.compile(
+    r"^(?!i (?:want|need)\b)(?!.*\b(?:should|must|sollte|(?:and|but|aber|mais|pero) (?:also |please )?"
+    r"(?:add|includ|cover|leave|drop|skip|focus)))(?:(?:very |really )?(?:nice|cool|interesting|lovely|good)|i|we|my"
+    r"|you|they|it|it's|that|that's|this|the|der|die|das|le|la|ce|c'est|j'aime|me|el)\b(?! (?:focus|only|instead)\b)"
+)
+"""Matches what is said about a plan or a report, which changes nothing."""
 _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
 
 _YES = word_set("yes yep yeah sure approve absolutely ja klar einverstanden oui d'accord sí si claro sim sì certo")
 _FINE = word_set("agreed ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem 好 好的 可以")
 _AGREE = _YES | _FINE
-_BEGIN = word_set("""
-    begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y allez-y adelante hazlo
-    empieza procedi vai começar avança 开始
-""")
-_NO = word_set("""
-    no nope nah not don't dont never keep leave stop skip cancel drop expensive nein nicht teuer non cher caro não
-""")
-_DOUBTS = word_set("""
-    whatever too much i'd mind about rather better but wait did hmm hm um so lieber mejor zu trop demasiado troppo muito
-""")
+_BEGIN = word_set("""begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y
+    allez-y adelante hazlo empieza procedi vai começar avança 开始""")
+_NO = word_set("""no nope nah not don't dont never keep leave stop skip cancel drop expensive nein nicht teuer non
+    cher caro não""")
+_DOUBTS = word_set("""whatever too much i'd mind about rather better but wait did hmm hm um so lieber mejor zu trop
+    demasiado troppo muito""")
 _CLOSING = word_set("thanks thank you danke merci gracias grazie obrigado oh all report research recherche")
 """Words with which “ok” and “good” are no yes: “ok thanks”, “good report”."""
-_FILLERS = word_set("""
-    it that that's this please now then for let's sounds looks right the with plan to me is it's i my want really just
-    well great actually of course forget delete both and ahead again das es bitte die klingt sieht aus ist mir na
-    c'est la y por supuesto me parece está es muy va pode è é
-""")
+_FILLERS = word_set("""it that that's this please now then for let's sounds looks right the with plan to me is it's
+    i my want really just well great actually of course forget delete both and ahead again das es bitte die klingt
+    sieht aus ist mir na c'est la y por supuesto me parece está es muy va pode è é""")
 _REPLIES = _AGREE | _BEGIN | _NO | _DOUBTS | _CLOSING | _FILLERS
-_ASKING = re.compile(
-    r"(?:(?:and|well|ok|okay|yes|good|great) )*(?:is (?:it|that|this|the|my)|do (?:i|you)|ist (?:das|es|die))\b"
+_HESITATES = re.compile(
+    r"^(?:(?:and|well|ok|okay|yes|good|great) )*(?:is (?:it|that|this|the|my)|do (?:i|you)|ist (?:das|es|die))\b"
+    r"|\bna ja\b|\b(?:yeah|yes|yep|sure) (?:right|well)\b|\bfor now\b"
 )
-"""Matches the beginning of a question that may lack its question mark."""
+"""Matches a question that may lack its question mark, sarcasm and hesitation: “is it good”, “yeah right”, “na ja”."""
 _POLITE = re.compile(
     r"(?i)[\s,]*\b(?:please|plz|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
     r"|per favore|for me)(?=\W|$)"
@@ -207,10 +202,12 @@ def read_message(text: str) -> Message:
     if _JUDGED.search(split_text(text)[0]):
         return Message(text, plain, frozenset({"judge"}))
     acts = {act for act, pattern in _PATTERNS.items() if pattern.search(whole if act in _WHOLE else plain)}
-    acts |= _replies(whole.split(), "?" in text)
+    acts |= _replies(whole, bool(re.search(r"[?？]", text) or _OPENING.search(text)))
     count = len(plain.split())
     if acts & {"cost", "later", "joke"} or _NOT_ORDERING.match(plain):
         acts.discard("order")
+    if _COMMENT.match(plain):
+        acts.discard("change")
     if terms(plain) and ("?" in text or "？" in text):
         acts.add("ask")
     if terms(plain) and count <= MAX_TOPIC_WORDS and not _PERSONAL.search(plain):
@@ -252,19 +249,19 @@ def _words(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 
 
-def _replies(words: list[str], asks: bool) -> set[Act]:
-    """A yes or a no, if the message has no other words."""
-    known = set(words)
+def _replies(plain: str, asks: bool) -> set[Act]:
+    """A yes or a no, if the message has no other words. What cannot be undone needs a clear yes: `agree`."""
+    known = set(words := plain.split())
     if not words or len(words) > MAX_REPLY_WORDS or not known <= _REPLIES:
         return set()
     if known & _NO:
         return {"no"}
     clear = _YES | _BEGIN if known & _CLOSING else _AGREE | _BEGIN
-    if asks or _ASKING.match(" ".join(words)) or known & _DOUBTS or not known & clear:
+    if asks or _HESITATES.search(plain) or known & _DOUBTS or not known & clear:
         return set()
     if known & {"forget", "delete"}:
         return {"agree"} if words[0] in _AGREE else set()
-    return {"yes", "agree"} if known & _AGREE else {"yes"}
+    return {"yes", "agree"} if known & _YES else {"yes"}
 
 
 def split_text(message: str) -> tuple[str, str]:
