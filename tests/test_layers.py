@@ -25,7 +25,7 @@ LAYERS = (
     ("yaml_files", "database_url"),
     ("settings",),
     ("private_folder", "public_http"),
-    ("public_address", "redaction", "sanitize", "shielded"),
+    ("public_address", "redaction", "sanitize", "shielded", "turns"),
     ("errors", "extras", "suggestions", "times"),
 )
 """From the top down. A package imports only packages of lower layers."""

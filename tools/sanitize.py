@@ -10,6 +10,13 @@ from typing import Any
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Lone surrogates, and all control characters except tab, line feed and carriage return."""
+_REPLACEMENTS = (
+    (re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"), "?"),
+    (re.compile("[\x80-\x9f]"), "??"),
+    (re.compile("[\ud800-\udfff]"), "\ufffd"),
+)
+"""What stands for unsafe characters of one, two and three bytes of UTF-8."""
+_PIECE_CHARS = 100_000
 _DIRECTION_MARKS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates of text direction."""
 _UNSAFE_ESCAPE = re.compile(r"\\[ubf]")
@@ -21,7 +28,10 @@ def sanitize(text: str) -> str:
 
     The number of UTF-8 bytes stays the same, so that citation offsets stay valid.
     """
-    return _UNSAFE.sub(_replacement, text)
+    if not _UNSAFE.search(text):
+        return text
+    # In pieces, so that other threads run meanwhile: a pattern of `re` does not stop for them.
+    return "".join(_replaced(text[start : start + _PIECE_CHARS]) for start in range(0, len(text), _PIECE_CHARS))
 
 
 def sanitize_json(value: Any) -> Any:
@@ -46,6 +56,7 @@ def may_be_unsafe(json_text: str) -> bool:
     return _UNSAFE.search(json_text) is not None or _UNSAFE_ESCAPE.search(json_text) is not None
 
 
-def _replacement(found: re.Match[str]) -> str:
-    character = found[0]
-    return "\ufffd" if character >= "\ud800" else "?" * len(character.encode())
+def _replaced(text: str) -> str:
+    for characters, replacement in _REPLACEMENTS:
+        text = characters.sub(replacement, text)
+    return text

@@ -83,7 +83,7 @@ async def test_a_hostile_report_cannot_read_a_file_run_code_or_reach_the_network
     secret.write_text(SECRET)
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
-        data = await render_document(hostile(secret, f"http://127.0.0.1:{server.getsockname()[1]}"), format)
+        data = await render_document(hostile(secret, f"http://127.0.0.1:{server.getsockname()[1]}"), format, "ada")
         with pytest.raises(BlockingIOError):  # nobody has connected
             server.accept()
     text = pdf_text(data) if format == "pdf" else "".join(parts(data).values())

@@ -53,8 +53,8 @@ async def test_a_report_whose_page_would_be_very_much_longer_is_shown_as_plain_t
     report = read_report(finished([text_part(f"{'[a] ' * 200}\n\n[a]: https://e.org/{'x' * 50_000}")]))
 
     assert len(to_html(report)) > 10_000_000
-    assert await render_html(report, timeout_s=LIMIT) == to_plain_html(report)
-    assert await render_fragments([REPORT, report], timeout_s=LIMIT) == [
+    assert await render_html(report, "ada", timeout_s=LIMIT) == to_plain_html(report)
+    assert await render_fragments([REPORT, report], "ada", timeout_s=LIMIT) == [
         to_fragment(REPORT),
         to_plain_fragment(report),
     ]
@@ -69,7 +69,7 @@ def test_a_plain_page_shows_text_sources_and_pictures() -> None:
 
 
 async def test_a_page_rendered_in_a_subprocess_is_identical() -> None:
-    assert await render_html(REPORT) == to_html(REPORT)
+    assert await render_html(REPORT, "ada") == to_html(REPORT)
     assert render_html_blocking(REPORT) == to_html(REPORT)
 
 
@@ -79,7 +79,7 @@ async def test_a_plain_page_is_shown_when_the_rendering_process_fails(
 ) -> None:
     monkeypatch.setattr(limited_process.sys, "executable", program)
 
-    assert await render_html(REPORT) == to_plain_html(REPORT)
+    assert await render_html(REPORT, "ada") == to_plain_html(REPORT)
 
 
 async def test_rendering_a_page_does_not_block_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ async def test_rendering_a_page_does_not_block_the_event_loop(tmp_path: Path, mo
     python.chmod(0o700)
     monkeypatch.setattr(limited_process.sys, "executable", str(python))
 
-    page = asyncio.create_task(render_html(REPORT, timeout_s=LIMIT))
+    page = asyncio.create_task(render_html(REPORT, "ada", timeout_s=LIMIT))
     while not begun.exists():
         await asyncio.sleep(0.01)
     goes_on.touch()
@@ -122,5 +122,16 @@ async def test_no_more_than_two_reports_are_rendered_at_a_time_whoever_asks() ->
             running -= 1
         return number
 
-    assert await asyncio.gather(*(in_turn(render, number) for number in range(6))) == [*range(6)]
+    assert await asyncio.gather(*(in_turn(f"reader {number}", render, number) for number in range(6))) == [*range(6)]
     assert max(counts) == MAX_PROCESSES
+
+
+async def test_the_reports_of_one_reader_do_not_keep_those_of_others_waiting() -> None:
+    free = threading.Event()
+    others = [asyncio.create_task(in_turn("ada", free.wait, 60)) for _ in range(5)]
+    await asyncio.sleep(0)
+
+    assert await in_turn("bob", len, "report") == 6
+    assert not any(other.done() for other in others)
+    free.set()
+    assert await asyncio.gather(*others) == [True] * 5

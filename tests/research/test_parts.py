@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tools.interactions.citations import Citation, cite
+from tools.research.report import parts
 from tools.research.report.parts import (
     MAX_PAGE_BYTES,
     MAX_SOURCES_BYTES,
@@ -123,3 +124,14 @@ def test_the_text_loads_nothing_and_its_own_pictures_are_links() -> None:
 
 def test_an_empty_text_has_one_page() -> None:
     assert paginate("") == (Page("", ()),)
+
+
+def test_the_work_of_paging_grows_in_proportion_to_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(blocks: int) -> int:
+        sizes = list[int]()
+        with monkeypatch.context() as patch:
+            patch.setattr(parts, "_size", lambda text: sizes.append(len(text.encode())) or sizes[-1])
+            paginate("x\n\n" * blocks)
+        return sum(sizes)
+
+    assert measured(4_000) == 2 * measured(2_000)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
+import threading
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -21,10 +23,11 @@ from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, ready, said
 from tools.board.sending import PIECE_BYTES
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
+from tools.server.error_handlers import RequestRejected
 from tools.server.middleware import sse_keepalive
 from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_AGENT_BYTES
 from tools.server.middleware.rate_limit import MAX_READS
-from tools.server.middleware.request_limits import MAX_JSON_VALUES, check_values
+from tools.server.middleware.request_limits import MAX_JSON_VALUES, SMALL_BYTES, check_values
 from tools.server.protocol import MAX_HEADERS
 
 SESSIONS = "/apps/desk/users/me/sessions"
@@ -293,6 +296,38 @@ def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
         answer = client.post(path, content=f"[{','.join([value] * (MAX_JSON_VALUES + 1))}]")
         assert (answer.status_code, "at most 100,000 values" in answer.json()["detail"]) == (400, True)
     assert parsed == []
+
+
+def test_the_check_for_very_many_values_takes_little_memory() -> None:
+    body = b"," * (MAX_JSON_VALUES + 1) + b'""' * 1_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestRejected):
+            check_values(body)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(body)
+    finally:
+        tracemalloc.stop()
+
+
+def test_other_requests_are_served_while_a_large_body_is_parsed(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(body: bytes) -> object:
+        begun.set()
+        assert go_on.wait(60)
+        return json.loads(body)
+
+    monkeypatch.setattr("tools.server.middleware.gateway.parse_json", slow)
+    with ThreadPoolExecutor(1) as threads:
+        large = threads.submit(client.post, f"{SESSIONS}/s2", json={"text": "x" * 2 * SMALL_BYTES})
+        assert begun.wait(60)
+        try:
+            assert client.get("/healthz").status_code == 200
+        finally:
+            go_on.set()
+        assert large.result().status_code == 200
 
 
 def test_a_long_text_with_many_commas_is_one_value(client: httpx2.Client) -> None:

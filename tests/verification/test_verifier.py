@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 import tracemalloc
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.conftest import Later
 from tests.research.resources import finished, url_citation
 from tests.verification.web import FILLING, Web, endless, silent
 from tools.research.report.reading import Report, read_report
+from tools.research.verification import verifier
 from tools.research.verification.checks import SourceCheck
 
 FACT = "The barrage of La Rance has 24 turbines and a peak rating of 240 megawatts."
@@ -297,6 +299,28 @@ async def test_what_readers_do_not_see_is_not_found(web: Web, page: str) -> None
 async def test_a_file_that_is_no_text_is_never_called_not_found(web: Web, kind: str) -> None:
     web.pages = {"a.example/": ({"content-type": kind}, b"%PDF-1.7")}
     assert [check.verdict for check in await check(web, "a.example/")] == ["cannot be told"]
+
+
+async def test_no_more_than_two_pages_are_compared_at_a_time(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most, lock, checked = 0, list[int](), threading.Lock(), verifier._checked
+    pairs = threading.Barrier(2)
+
+    def counted(*arguments: Any) -> SourceCheck:
+        nonlocal running
+        with lock:
+            running += 1
+            most.append(running)
+        pairs.wait(60)
+        try:
+            return checked(*arguments)
+        finally:
+            with lock:
+                running -= 1
+
+    monkeypatch.setattr(verifier, "_checked", counted)
+    web.pages = {f"{name}.example/": PAGE for name in "abcdef"}
+    assert {check.verdict for check in await check(web, *web.pages)} == {"found"}
+    assert (len(most), max(most)) == (6, 2)
 
 
 async def test_a_compressed_page_is_read(web: Web) -> None:

@@ -19,11 +19,12 @@ def formats() -> Mapping[str, str]:
     return _TEXT_TYPES | (DOCUMENT_TYPES if documents_installed() else {})
 
 
-async def render(report: Report, format: str) -> bytes:
+async def render(report: Report, format: str, reader: str) -> bytes:
     """Returns a report as a file.
 
     Args:
         format: one of `formats`.
+        reader: see `in_turn`.
 
     Raises:
         DocumentError: the report cannot be converted to this format.
@@ -32,7 +33,7 @@ async def render(report: Report, format: str) -> bytes:
         case "md":
             return to_markdown_file(report).encode()
         case "html":
-            return (await render_html(report)).encode()
+            return (await render_html(report, reader)).encode()
         case "json":
             return to_json(report).encode()
-    return await render_document(report, format)
+    return await render_document(report, format, reader)

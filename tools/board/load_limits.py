@@ -9,26 +9,15 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from weakref import WeakValueDictionary
 
 from starlette.exceptions import HTTPException
+
+from tools.turns import Turns
 
 MAX_LOADED = 8
 """Maximum number of reports, or of lists, that are in memory for a page; at most one of them for each reader."""
 MAX_REQUESTS = 20
 """Maximum number of a reader's requests that wait for a report, or for a list, or are being sent one."""
-
-
-class Turns:
-    """Lets each reader do a few things at a time, while the reader's other requests wait."""
-
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._of = WeakValueDictionary[str, asyncio.Semaphore]()
-
-    def of(self, reader: str) -> asyncio.Semaphore:
-        """Returns the reader's semaphore. It is kept as long as a request holds it or waits for it."""
-        return self._of.setdefault(reader, asyncio.Semaphore(self._at_once))
 
 
 @contextmanager

@@ -216,7 +216,7 @@ class Board:
         if kind is None:
             raise HTTPException(404, "The report does not come in that form.")
         async with self._report(request, request.user.username, job) as report:
-            data = await render(report, ending)
+            data = await render(report, ending, job.order.user)
         headers = {
             "Content-Disposition": f'attachment; filename="{job.id}.{ending}"',
             "Content-Security-Policy": _FILE_POLICY,
@@ -228,8 +228,9 @@ class Board:
         service = research()
         if (job := await service.ledger.get(job_id, with_files=False)) is None:
             raise BadLink("The report of this link was deleted.")
-        async with self._report(request, f"readers of {job.order.user}", job) as report:
-            [shown] = await self._render([report])
+        reader = f"readers of {job.order.user}"
+        async with self._report(request, reader, job) as report:
+            [shown] = await self._render([report], reader)
             response = self.show(request, "shared.html", title=report.title, report=shown)
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
@@ -326,14 +327,15 @@ class Board:
         Raises:
             Withheld: one of them must not be shown.
         """
+        user = job.order.user
         if phase == "waiting":
-            return _Texts(plan=(await self._checked([_as_report(job.plan.text)]))[0]) if job.plan else _Texts()
+            return _Texts(plan=(await self._checked([_as_report(job.plan.text)], user))[0]) if job.plan else _Texts()
         if (report := await service.report(job.id)) is None:
             return _Texts()
         answers = [each for each in job.follow_ups if each.text]
         changed = [job.changes.words or job.changes.text] if job.changes else []
         texts = [report, *map(_as_report, [each.text for each in answers] + changed)]
-        first, *others = await self._checked(texts)
+        first, *others = await self._checked(texts, user)
         return _Texts(
             report=first,
             answers=[pages.Answer(each.question, html) for each, html in zip(answers, others, strict=False)],
@@ -341,10 +343,10 @@ class Board:
             counted=counts(job.changes) if job.changes else "",
         )
 
-    async def _checked(self, reports: Sequence[Report]) -> list[Markup]:
+    async def _checked(self, reports: Sequence[Report], user: str) -> list[Markup]:
         for each in reports:
             await screen_text(self.screen, "reports", each.text)
-        return await self._render(reports)
+        return await self._render(reports, user)
 
     async def _shared(self, request: Request, service: Research, job: Job, days: int) -> Response:
         async with self._report(request, job.order.user, job):
@@ -381,8 +383,8 @@ class Board:
                 raise ClientDisconnect
             yield
 
-    async def _render(self, reports: Sequence[Report]) -> list[Markup]:
-        return [Markup(html) for html in await render_fragments(reports)]  # sanitized by `to_fragment`
+    async def _render(self, reports: Sequence[Report], reader: str) -> list[Markup]:
+        return [Markup(html) for html in await render_fragments(reports, reader)]  # sanitized by `to_fragment`
 
     async def read_form(self, request: Request) -> dict[str, str]:
         """Reads a form, and checks that a page of this server has sent it."""

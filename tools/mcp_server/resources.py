@@ -85,7 +85,7 @@ def parse_uri(uri: str) -> tuple[str, str]:
     return found["job"].casefold(), found["file"]
 
 
-async def contents(uri: str, report: Report, file: str) -> ReadResourceResult:
+async def contents(uri: str, report: Report, file: str, user: str) -> ReadResourceResult:
     """Returns a file of a report.
 
     Raises:
@@ -94,10 +94,10 @@ async def contents(uri: str, report: Report, file: str) -> ReadResourceResult:
     """
     if file in FORMATS:
         kind = FORMATS[file]
-        text = await render_html(report) if file == "report.html" else _TEXTS[file](report)
+        text = await render_html(report, user) if file == "report.html" else _TEXTS[file](report)
         return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=kind, text=text)])
     if file in DOCUMENTS:
-        return _blob(uri, DOCUMENTS[file], await render_document(report, file.removeprefix("report.")))
+        return _blob(uri, DOCUMENTS[file], await render_document(report, file.removeprefix("report."), user))
     for picture in report.pictures:
         if picture.name == file:
             return _blob(uri, picture.mime_type, picture.data)

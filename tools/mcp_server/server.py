@@ -186,7 +186,7 @@ def build_server(
             job_id, file = resources.parse_uri(params.uri)
             with limit(user := user_of(context)):
                 _, report = await research_tools().own_report(user, job_id)
-                return await resources.contents(params.uri, report, file)
+                return await resources.contents(params.uri, report, file, user)
 
         return await _or_protocol_error(act())
 

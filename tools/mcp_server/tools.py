@@ -96,7 +96,7 @@ class ResearchTools:
 
     async def report(self, call: Call, given: arguments.Report) -> Result:
         job, report = await self.own_report(call.user, given.job)
-        return report_text(job, report, given)
+        return await asyncio.to_thread(report_text, job, report, given)
 
     async def ask(self, call: Call, given: arguments.Ask) -> Result:
         """A question costs some cents. The same question gets its first answer again, also after a timeout."""
@@ -116,7 +116,7 @@ class ResearchTools:
         except AnswerLater as later:
             return self._data(job) | {"next": str(later)}
         await self._screen_text("reports", text)
-        return answer_text(job, text, given.page)
+        return await asyncio.to_thread(answer_text, job, text, given.page)
 
     async def approve(self, call: Call, given: arguments.Approve) -> Result:
         service, settings = research(), research_settings()

@@ -15,17 +15,25 @@ from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from tools.turns import Turns
+
 P = ParamSpec("P")
 T = TypeVar("T")
 MAX_PROCESSES = 2
 """Maximum number of processes that render reports at a time, whoever asks for them."""
 _THREADS = ThreadPoolExecutor(MAX_PROCESSES, "render")
+_TURNS = Turns(1)
 
 
-async def in_turn(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Calls a function that renders in a process, once fewer than `MAX_PROCESSES` of them run."""
+async def in_turn(reader: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Calls a function that renders in a process, once fewer than `MAX_PROCESSES` of them run, and none for the reader.
+
+    Args:
+        reader: who waits for the result: a user, or all the people together who have share links of one user.
+    """
     call = partial(copy_context().run, function, *arguments, **named)
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
+    async with _TURNS.of(reader):
+        return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
 
 
 def run_module(

@@ -214,7 +214,9 @@ class TurnPresenter:
                 known = await self._known(self.context.artifact_service)
                 names = {f"{job.id}.{ending}": ending for ending in self.formats}
                 missing = [ending for name, ending in names.items() if name not in known]
-                page, documents = await asyncio.gather(render_html(report), render_documents(job, report, missing))
+                page, documents = await asyncio.gather(
+                    render_html(report, job.order.user), render_documents(job, report, missing)
+                )
                 saved += [name for name in names if name in known]
                 for group in [*report_files(job, report, page), *documents]:
                     saved += group
@@ -321,7 +323,8 @@ async def render_documents(job: Job, report: Report, formats: Sequence[str]) -> 
     if not formats or not documents_installed():
         return []
     made = await asyncio.gather(
-        *(render_document(report, ending, timeout_s=RENDER_TIMEOUT_S) for ending in formats), return_exceptions=True
+        *(render_document(report, ending, job.order.user, timeout_s=RENDER_TIMEOUT_S) for ending in formats),
+        return_exceptions=True,
     )
     for ending, data in zip(formats, made, strict=True):
         if isinstance(data, bytes):

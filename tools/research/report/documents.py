@@ -53,10 +53,15 @@ def need_documents() -> None:
 
 
 async def render_document(
-    report: Report, format: str, *, warn: Callable[[str], None] = log.warning, timeout_s: float = DOCUMENT_TIMEOUT_S
+    report: Report,
+    format: str,
+    reader: str,
+    *,
+    warn: Callable[[str], None] = log.warning,
+    timeout_s: float = DOCUMENT_TIMEOUT_S,
 ) -> bytes:
-    """The same as `to_document`, for callers with an event loop, which it does not block."""
-    return await in_turn(to_document, report, format, warn=warn, timeout_s=timeout_s)
+    """The same as `to_document`, for callers with an event loop, which it does not block; `reader`: see `in_turn`."""
+    return await in_turn(reader, to_document, report, format, warn=warn, timeout_s=timeout_s)
 
 
 def to_document(

@@ -27,15 +27,16 @@ RENDER_TIMEOUT_S = 10.0
 """Timeout for a page, in seconds; an ordinary report takes less than one second."""
 
 
-async def render_html(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
+async def render_html(report: Report, reader: str, timeout_s: float = RENDER_TIMEOUT_S) -> str:
     """Returns the page of `to_html` or, if that fails or times out, that of `to_plain_html`.
 
     Does not block the event loop.
 
     Args:
+        reader: see `in_turn`.
         timeout_s: timeout, after which the rendering process is ended.
     """
-    return await in_turn(render_html_blocking, report, timeout_s)
+    return await in_turn(reader, render_html_blocking, report, timeout_s)
 
 
 def render_html_blocking(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
@@ -44,9 +45,13 @@ def render_html_blocking(report: Report, timeout_s: float = RENDER_TIMEOUT_S) ->
     return found[0] if found else to_plain_html(report)
 
 
-async def render_fragments(reports: Sequence[Report], timeout_s: float = RENDER_TIMEOUT_S) -> list[str]:
-    """Returns `to_fragment` of each report or, if that fails or times out, `to_plain_fragment` of each."""
-    found = await in_turn(_rendered, "fragments", reports, timeout_s) if reports else []
+async def render_fragments(reports: Sequence[Report], reader: str, timeout_s: float = RENDER_TIMEOUT_S) -> list[str]:
+    """Returns `to_fragment` of each report or, if that fails or times out, `to_plain_fragment` of each.
+
+    Args:
+        reader: see `in_turn`.
+    """
+    found = await in_turn(reader, _rendered, "fragments", reports, timeout_s) if reports else []
     return [to_plain_fragment(report) for report in reports] if found is None else found
 
 

@@ -105,16 +105,17 @@ def paginate(text: str, sources: Sequence[Source] = ()) -> tuple[Page, ...]:
     """
     lines = {source.number: _source_line(source) for source in sources}
     pages, pieces, cited = list[Page](), list[str](), set[int]()
+    text_size = sources_size = 0
     for _, block in _blocks(text):
         for piece in _pieces(block):
             more = {number for number in map(int, _NUMBER.findall(piece)) if number in lines}
-            if pieces and (
-                sum(map(_size, [*pieces, piece])) > MAX_PAGE_BYTES
-                or sum(_size(lines[number]) for number in cited | more) > MAX_SOURCES_BYTES
-            ):
+            size, added = _size(piece), sum(_size(lines[number]) for number in more - cited)
+            if pieces and (text_size + size > MAX_PAGE_BYTES or sources_size + added > MAX_SOURCES_BYTES):
                 pages.append(_page(pieces, cited, lines))
-                pieces, cited = [], set()
+                pieces, cited, text_size, sources_size = [], set(), 0, 0
             pieces.append(piece)
+            text_size += size
+            sources_size += sum(_size(lines[number]) for number in more - cited)
             cited |= more
     return (*pages, _page(pieces, cited, lines)) if pieces or not pages else tuple(pages)
 

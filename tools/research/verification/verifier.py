@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,6 +28,8 @@ from tools.research.verification.matching import Page
 from tools.research.verification.page_text import NoText, page_text
 from tools.research.verification.passages import cited_passages
 
+_THREADS = ThreadPoolExecutor(2, "check source")
+"""Compare pages with passages, two at a time: a hostile page takes seconds, and a process of its own if it is a PDF."""
 ARCHIVE_URL = "https://archive.org/wayback/available"
 """The Internet Archive's API that finds the copy of a page (archive.org/help/wayback_api.php)."""
 _NO_SUCH_PAGE = re.compile(
@@ -72,7 +75,9 @@ class Verifier:
                     fetched = _document(source.url, documents, emulator_url)
                 else:
                     fetched = await fetcher.fetch(source.url)
-                checked = await asyncio.to_thread(_checked, source, fetched, language)
+                checked = await asyncio.get_running_loop().run_in_executor(
+                    _THREADS, _checked, source, fetched, language
+                )
                 checks[source.number] = checked
                 say(f"checked source {source.number} of {len(checks)}: {checked.verdict}")
                 url, askable = fetched.url, checked.dead and not fetched.hide_from_archive

@@ -18,7 +18,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.app import APP_NAME
-from tools.board.load_limits import Turns
 from tools.board.routes import BOARD_PATH, NOBODY, is_public
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
@@ -33,6 +32,7 @@ from tools.server.middleware.request_limits import (
     MAX_NAME_CHARS,
     BodyReader,
     Replay,
+    apart,
     check_name,
     check_values,
     parse_json,
@@ -40,6 +40,7 @@ from tools.server.middleware.request_limits import (
 )
 from tools.server.middleware.session_lock import lock_name
 from tools.shielded import finish_shielded
+from tools.turns import Turns
 
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
@@ -154,7 +155,7 @@ class GatewayMiddleware:
             turns.of(whose) if turns else nullcontext(),
             self._bodies.body(scope, receive, whose, max_bytes) as body,
         ):
-            check_values(body)
+            await apart(check_values, body)
             await self._checked(scope, body, receive, send, known, user)
 
     async def _checked(
@@ -168,7 +169,7 @@ class GatewayMiddleware:
             check_name(name)
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
-        data = parse_json(body) if body else None
+        data = await apart(parse_json, body) if body else None
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
