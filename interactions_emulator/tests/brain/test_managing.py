@@ -229,8 +229,8 @@ CASES: list[tuple[str, str, str, str]] = [
     ("quote", "this sounds like a lot of text", "says", "did not understand"),
     ("deletion", "yes, delete it", "approve", CATS),
     # a condition is neither a yes, a no nor a part of the brief
-    ("quote", "ok but only if it is below 2 dollars", "says", "did not understand"),
-    ("quote", "only when it costs under 5 bucks", "says", "did not understand"),
+    ("quote", "ok but only if it is below 2 dollars", "says", "cannot be given a lower limit"),
+    ("quote", "only when it costs under 5 bucks", "says", "cannot be given a lower limit"),
     ("deletion", "so be it", "says", "is not deleted yet"),
     ("quote", "yes please start, and also draw a cat", "says", "did not understand"),
     ("quote", "go ahead, and sketch a whale as well", "says", "did not understand"),
@@ -242,6 +242,41 @@ CASES: list[tuple[str, str, str, str]] = [
     # a schedule that is not there is no research run
     ("running", "delete that schedule", "says", "no research run of this conversation that fits"),
     ("done", "what did I research last week?", "list_research", ""),
+    # talk about a report is no question about its content, which would cost money
+    ("done", "I liked it", "says", "was asked nothing"),
+    ("done", "this is wrong", "says", "was asked nothing"),
+    ("done", "is it true?", "says", "was asked nothing"),
+    ("done", "who wrote it?", "says", "was asked nothing"),
+    ("done", "send it to me as PDF", "says", f"say “show {CATS}”"),
+    ("done", "I want my money back, the report is rubbish", "says", "was asked nothing"),
+    ("done", "share the report with my friend", "says", "was asked nothing"),
+    ("done", "the report is too long, shorten it", "ask_report", CATS),
+    ("done", "the main conclusions as slides", "ask_report", CATS),
+    ("done", "how much did that cost?", "says", "`desk spending`"),
+    ("none", "how much have I spent?", "says", "`desk spending`"),
+    # a condition on the price, or a later time, is no change of the brief
+    ("quote", "do it without charging me", "says", "$1 to $3"),
+    ("quote", "sí, pero solo si es gratis", "says", "$1 to $3"),
+    ("quote", "but don't spend more than 2 dollars", "says", "cannot be given a lower limit"),
+    ("quote", "with a limit of $2", "says", "cannot be given a lower limit"),
+    ("quote", "and with Deep Research Max?", "says", "$3 to $7"),
+    ("quote", "start it only after I sent you my file", "says", "is not started yet"),
+    ("quote", "oui mais pas maintenant", "says", "is not started yet"),
+    ("none", "Research SQLite, but don't spend more than 2 dollars", "says", "cannot be given a lower limit"),
+    ("none", "Research the best bikes under 500 dollars", "start_research", ""),
+    # a question, a negation or a reply is no order
+    ("none", "where is the report on coroutines?", "show_research", ""),
+    ("none", "what is in this picture?", "says", "no research run"),
+    ("none", "Write me a short paragraph about coroutines, not a report", "says", "nothing was started"),
+    ("none", "can you look into something for me?", "says", "what do you want to research?"),
+    ("none", "looks good but add a section on class decorators", "says", "no research run"),
+    # more ways to say no
+    ("quote", "nee, lass mal", "cancel_research", PUMPS),
+    ("quote", "auf keinen Fall", "cancel_research", PUMPS),
+    ("quote", "surtout pas", "cancel_research", PUMPS),
+    ("quote", "hell no", "cancel_research", PUMPS),
+    ("quote", "no deal", "cancel_research", PUMPS),
+    ("quote", "all right then, forget it", "cancel_research", PUMPS),
     # a command is no question about the report
     ("two", "delete both cats reports", "delete_research", CATS),
 ]
@@ -257,6 +292,10 @@ CASES: list[tuple[str, str, str, str]] = [
         ("every Friday do that report on new papers on tides for at most $20 a month", "friday", 20),
         ("schedule the new papers on tides research weekly, at most 10 dollars a month", "week", 10),
         ("Research new papers on tides on the first of every quarter, at most $1,250 a month", "quarter", 1250),
+        ("Research new papers on tides every Monday at 9 for at most $15 a month", "monday 9:00", 15),
+        ("Research new papers on tides every Monday at 9am for at most $15 a month", "monday 9:00", 15),
+        ("Research new papers on tides every Monday at 9:30 pm for at most $15 a month", "monday 21:30", 15),
+        ("Research new papers on tides every Monday at noon for at most $15 a month", "monday 12:00", 15),
     ],
 )
 def test_an_order_that_is_repeated_names_its_times_and_its_ceiling(
@@ -290,7 +329,14 @@ def test_a_reply_with_the_missing_ceiling_completes_the_schedule(ask: Ask, reply
 
 @pytest.mark.parametrize(
     ("reply", "name"),
-    [("15 euros", "says"), ("no", "says"), ("Research bees in 3 pages", "start_research"), ("list", "list_research")],
+    [
+        ("15 euros", "says"),
+        ("no", "says"),
+        ("$7.50 per run", "says"),
+        ("don't schedule it", "says"),
+        ("Research bees in 3 pages", "start_research"),
+        ("list", "list_research"),
+    ],
 )
 def test_another_reply_to_the_question_about_the_ceiling_makes_no_schedule(ask: Ask, reply: str, name: str) -> None:
     assert decided(ask, reply, before=answered(ask, "Research tides every Monday"))[0] == name
@@ -441,6 +487,15 @@ def test_a_named_change_to_a_plan_asks_for_another_plan(ask: Ask, message: str) 
         ),
         ("Can you research the history of tea for me please?", {"brief": "Research the history of tea"}),
         ("reserch the history of tea plz", {"title": "History of tea", "brief": "Research the history of tea"}),
+        (
+            "Write a report about tea in Japan, in German, at most 1 page, only sources since 2023",
+            {
+                "title": "Tea in Japan",
+                "brief": "Write a report about tea in Japan, in German, at most 1 page, only sources since 2023",
+            },
+        ),
+        ("Plan first: research tea houses", {"title": "Tea houses", "plan_first": True}),
+        ("Could you maybe research tea houses if it's not too expensive?", {"brief": "Research tea houses"}),
         ("new research: bees in winter", {"title": "Bees in winter", "brief": "Bees in winter"}),
         (
             "Research the history of tea with Deep Research Max",
@@ -555,6 +610,20 @@ def test_a_change_to_an_open_quote_rewrites_the_whole_brief(ask: Ask) -> None:
     assert decided(ask, again, "quote", before=changed)[1]["brief"].endswith("Leave out the costs. Add a table")
 
 
+@pytest.mark.parametrize(
+    ("message", "brief", "title"),
+    [
+        ("make it about boilers instead", "Research boilers in German, as a table", "Boilers"),
+        ("in French rather than German", "Research heat pumps in French, as a table", None),
+        ("forget the table", "Research heat pumps in German, as a table. Forget the table", None),
+    ],
+)
+def test_a_brief_does_not_keep_what_a_change_replaces(ask: Ask, message: str, brief: str, title: str | None) -> None:
+    order = call("start_research", title="Heat pumps", brief="Research heat pumps in German, as a table")
+    arguments = decided(ask, [SHOWN, said(message)], "quote", before=[said("Research heat pumps"), order])[1]
+    assert (arguments["brief"], arguments.get("title")) == (brief, title)
+
+
 def test_a_second_wish_is_named_as_open_and_is_no_part_of_the_brief(ask: Ask) -> None:
     message = "Research how seals sleep, and then draw me a picture of a lighthouse"
     told, order = ask(message, tools=TOOLS, system="Manage.\nNo research run yet.")
@@ -575,6 +644,9 @@ def test_a_no_to_both_ends_all_that_waits(ask: Ask) -> None:
         ("Can I see a plan first", {"plan_first": True}),
         ("hmm, show me the plan first please", {"plan_first": True}),
         ("use Deep Research Max instead", {"depth": "max"}),
+        ("start with a plan", {"plan_first": True}),
+        ("use the max version", {"depth": "max"}),
+        ("no, the normal one", {"depth": "standard"}),
         ("with Deep Research Max please", {"depth": "max"}),
     ],
 )

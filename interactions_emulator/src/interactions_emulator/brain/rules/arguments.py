@@ -1,7 +1,5 @@
 """Fills a function's arguments from a message, by the names, types and descriptions of its parameters."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any
@@ -49,12 +47,10 @@ def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema) -> l
     for key, raw in properties.items():
         schema = raw if isinstance(raw, dict) else {}
         kind = str(schema.get("type", "string")).casefold()
-        if key in fixed:
-            values = [fixed[key]]
-        elif kind == "string" and is_place(key):
-            values = list(places_in(message))
-        else:
-            values = [one for one in [_value(key, kind, schema, message)] if one is not None]
+        named = fixed[key] if key in fixed else _value(key, kind, schema, message)
+        values: list[Any] = [named] if named is not None else []
+        if key not in fixed and kind == "string" and is_place(key):
+            values = places_in(message)
         if not values and (follows or key in required):
             values = [one[name] for one, name in ((previous, key), (schema, "default")) if name in one][:1]
         found |= {key: values} if values else {}

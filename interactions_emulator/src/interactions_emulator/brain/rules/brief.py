@@ -1,7 +1,5 @@
 """Reads a research brief, with the changes of a plan for it: the topic, the aspects and the form of the report."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,18 +17,20 @@ _FORM = {
     "sections": re.compile(r"(?i)[\s,]*\bwith\s(?:the\s)?sections?\s(?:on|about|named)?\s*([^.!?\n]+)"),
     "bullets": re.compile(rf"(?i)[\s,]*\b(?:in|as|with)\s(?:{NUMBER}\s)?(?:bullet\spoints?|bullets|key\spoints)\b"),
     "table": re.compile(r"(?i)[\s,]*\b(?:in|as|with)\s(?:an?\s)?(?:\w+\s)?table\b"),
-    "length": re.compile(rf"(?i)(?:[\s,]+(?:in|under|within|at most|no more than))*\s{NUMBER}\s(word|page)s?\b"),
+    "length": re.compile(rf"(?i)(?:[\s,]+(?:in|under|within|at most|no more than|max))*\s{NUMBER}\s(word|page)s?\b"),
     "purpose": re.compile(r"(?i)[\s,]*\bfor (?:my|our|an?|kids|beginners|students)\b[^,.;:!?]*"),
     "manner": re.compile(r"(?i)[\s,]*\b(?:in (?:detail|depth|english)|compare (?:them|both)|with (?:an? )?charts?)\b"),
+    "language": re.compile(r"(?i)[\s,]*\b(?:in|auf|en) (?:german|french|spanish|italian|deutsch|français|español)\b"),
+    "sources": re.compile(r"(?i)[\s,]*\b(?:(?:only|with|use|using)\s)+(?:\w+\s)?(?:sources|studies|papers)\b[^,.;!?]*"),
     "extent": re.compile(r"(?i)[\s,]*\bmake (?:it|that|the report) (?:\w+ )?(?:shorter|longer|simpler)\b"),
 }
 """Words about the form of the report, which are not searched for."""
 _LIST_START = re.compile(r"(?i):\s+|,?\s\b(?:including|such as|especially|covering|with a focus on)\s")
 _BETWEEN = re.compile(r"(?i)[,;.?!]\s(?:and\s)?(?:about\s|on\s)?|\s(?:and|versus|vs\.?|und|et|y)\s(?:about\s|on\s)?")
 _EDIT = re.compile(
-    r"(?i)(?:^|[.,;]\s|\band\s)(?:(?:but|please|and|actually)\s)*(?:(?P<drop>leave out|skip|drop|remove|exclude"
-    r"|without)|(?P<only>(?:only|just)?\s?focus (?:only )?on|make it about|only)"
-    r"|(?P<more>(?:also )?(?:add|include|cover|look at|put)|also))\s"
+    r"(?i)(?:^|[.,;]\s|\band\s)(?:(?:but|please|and|actually)\s)*(?:(?P<drop>leave out|skip|drop|remove|exclude|forget"
+    r"|without)|(?P<only>(?:only|just)?\s?focus (?:only )?on|make it about|only)|(?P<more>(?:also )?(?:add|include"
+    r"|cover|look at|put)|also))\s"
 )
 _AROUND = re.compile(r"(?i)^(?:(?:about|on|the|an?|new|sections?|parts?)\s+)+|\s+(?:as well|too|section|first|only)$")
 
@@ -82,8 +82,7 @@ def parse(text: str) -> Brief:
     aspects = [clip(part, 80) for part in parts if terms(part)] or [topic]
     aspects = list(dict.fromkeys([topic, *aspects] if rest else aspects))[:MAX_ASPECTS]
     named, bullets, length = form["sections"], form["bullets"], form["length"]
-    aspects = _enumerated(named[1]) if named else aspects
-    without: list[str] = []
+    aspects, without = _enumerated(named[1]) if named else aspects, list[str]()
     for edit, following in zip(edits, [*edits[1:], None], strict=False):
         rest_of_edit = re.split(r"[.;!?]", subject[edit.end() : following.start() if following else None])[0]
         objects = [_resolved(one, aspects) for one in _enumerated(rest_of_edit)]
@@ -96,10 +95,9 @@ def parse(text: str) -> Brief:
             without = [one for one in without if not _matches(one, objects)]
     points = number_of(bullets[1] or DEFAULT_BULLETS) if bullets else 0
     words = number_of(length[1]) * (WORDS_PER_PAGE if length[2].casefold() == "page" else 1) if length else 0
-    sections, is_list = tuple(aspects) if named else (), bool(rest or named)
-    return Brief(
-        topic, tuple(aspects or [topic]), sections, points, bool(form["table"]), words, tuple(without), is_list
-    )
+    sections, table = tuple(aspects) if named else (), bool(form["table"]) and not _matches("table", without)
+    listed, is_list = tuple(aspects or [topic]), bool(rest or named)
+    return Brief(topic, listed, sections, points, table, words, tuple(without), is_list)
 
 
 def _enumerated(text: str) -> list[str]:

@@ -1,9 +1,4 @@
-"""Reads a message into a few acts: a yes, an order, a question, a command on a research run, small talk.
-
-The words are English, with the most common ones of other languages for messages about research runs.
-"""
-
-from __future__ import annotations
+"""Reads a message into acts, such as a yes, an order or a question, by English words and some of other languages."""
 
 import re
 from dataclasses import dataclass
@@ -15,13 +10,13 @@ from interactions_emulator.corpus.words import terms, word_set
 Act = Literal[
     "thanks", "greeting", "bye", "about_you", "abilities", "joke", "recall", "ask_fact", "tell_fact",
     "judge", "draw", "do", "ask", "topic", "definition", "continue", "forget", "yes", "agree", "no", "nod",
-    "later", "change", "order", "further", "cost", "status", "show", "list", "cancel", "repeat", "delete",
+    "later", "change", "comment", "order", "further", "cost", "status", "show", "list", "cancel", "repeat", "delete",
     "report",
 ]  # fmt: skip
 """What a message does. Several acts may fit one message; the caller decides which one counts.
 
-`yes` may start something, `agree` may delete something, `nod` has only words such as “yes”, “no” and “fine”, and
-`topic` has a few words without a verb.
+`yes` may start something, `agree` may delete something, `nod` has only words such as “yes”, “no” and “fine”, `topic`
+has a few words without a verb, and a `comment` asks for nothing.
 """
 
 JOB_ID = re.compile(r"\b(?:job|sched)_\w+", re.IGNORECASE)
@@ -46,9 +41,14 @@ EVERY = r"\b(?:(?:every|each) ((?:week|mon|tues|wednes|thurs|fri|satur|sun)?day|
 """Matches how often research is repeated."""
 _A = r"(?:an?|another|some|eine?n?|une?|una|uma|um)"
 _ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
-_OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
+OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
 _ENDED = rf"(?:it|this|that|both|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
 _NAMED = r"(?! (?:if|when|wenn|falls|si|se|now|nothing|later|it|that|too|plan)\b)"
+_NO_CHANGE = (
+    r"(?! (?:want|need|would|only|focus)\b)(?!.*\b(?:should|must|sollte|why|what|how|which|shorten|summar\w*|translate"
+    r"|(?:and|but|aber|mais|pero) (?:also |please )?(?:add|include|cover|leave|drop|skip|focus|make))\b)"
+)
+_FEW_USD = r"\b(?:\d{1,2} (?:dollars?|usd|bucks)|dollars \d{1,2})\b"
 _ERASING = r"(?:delete|erase|remove|forget|drop|lösche?|vergiss|supprime|oublie|borra|olvida|cancella|apaga)"
 
 _ACTS: dict[Act, str] = {
@@ -83,23 +83,34 @@ _ACTS: dict[Act, str] = {
     "forget": rf"""^{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
         ^{_ERASING} (?:everything|alles|tout|todo)(?: (?:that )?(?:we|i)\b.*)?$""",
     "later": r"""\bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)
-        \blater$|\b(?:no|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b
+        \blater$|\b(?:no|not|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b
         \bnoch nichts?\b|\bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b
-        \bainda não\b""",
-    "no": r"""^(?:actually |just )?forget (?:about )?(?:it|that|this)$|\bnever ?mind\b|\bchanged my mind\b
+        \bainda não\b|\bpas (?:maintenant|encore)\b|^(?:start|begin|run|do)\b.*\b(?:after|until|once|when) i\b""",
+    "no": r"""^(?:(?:actually|just|all right|alright|ok|well|then) )*forget (?:about )?(?:it|that|this)$
+        \bnever ?mind\b|\bchanged my mind\b|^(?:do not|don't|dont) schedule\b|^(?:hell no|no deal|surtout pas)\b
+        ^(?:nee|nö)\b|\blass (?:mal|es)\b|\bauf keinen fall\b
         ^(?:schon gut|laisse tomber|déjalo|lascia perdere|deixa lá)$""",
     "change": rf"""
         \b(?:also|add|include|cover|leave (?=.*\bout\b)|without|only|focus|instead|shorter|longer|exclude)\b{_NAMED}
         \b(?:as well|auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade)\b{_NAMED}
         \b(?:sin|anche|só|skip the)\b{_NAMED}|^(?:make|show|give|try)\b.*\b(?:another|new|different) plan\b
-        ^(?:but(?! only)|drop|remove|replace|skip|put|for|in|make it|use|more|less)\b{_NAMED}|\btoo$""",
+        ^(?:but(?! only)|drop|remove|replace|skip|put|for|in|as|max|make it|use|more|less)\b{_NAMED}|\btoo$
+        ^forget (?:about )?the\b(?! {STUDY})|\brather than\b""",
+    "comment": rf"""
+        ^(?:i|we|my|you|they|it|this|that|j'aime|me|c'est|very|really|nice|cool|interesting|lovely|good)\b{_NO_CHANGE}
+        ^it's\b|^(?:the|der|die|das|le|la|el|ce) (?:\w+ ){{1,3}}(?:is|are|was|looks|seems|ist|gefällt|est)\b{_NO_CHANGE}
+        ^(?:send|share|e-?mail|print|export|download|save|publish|who (?:wrote|made))\b
+        \bmoney back\b|\brefund\b|\bpdf\b|^is (?:it|this|that) (?:true|right|wrong|correct|good)$""",
     "order": rf"""
         ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investigar?|new research)\b
         \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^(?=.*{EVERY}).*\b{RUN}\b|研究
         ^(?:write|do) (?:\w+ )?{STUDY} (?:about|on)\b|^schedule (?:an?|the|my|this|that|it)\b""",
     "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
-    "cost": r"""\bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
-        \bkostet\b|\bteuer wird\b|^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$
+    "cost": rf"""\bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
+        \bkostet\b|\bteuer wird\b|\bwithout (?:paying|charging)\b
+        \b(?:if|si|wenn|only) .*\b(?:free|gratis|kostenlos|gratuit)$
+        ^(?!.*(?:{EVERY}|\bmonth)).*\b(?:spend|pay|limit of|at most|up to|more than|less than|under|below)\b.*{_FEW_USD}
+        ^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$
         \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:did|does) (?:it|this|that) cost\b""",
     "status": rf"""^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b
         ^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
@@ -107,8 +118,8 @@ _ACTS: dict[Act, str] = {
         ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
         ^como está\b|^où en est\b|^cómo va\b|\bhow far (?:is|are) (?:my|the) (?:\w+ )?{RUN}$""",
     "show": rf"""
-        ^(?!{_OTHER_FORM})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
-        ^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}$
+        ^(?!{OTHER_FORM})(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)\b
+        ^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}\b
         ^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
     "list": rf"""^list(?: (?:all|everything|of|me|my|the|recurring|{RUN}))*$
         ^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b|\bwhat (?:did|have) i (?:already )?research
@@ -130,12 +141,6 @@ _NOT_ORDERING = re.compile(
     rf"^(?:what|which|who|where|when|why|how|is|are|was|does|did|do (?!(?:[\w-]+ ){{0,3}}{STUDY}\b)|should"
     r"|i (?:read|saw|love|like|wonder)|suppose|imagine|if i|my|we|they|you|show|see|give me the|open)\b"
 )
-_COMMENT = re.compile(
-    r"^(?!i (?:want|need)\b)(?!.*\b(?:should|must|sollte|(?:and|but|aber|mais|pero) (?:also |please )?"
-    r"(?:add|includ|cover|leave|drop|skip|focus)))(?:(?:very |really )?(?:nice|cool|interesting|lovely|good)|i|we|my"
-    r"|you|they|it|it's|that|that's|this|the|der|die|das|le|la|ce|c'est|j'aime|me|el)\b(?! (?:focus|only|instead)\b)"
-)
-"""Matches what is said about a plan or a report, which changes nothing."""
 _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
 
 _YES = word_set("yes yep yeah sure approve absolutely ja klar einverstanden oui d'accord sí si claro sim sì certo")
@@ -163,10 +168,10 @@ _POLITE = re.compile(
     r"|per favore|for me)(?=\W|$)"
 )
 _OPENER = re.compile(
-    r"(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|well|hmm|hi|hello|hey|hola|hallo|bonjour|there|great|perfect|also"
+    r"(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|well|hmm|hi|hello|hey|hola|hallo|bonjour|there|great|perfect|also|maybe"
     r"|good (?:morning|evening)|(?:can|could|would|will) (?:yo)?u|i(?:'d| would) like (?:you )?to|i want (?:you )?to"
-    r"|do you know(?= wh)|what (?:can you tell me|do you know) about|kannst du|peux-tu|puedes|qué tal"
-    r"|(?:good|fine|nice)(?=[,.!])|and then|请)(?:[\s,.:;!?]+|$|(?<=请)))+"
+    r"|do you know(?= wh)|what (?:can you tell me|do you know) about|kannst du|peux-tu|puedes|qué tal|(?:good|fine"
+    r"|nice)(?=[,.!])|and then|plan first(?=:? \w)|请)(?:[\s,.:;!?]+|$|(?<=请)))+"
 )
 _TYPOS = re.compile(r"(?i)\b(?:resarch|reserch|reseach|reasearch|researhc|reserach|rsearch)\b")
 _APART = re.compile(r"(?i)(?:[,.;!?]*\s(?:and|then)|[.;!?])\s+(?:(?:and|also|then|please|(?:can|could) you)\s+)*(?=\w)")
@@ -206,7 +211,7 @@ def read_message(text: str) -> Message:
     count = len(plain.split())
     if acts & {"cost", "later", "joke"} or _NOT_ORDERING.match(plain):
         acts.discard("order")
-    if _COMMENT.match(plain):
+    if "comment" in acts:
         acts.discard("change")
     if terms(plain) and ("?" in text or "？" in text):
         acts.add("ask")
@@ -243,8 +248,8 @@ def _kind(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'").replace("right away", "now")
-    text = text.replace("yes, i'm sure", "yes")
+    text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'").replace("$", " dollars ")
+    text = text.replace("yes, i'm sure", "yes").replace("right away", "now")
     text = re.sub(r"\b(what|how|who)s\b", r"\1's", text)
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 

@@ -1,7 +1,5 @@
 """Answers questions by quoting: the corpus, the documents that came with a message, or an earlier answer."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 
@@ -18,8 +16,8 @@ from interactions_emulator.corpus.words import join_names, terms
 MAX_SENTENCES, MAX_TABLE_ROWS, _NOTHING = 4, 12, "Nothing about"
 _NO_SUBJECT = frozenset(terms("attached document paper pdf file text read summary summarise overview main points"))
 _TRANSLATION = re.compile(
-    r"(?i)\b(?:translat|übersetz|uebersetz|tradui|traduc)|\bauf deutsch\b"
-    r"|\b(?:in|into|to) (?:german|french|spanish|italian|chinese)\b"
+    r"(?i)\b(?:translat|übersetz|uebersetz|tradui|traduc)|\bauf deutsch\b|\b(?:in|into|to) (?:german|french|spanish"
+    r"|italian|chinese)\b"
 )
 _SOURCES = re.compile(r"^(?:(?:(?:give|show|list)\b.*|what are )(?:the |its )?sources\b|sources$|which sources did )")
 _ABOUT_REPORT = frozenset(terms("report study research say says said mention tell find found"))
@@ -103,9 +101,7 @@ def answer_from_earlier(conversation: Conversation, message: Message, may_pass: 
     if _TRANSLATION.search(message.text):
         return "The emulator cannot translate: it quotes documents in their own language."
     if conversation.cited and _SOURCES.search(message.plain):
-        return "\n".join(
-            f"{place}. [{title}]({url})" for place, (url, title) in enumerate(conversation.cited.items(), 1)
-        )
+        return "\n".join(f"{place}. [{one[1]}]({one[0]})" for place, one in enumerate(conversation.cited.items(), 1))
     if report and _TABLE.search(message.plain) and set(terms(message.plain)) <= _WHOLE_TABLE:
         sections = [(heading, best_sentences(body, "", 1)) for heading, body in _SECTION.findall(report)]
         rows = [f"| {heading} | {said[0].replace('|', '/')} |" for heading, said in sections if said]

@@ -1,7 +1,5 @@
 """Writes a research report: Markdown in which every sentence of the body is a quotation with its citation."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 
@@ -31,8 +29,8 @@ def write_report(
     elif brief.bullets or brief.table:
         draft.write("" if brief.bullets else "| Finding | Document |\n| --- | --- |\n")
         for _, one in kept[: brief.bullets or MAX_TABLE_ROWS]:
-            draft.write("- " if brief.bullets else "| ").cite(one.sentences[0], one.source)
-            draft.write("\n" if brief.bullets else f" | {one.source.title.replace('|', '/')} |\n")
+            end = "\n" if brief.bullets else f" | {one.source.title.replace('|', '/')} |\n"
+            draft.write("- " if brief.bullets else "| ").cite(one.sentences[0], one.source).write(end)
         draft.write("\n")
     elif is_short and not brief.sections:
         _paragraphs(draft, [one for _, one in kept])

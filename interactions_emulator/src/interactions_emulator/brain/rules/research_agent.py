@@ -1,7 +1,5 @@
 """Researches the corpus: plans, searches for each aspect of the brief, and writes a report of quotations."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 
@@ -48,12 +46,8 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
 
 
 def _investigate(brief: Brief, corpus: CombinedCorpus) -> tuple[list[Search], list[Found]]:
-    """Searches for each aspect, and once more for one without findings, if the corpus has most of its words.
-
-    The query names the topic too if the aspect is a part of it.
-    """
-    searches: list[Search] = []
-    found: list[Found] = []
+    """Searches for each aspect, with the topic if it is a part of it, and for its known words if nothing is found."""
+    searches, found = list[Search](), list[Found]()
     limit = MAX_SINGLE_EXCERPTS if len(brief.aspects) == 1 else MAX_EXCERPTS
     # The rarest first: what belongs to a part of the topic is not taken for the topic as a whole.
     for aspect in sorted(brief.aspects, key=lambda aspect: -Subject(corpus, aspect).rarity):

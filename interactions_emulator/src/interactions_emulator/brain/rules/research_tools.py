@@ -1,9 +1,4 @@
-"""Manages research runs by function calls, for a request that declares the functions.
-
-It reads the runs from the table in the system instruction, and the order of each run from the earlier calls.
-"""
-
-from __future__ import annotations
+"""Manages research runs by function calls. It reads the runs in the system instruction and orders in earlier calls."""
 
 import re
 from collections.abc import Sequence
@@ -12,8 +7,8 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.message import JOB_ID, STUDY, read_message
-from interactions_emulator.brain.rules.orders import order_of, schedule_in, title_of, with_ceiling
+from interactions_emulator.brain.rules.message import JOB_ID, OTHER_FORM, STUDY, read_message
+from interactions_emulator.brain.rules.orders import AGREEMENT, changed, order_of, schedule_in, title_of, with_ceiling
 from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.corpus.words import terms
 
@@ -25,9 +20,10 @@ FUNCTIONS = frozenset((START, APPROVE))
 FINAL_STATES = ("completed", "failed", "cancelled", "incomplete", "expired")
 PRICE = (
     "A research run costs about $1 to $3, with Deep Research Max about $3 to $7, and takes 5 to 20 minutes."
-    " Nothing is started before your yes."
+    " It cannot be given a lower limit. Nothing is started before your yes."
 )
-SPENT = "I do not know what was spent so far."
+SPENT = "I do not know what was spent so far: `desk spending` and the board show it."
+NO_QUESTION = "was asked nothing: that is no question about its content. To see it and its files, say"
 ASK_TOPIC = "Name the topic, and what the report should cover: what do you want to research?"
 ASK_CEILING = "What may its runs cost in a calendar month at most, in US dollars?"
 NO_RUN = "I know no research run of this conversation that fits. Say what to research, or “list” to see all your runs."
@@ -112,8 +108,8 @@ class _Situation:
     def _reply(self, run: Run) -> Call | list[Call] | str | None:
         """Handles a yes, a no or a change for a run that waits for one; None if the message is about something else."""
         has, deletes, about = self.message.has, run.waits_for == "deletion", {"job_id": run.id}
-        if has("cost"):
-            return f"{run.waiting} {PRICE}"
+        if has("cost") or ("depth" in self.order.settings and has("ask")):
+            return f"{run.waiting} {self._price()}"
         confirms = has("agree" if deletes else "yes")
         if has("delete") and self.reports and not deletes:
             return None
@@ -129,12 +125,17 @@ class _Situation:
         if deletes or has("order", "cancel", "delete", "repeat", "status", "show"):
             return None
         old, change = self._ordered(run), self.order.change
-        brief = f"{str(old['brief']).rstrip(' .')}. {change[:1].upper()}{change[1:]}"
+        brief, title = changed(str(old["brief"]), str(old["title"]), change)
         if run.is_schedule:
             return self._rescheduled(run, old, brief)
         if has("ask") or not has("change") or read_message(change).has("draw"):
             return None
-        return (REVISE, about | {"wishes": change} | ({} if run.waits_for == "plan" else {"brief": brief}))
+        renamed = {"title": title} if title != old["title"] else {}
+        return (REVISE, about | {"wishes": change} | ({} if run.waits_for == "plan" else {"brief": brief} | renamed))
+
+    def _price(self) -> str:
+        spent = SPENT * bool(re.search(r"\b(?:did|have i|so far|already)\b", self.message.plain))
+        return f"{PRICE} {ASK_CEILING if ASK_CEILING in self.asked else spent}".rstrip()
 
     def _rescheduled(self, run: Run, old: dict[str, Any], brief: str) -> list[Call] | None:
         """Proposes a schedule anew, with the times, the ceiling or the brief that the message changes."""
@@ -156,8 +157,7 @@ class _Situation:
         if has("delete"):
             return self._call(DELETE, self.reports)
         if has("cost") and not has("status"):
-            more = ASK_CEILING if ASK_CEILING in self.asked else SPENT * ("spen" in self.message.plain)
-            return f"{PRICE} {more}".rstrip()
+            return self._price()
         if has("cancel"):
             return self._call(CANCEL, [going] if going else self.runs)
         if has("repeat") and not has("show"):
@@ -178,7 +178,8 @@ class _Situation:
         """Orders a new run; None if the message does not ask for one."""
         base, brief = self._id(self.reports), self.order.brief
         has, further, is_reply = self.message.has, self.message.has("further") and base, ASK_TOPIC in self.asked
-        orders = has("order") or is_reply or (self.is_first and not has("later"))
+        starts = self.is_first and not has("later") and "?" not in self.message.text
+        orders = has("order") or is_reply or (starts and AGREEMENT.sub("", self.message.text) == self.message.text)
         if not further and (self.named or not orders):
             return None
         if not brief and not further:
@@ -202,13 +203,16 @@ class _Situation:
 
     def _other(self, waiting: Run | None) -> Call | str:
         """Handles any other message: a question about a report, or a wish that cannot be fulfilled now."""
-        newest, report, asks = self._meant(self.runs), self._id(self.reports), self.message.has("ask", "report")
+        newest, report, has = self._meant(self.runs), self._id(self.reports), self.message.has
+        wishes = not waiting and (has("change", "continue") or re.match(OTHER_FORM, self.message.plain))
         is_open = newest and newest.is_running and not _titled(self.message.plain, self.reports)
-        if report and not is_open and (not waiting or asks):
+        if report and not is_open and not has("comment") and (wishes or has("ask", "report")):
             question = " ".join(JOB_ID.sub("the report", self.message.text).split())
             return (ASK, {"job_id": report, "question": question})
         if waiting:
             return f"{waiting.waiting} {NOT_UNDERSTOOD}"
+        if report and not is_open:
+            return f"Research `{report}` {NO_QUESTION} “show {report}”."
         if newest and newest.is_running:
             return f"{newest.label} {TOO_LATE}"
         return (SHOW, {"job_id": newest.id}) if newest else NO_RUN

@@ -1,7 +1,5 @@
 """Puts function results into words. It accepts any JSON and knows nothing about the functions."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -36,9 +34,8 @@ def report_result(step: Step, asked: str = "") -> str:
     shown = {key: one for key, one in value.items() if key != "current" or not other_days}
     lines = [text] if text else [line for key, one in shown.items() for line in _lines(key, one, units, asked)]
     source = re.sub(r"\s*\(.*\)$", "", str(value.get("source") or ""))
-    notes = [f"Source: {source}"] * bool(source)
-    if value.get("synthetic"):
-        notes = ["", f"These values are synthetic, not measured{source and f' (source: {source})'}."]
+    invented = ["", f"These values are synthetic, not measured{source and f' (source: {source})'}."]
+    notes = invented if value.get("synthetic") else [f"Source: {source}"] * bool(source)
     return "\n".join([*lines, *notes]).strip()
 
 

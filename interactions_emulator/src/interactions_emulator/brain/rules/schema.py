@@ -1,7 +1,5 @@
 """Makes a value for a JSON schema from a text, such as a classification or an extraction."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -98,8 +96,7 @@ class _Filler:
         found = [cues_of(str(value), self.text) for value in values]
         named = [not is_benign(str(one)) and mentioned([one], self.text) is not None for one in values]
         weights = [weight + name for (weight, _), name in zip(found, named, strict=True)]
-        best = weights.index(max(weights))
-        chosen = values[best]
+        chosen = values[best := weights.index(max(weights))]
         if weights[best] >= 1:
             self.cues += found[best][1] or [str(chosen)]
         else:

@@ -1,7 +1,5 @@
 """Answers small talk and questions about the conversation, in a sentence or with what was said."""
 
-from __future__ import annotations
-
 import re
 
 from interactions_emulator.brain.conversation import Conversation

@@ -1,7 +1,5 @@
 """Chooses among the declared functions, and among the agents to hand over to, by their names and descriptions."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -179,9 +177,7 @@ def is_about_run(conversation: Conversation, message: Message, manager: Option) 
         refers = _BACK_REFERENCE.search(message.plain) and not _WEATHER.search(message.plain)
         about = message.has(*_RUN_ACTS, "change", "report", "no", "later")
         return about or (bool(refers) and not small_talk_act(message))
-    if told and message.has("status", "delete", "list", "report"):
-        return True
-    return message.has(*_RUN_ACTS) and names_run
+    return bool(told and message.has("status", "delete", "list", "report")) or (message.has(*_RUN_ACTS) and names_run)
 
 
 def _forgetting(conversation: Conversation, message: Message, tools: Tools, ids: Ids) -> Step | None:
