@@ -190,6 +190,7 @@ async def _evaluate(options: EvalOptions) -> None:
     from evals.result import Run, save_run
     from evals.runner import Player, load_criteria, models_of
     from tools.app import build_app
+    from tools.atomic_file import write_whole
     from tools.interactions import backend
     from tools.settings import ROOT
 
@@ -214,7 +215,7 @@ async def _evaluate(options: EvalOptions) -> None:
     )
     stem = options.folder / file_name(played.name)
     save_run(played, stem.with_suffix(".json"))
-    await asyncio.to_thread(stem.with_suffix(".html").write_text, page(played), encoding="utf-8")
+    await asyncio.to_thread(write_whole, stem.with_suffix(".html"), page(played))
     out.print(summary(played))
     for line in skipped:
         err.print(f"left out: {escape(line)}")

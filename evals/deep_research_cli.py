@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from tools.atomic_file import write_whole
 from tools.cli.console import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
@@ -145,7 +146,7 @@ def _shares(verified: Verification | None) -> dict[str, float | None]:
 
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text + "\n", encoding="utf-8")
+    write_whole(file, text + "\n")
 
 
 def _file_name(name: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tools.atomic_file import write_whole
+
 
 class ResultError(Exception):
     """A result file cannot be read. The message names the file."""
@@ -151,7 +153,7 @@ class Run(_Data):
 def save_run(run: Run, path: Path) -> None:
     """Writes a run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(run.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_whole(path, run.model_dump_json(indent=1) + "\n")
 
 
 def load_run(path: Path) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import weakref
 import zipfile
 from collections.abc import Callable
@@ -121,6 +122,10 @@ def test_the_command_saves_all_reports_and_refuses_what_does_not_fit(api: Emulat
     ):
         refused = desk("report", *arguments)
         assert (refused.returncode, complaint in " ".join(refused.stderr.split())) == (2, True), refused.stderr
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refused = desk("report", "--all", "--out", str(pipe))
+    assert (refused.returncode, refused.stderr) == (1, f"error: {pipe}: Not a regular file. Nothing was written\n")
 
 
 def test_documents_are_saved_by_the_command_that_orders_the_research(api: Emulator, tmp_path: Path) -> None:

@@ -199,6 +199,7 @@ def test_rows_without_a_text_fail_individually_with_a_reason(api: Emulator, tmp_
         ("c.csv", None, "No such file"),
         ("c.csv", b"text\n\xff\xfe\n", "not UTF-8"),
         ("c.csv", 'text\n"open', "unexpected end of data"),
+        ("c.csv", 'text\ngood\n"open', "unexpected end of data"),
     ],
 )
 def test_an_unusable_input_file_is_refused_with_a_reason_and_leaves_no_output(
@@ -212,6 +213,14 @@ def test_an_unusable_input_file_is_refused_with_a_reason_and_leaves_no_output(
     assert f"{file}: " in result.stderr
     assert complaint in result.stderr
     assert list(tmp_path.glob("*.verdicts*")) == []
+
+
+def test_a_bad_input_file_leaves_a_link_as_output_alone(api: Emulator, tmp_path: Path) -> None:
+    file, link = tmp_path / "c.csv", tmp_path / "out.jsonl"
+    file.write_text('text\ngood\n"open')
+    link.symlink_to(tmp_path / "nowhere")
+    assert moderate("--file", file, "--out", link).exit_code == 2
+    assert (link.is_symlink(), (tmp_path / "nowhere").exists(), [*tmp_path.glob("*.partial")]) == (True, False, [])
 
 
 def test_a_folder_as_input_is_refused(api: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -319,7 +328,7 @@ def test_a_line_with_an_invalid_hash_is_refused_and_leaves_no_partial_file(tmp_p
 
 def test_a_folder_as_output_is_refused_and_leaves_no_partial_file(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
-    with pytest.raises(FileProblem, match="Is a directory"):
+    with pytest.raises(FileProblem, match="Not a regular file"):
         VerdictStore(tmp_path / "d")
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
 

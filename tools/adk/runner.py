@@ -13,6 +13,7 @@ from google.adk.runners import Runner
 from google.genai import types
 
 from tools.adk.windowed_sessions import WindowedSqliteSessions
+from tools.atomic_file import write_whole
 from tools.private_folder import create_private_file, create_private_folder
 from tools.settings import Settings
 
@@ -65,7 +66,4 @@ async def save_files(runner: Runner, event: Event, folder: Path, *, user: str, s
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.write_bytes(data)
-    except OSError as error:  # that of a full disk names no file
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    write_whole(path, data)

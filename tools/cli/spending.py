@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 from rich.padding import Padding
 
+from tools.atomic_file import write_whole
 from tools.cli.console import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
@@ -152,7 +153,7 @@ def _cells(row: Row) -> list[str]:
 def _draw(rows: Sequence[Row], by: By, file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(chart(rows, by), encoding="utf-8")
+        write_whole(file, chart(rows, by))
     except OSError as error:
         fail(OSError(f"{file}: {error.strerror}: give --svg a file that can be written"))
     except ModuleNotFoundError as error:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.atomic_file import replaceable, written_whole
 from tools.moderation.input_file import FileProblem, Row
 from tools.moderation.judge import NotModerated
 from tools.moderation.verdict import Verdict
@@ -62,6 +63,7 @@ class VerdictStore:
         self._path, self._partial = path, path.with_name(f"{path.name}.partial")
         new = not self._partial.exists()
         try:
+            replaceable(path)
             self._partial.touch()
         except OSError as error:
             raise FileProblem(f"{path}: {error.strerror}") from None
@@ -111,6 +113,8 @@ class VerdictStore:
     def close(self, rows: int | None = None) -> Summary:
         """Writes the file atomically, with one line per row in the order of rows; returns the counts.
 
+        No file is made if no row has an outcome.
+
         Args:
             rows: number of rows of the input, or None if it is not known. Lines of higher rows are dropped.
 
@@ -118,20 +122,21 @@ class VerdictStore:
             FileProblem: the file cannot be written.
         """
         summary = Summary()
-        draft = self._path.with_name(f"{self._path.name}.tmp")
         try:
-            with draft.open("w", encoding="utf-8") as file:
-                query = "SELECT entry FROM verdicts WHERE ? IS NULL OR number <= ? ORDER BY number"
-                for (line,) in self._database.execute(query, (rows, rows)):
-                    _count(json.loads(line), summary)
-                    file.write(f"{line}\n")
-            draft.replace(self._path)
+            if self._path.exists() or self._database.execute("SELECT 1 FROM verdicts").fetchone():
+                self._write_lines(rows, summary)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise FileProblem(f"{self._path}: {error.strerror}; the verdicts are in {self._partial}") from None
         self._database.close()
         self._partial.unlink()
         return summary
+
+    def _write_lines(self, rows: int | None, summary: Summary) -> None:
+        query = "SELECT entry FROM verdicts WHERE ? IS NULL OR number <= ? ORDER BY number"
+        with written_whole(self._path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            for (line,) in self._database.execute(query, (rows, rows)):
+                _count(json.loads(line), summary)
+                file.write(f"{line}\n")
 
     def _lines(self) -> Iterator[tuple[int, str | None, str]]:
         """Reads the output of an earlier batch, and yields one row of the table per line."""

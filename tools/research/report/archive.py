@@ -11,10 +11,11 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
+from tools.atomic_file import written_whole
 from tools.errors import DeskError
 from tools.interactions.citations import escape
 from tools.research.job import Job
-from tools.research.report.export import check_formats, cited_pages, render_files, written_whole
+from tools.research.report.export import check_formats, cited_pages, render_files
 from tools.research.report.reading import Report
 from tools.times import to_minute
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 
+from tools.atomic_file import write_whole
 from tools.errors import DeskError
 from tools.interactions import backend
 from tools.research.report.document_copies import copy_documents, emulator_documents, files_of, link_copies
@@ -59,7 +59,7 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        _write(folder / name, data)
+        write_whole(folder / name, data)
     return [folder / name for name in files if "/" not in name]
 
 
@@ -110,19 +110,3 @@ def check_formats(formats: Collection[str]) -> None:
         raise ValueError(f"unknown report format {', '.join(sorted(unknown))}: use {', '.join(FORMATS)}")
     if DOCUMENT_TYPES.keys() & set(formats):
         need_documents()
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Gives a temporary path to write to. It replaces `path` at the end, and is deleted if there is an error."""
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with written_whole(path) as temporary:
-        temporary.write_bytes(data)
