@@ -21,6 +21,7 @@ from tests.kill.test_kill import until
 from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, ready, said
 from tools.board.sending import PIECE_BYTES
+from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.error_handlers import RequestRejected
@@ -207,6 +208,20 @@ def test_requests_that_are_too_large_together_are_refused_and_take_no_memory_fro
             assert status(user) == 429
         assert (status("joe"), status("joe", 3_000)) == (503, 200)
     until(lambda: status("ada") == status("joe") == 200)
+
+
+def test_strangers_with_unfinished_messages_keep_no_message_from_the_webhook(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.server.middleware.gateway._MESSAGE_TIMEOUT_S", 3_000)
+    client, size = serve(request_seconds=3_000, webhook_secrets="whsec_c2VjcmV0"), 10_000
+    with ExitStack() as connections:
+        for _ in range(1_000):
+            connection = connections.enter_context(begun(client, WEBHOOK_PATH, size))
+            assert connection.recv(100).startswith(b"HTTP/1.1 100")
+            connection.sendall(b"x" * (size - 1))
+        client.get("/healthz")  # answered after these bytes have been read
+        assert client.post(WEBHOOK_PATH, content=b"x" * size).status_code == 401  # it was read, and has no signature
 
 
 def test_a_turn_may_take_longer_than_the_time_limit_of_its_request(

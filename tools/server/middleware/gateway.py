@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -65,9 +66,11 @@ MAX_AGENT_BYTES = 1_000_000
 _AGENT_REQUESTS = {_MCP_PATH: 4, A2A_PATH: 8}
 """Maximum number of a user's requests by MCP and A2A that are served at a time; others wait."""
 _MAX_MESSAGE_BYTES, _MESSAGE_TIMEOUT_S = 10_000, 5.0
-"""Limits of a message to the webhook, which has no token: it names one run."""
-_MAX_MESSAGES = 1_000
-"""Maximum number of messages of the maximum size that are in memory at a time."""
+"""Limits of a message to the webhook, which has no token: it names one run.
+
+Messages have no limit together, by which strangers could keep Google's out. Each connection holds one at most, and the
+head of a request may be larger.
+"""
 _MAX_KEY_CHARS = 255
 """Maximum characters of an `Idempotency-Key`."""
 
@@ -99,7 +102,7 @@ class GatewayMiddleware:
         self._bodies = BodyReader(self.max_body, self.max_body, _BODIES_IN_TOTAL * self.max_body, self.body_timeout_s)
         size = min(_MAX_MESSAGE_BYTES, self.max_body)
         timeout_s = min(_MESSAGE_TIMEOUT_S, self.body_timeout_s)
-        self._messages = BodyReader(size, _MAX_MESSAGES * size, _MAX_MESSAGES * size, timeout_s)
+        self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
         self._agent_requests = {path: Turns(at_once) for path, at_once in _AGENT_REQUESTS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
