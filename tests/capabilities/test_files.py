@@ -54,6 +54,23 @@ async def test_a_text_file_reaches_the_model_as_text(api: Emulator, solo: Solo, 
     assert "# Größe" in text["text"]
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+async def test_an_empty_text_beside_a_file_does_not_end_the_conversation(api: Emulator, solo: Solo, text: str) -> None:
+    talk = solo()
+    await talk.say(text, file("image/png", PIXEL))
+    assert [step["content"][0]["type"] for step in creates(api)[0]["input"]] == ["image"]
+    await talk.say("and now?")
+    assert not refusals(api)
+
+
+async def test_a_message_of_empty_text_alone_does_not_repeat_the_message_before(api: Emulator, solo: Solo) -> None:
+    talk = solo()
+    await talk.say("hello")
+    await talk.say("")
+    assert creates(api)[-1]["input"][-1]["content"][0]["text"] == "(an empty message)"
+    assert not refusals(api)
+
+
 async def test_an_unsupported_file_is_replaced_by_a_note_to_the_model(api: Emulator, solo: Solo) -> None:
     talk = solo(ILLUSTRATOR)
     await talk.say("draw what you hear", file("audio/mpeg"))

@@ -1,4 +1,4 @@
-"""Makes texts of users and tools safe for every database, before any other plugin or the session sees them."""
+"""Makes texts of users and tools safe for databases and the API, before any other plugin or the session sees them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from google.genai import types
 from pydantic import BaseModel
 
 from tools.sanitize import sanitize_json
+
+EMPTY_MESSAGE = "(an empty message)"
+"""What stands for a message without any text or file. Without it, ADK would let the model repeat its last work."""
 
 
 class SanitizePlugin(BasePlugin):
@@ -23,8 +26,13 @@ class SanitizePlugin(BasePlugin):
     async def on_user_message_callback(
         self, *, invocation_context: InvocationContext, user_message: types.Content
     ) -> types.Content | None:
-        """Changes the message in place; returns None, so that other plugins see it too."""
+        """Changes the message in place; returns None, so that other plugins see it too.
+
+        It drops empty texts, because the API would refuse them in every later turn.
+        """
         _sanitize_model(user_message)
+        kept = [part for part in user_message.parts or () if not _is_empty(part)]
+        user_message.parts = kept or [types.Part(text=EMPTY_MESSAGE)]
         return None
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
@@ -33,6 +41,11 @@ class SanitizePlugin(BasePlugin):
             return None
         _sanitize_model(event)
         return None
+
+
+def _is_empty(part: types.Part) -> bool:
+    """Whether a part has nothing but white space as its text."""
+    return not (part.text or "").strip() and part.model_dump(exclude_none=True).keys() <= {"text"}
 
 
 def _sanitize_model(model: BaseModel) -> None:

@@ -76,7 +76,7 @@ def _check_budget(limits: Quotas, entry: Spending, used: Used) -> None:
     if used.usd + entry.estimate > limits.usd_per_day:
         raise LimitReached(
             f"up to ${used.usd:.2f} were spent in the last 24 hours and this may cost ${entry.estimate:.2f}"
-            f" (limit ${limits.usd_per_day:.2f})"
+            f" (limit ${limits.usd_per_day:.2f}): try again tomorrow"
         )
 
 
@@ -92,7 +92,8 @@ def quota_check(limits: Quotas, job: Job) -> Check:
             )
         if used.creates >= limits.per_day:
             raise LimitReached(
-                f"{used.creates} research runs and plans were started in the last 24 hours (limit {limits.per_day})"
+                f"{used.creates} research runs and plans were started in the last 24 hours (limit {limits.per_day}):"
+                " try again tomorrow"
             )
         _check_budget(limits, entry, used)
         if plans and used.plans >= limits.plans_per_job:
