@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from google.adk.agents.context_cache_config import ContextCacheConfig
 from google.adk.apps import App
 
@@ -24,15 +26,15 @@ APP_NAME = "desk"
 def build_app() -> App:
     """Builds the app from the configuration and the settings.
 
-    If the settings select the local emulator and it is not running, this call starts it.
+    Starts nothing: if the settings select the local emulator, the first use of the server starts it.
 
     Raises:
-        ConfigError, SettingsError, BackendError: a YAML file, a setting or the server cannot be used.
+        ConfigError, SettingsError, BackendError: a YAML file, a setting or the choice of the server is wrong.
     """
     extend_adk_telemetry()
-    config = load_settings().config
-    agent, gate = load_agent(config), build_plugins(config)
-    backend.current()
+    settings = load_settings()
+    backend.choose(settings, os.environ)  # a wrong setting fails here, before the first message
+    agent, gate = load_agent(settings.config), build_plugins(settings.config)
     return App(
         name=APP_NAME,
         root_agent=agent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -208,9 +209,11 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     from tools.adk.runner import new_runner, run_turn, save_files
     from tools.adk.windowed_sessions import windowed_reads
     from tools.app import build_app
+    from tools.interactions import backend
     from tools.research.notices.delivery import delivering
     from tools.settings import load_settings
 
+    await asyncio.to_thread(backend.current)  # it may start the emulator, or say why no server can be used
     parts = [Part.from_bytes(data=data, mime_type=kind) for kind, data in attached]
     runner = new_runner(build_app(), load_settings())
     failed = False
