@@ -17,7 +17,7 @@ streams, but leaves out combinations in which one cannot influence the other:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,21 +72,34 @@ SOME = (1, AT_600_SECONDS - 1, EVENTS - 3)
 
 REFUSED = "connection refused"
 NEVER_SHOWN = "accepted, then 404 for ever"
-CREATES: Mapping[str, list[Fault]] = {
-    "200": [],
-    "429": [{"on": "create", "status": 429, "retry_after_ms": 1}],
-    "503, nothing created": [{"on": "create", "status": 503}],
-    "503, yet created": [{"on": "create", "status": 503, "after_accept": True}],
-    "reset before headers, nothing created": [{"on": "create", "drop": True}],
-    "reset before headers, yet created": [{"on": "create", "after_accept": True}],
-    "reset after headers": [{"on": "create_stream", "cut_after": 0}],
-    NEVER_SHOWN: [*NAMED["accepted_then_404"].faults],
-    REFUSED: [],  # done by the client's address, since a listening server cannot refuse
+
+
+@dataclass(frozen=True)
+class Start:
+    """What happens to the create request, and what the client can know afterwards."""
+
+    faults: Sequence[Fault] = ()
+    unknown: bool = False
+    """Whether the client cannot know if a run was started."""
+    active: bool = True
+    """Whether the request started a run."""
+
+
+CREATES: Mapping[str, Start] = {
+    "200": Start(),
+    "429": Start([{"on": "create", "status": 429, "retry_after_ms": 1}], active=False),
+    "503, nothing created": Start([{"on": "create", "status": 503}], unknown=True, active=False),
+    "503, yet created": Start([{"on": "create", "status": 503, "after_accept": True}], unknown=True),
+    "reset before headers, nothing created": Start([{"on": "create", "drop": True}], unknown=True, active=False),
+    "reset before headers, yet created": Start([{"on": "create", "after_accept": True}], unknown=True),
+    "reset after headers": Start([{"on": "create_stream", "cut_after": 0}], unknown=True),
+    NEVER_SHOWN: Start(NAMED["accepted_then_404"].faults),
+    REFUSED: Start(active=False),  # done by the client's address, since a listening server cannot refuse
 }
-OUTCOME_UNKNOWN = frozenset(set(CREATES) - {"200", "429", NEVER_SHOWN, REFUSED})
+OUTCOME_UNKNOWN = frozenset(name for name, start in CREATES.items() if start.unknown)
 """After these starts the client cannot know whether a run was started."""
-LOST = tuple(create for create in CREATES if create in OUTCOME_UNKNOWN and "nothing created" not in create)
-"""After these starts a run is active."""
+LOST = tuple(name for name, start in CREATES.items() if start.unknown and start.active)
+"""After these starts a run is active, and the client does not know it."""
 
 
 @dataclass(frozen=True)

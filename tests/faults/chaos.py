@@ -106,7 +106,7 @@ def draw(seed: int, number: int) -> Run:
     effects = list(EFFECTS.values())
     faults: list[Fault] = []
     create = rng.choice(list(CREATES)) if rng.random() < 0.3 else "200"
-    faults += CREATES[create]
+    faults += CREATES[create].faults
     if rng.random() < 0.7:
         faults.append({"on": "create_stream", rng.choice(effects): rng.randint(1, EVENTS)})
     for _ in range(rng.choice((0, 0, 1, 2, 3))):

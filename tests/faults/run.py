@@ -172,7 +172,7 @@ def new_brief(status: str) -> str:
 
 async def prepare(place: Place, cell: Cell) -> None:
     """Sets the faults of a cell."""
-    await place.prepare([*CREATES[cell.create], *cell.stream.faults], int(cell.create == REFUSED))
+    await place.prepare([*CREATES[cell.create].faults, *cell.stream.faults], int(cell.create == REFUSED))
 
 
 async def play_desk(place: Place, cell: Cell) -> Outcome:
