@@ -5,27 +5,45 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from google.adk.evaluation.eval_case import EvalCase, IntermediateData, Invocation, SessionInput
 from google.adk.evaluation.eval_set import EvalSet
 from google.genai import types
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from evals.conditions import Conditions
 from evals.effects import EXPECTATION_CALL, Effect, Expectation
-from tools.yaml_files import ConfigError, read_yaml
+from tools.settings import ROOT
+from tools.yaml_files import ConfigError, config_files, read_mapping, read_yaml
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
 AGENT = HERE.parent / "agents" / "desk"
 SUFFIX = ".evalset.json"
-Route = Literal["desk", "assistant", "illustrator", "moderator", "researcher"]
 Category = Literal["safe", "spam", "inappropriate", "harmful"]
 T = TypeVar("T")
 _DESK_EFFECTS: frozenset[Effect] = frozenset(("forget_question", "forget"))
 """Effects of the root agent's own tools."""
+
+
+@cache
+def agent_names() -> frozenset[str]:
+    """The names of the agents in `configs/`."""
+    files = config_files(ROOT / "configs" / "desk.yaml")
+    return frozenset(str((read_mapping(file) or {}).get("name")) for file in files)
+
+
+def _check_route(name: str) -> str:
+    if name not in agent_names():
+        raise ValueError(f"there is no agent {name!r}: name one of {', '.join(sorted(agent_names()))}")
+    return name
+
+
+Route = Annotated[str, AfterValidator(_check_route)]
+"""The name of an agent."""
 
 
 class CaseError(Exception):

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from google.adk.evaluation.eval_case import EvalCase
 
-from evals.build_sets import AGENT, CASES, HERE, CaseError, Category, Route, Turn, build, main, read_cases
+from evals.build_sets import AGENT, CASES, HERE, CaseError, Category, Turn, agent_names, build, main, read_cases
 from evals.conditions import Conditions
 from evals.effects import Effect, Expectation
 from evals.invocation_facts import facts_of
@@ -43,7 +43,7 @@ def test_the_sets_cover_every_route_and_verdict_category() -> None:
         *("routing", "tools", "moderation", "memory"),
         *("research", "conversation", "running", "refusals"),
     }
-    assert {route for turn in turns for route in turn.routes} == set(Route.__args__)  # type: ignore[attr-defined]
+    assert {route for turn in turns for route in turn.routes} == agent_names()
     assert {c for turn in turns for c, _ in turn.verdicts} == set(Category.__args__)  # type: ignore[attr-defined]
     assert [turn for turn in turns if turn.research and "researcher" not in turn.routes] == []
 
@@ -142,6 +142,7 @@ def test_each_set_is_linked_in_the_folder_where_adk_looks() -> None:
             "case “Hi”: `research` is the effect `start`",
         ),
         ("about: a\ncases:\n  - {user: Hi, context: there}", "case “hi”: there is no context 'there'"),
+        ("about: a\ncases:\n  - {user: Hi, route: nobody}", "there is no agent 'nobody': name one of assistant, desk"),
         ("about: a\nask_above_usd: -1\ncases: []", "s.yaml: ask_above_usd: "),
         ("about: a\ncases:\n  - Hi", "s.yaml: cases.0: "),
         ("about: a\ncases: {}", "s.yaml: cases: "),

@@ -55,7 +55,7 @@ def test_sampled_cases_pass_on_the_emulator_and_appear_in_the_report(
     run = load_run(tmp_path / "all.json")
     assert len(run.cases) >= 25 and all(case.passed for case in run.cases)
     expected = [turn.expected for turn in run.turns]
-    assert {said.route for said in expected} == {"desk", "assistant", "illustrator", "moderator", "researcher"}
+    assert {said.route for said in expected} >= {"desk", "assistant", "illustrator", "moderator", "researcher"}
     assert len({said.verdict for said in expected} & {"safe", "spam", "inappropriate", "harmful"}) >= 3
     assert {case.set for case in run.cases} == {*load_sets(ROOT / "evals")}
     assert run.mean("false_research_starts") == 1
