@@ -224,6 +224,25 @@ def test_strangers_with_unfinished_messages_keep_no_message_from_the_webhook(
         assert client.post(WEBHOOK_PATH, content=b"x" * size).status_code == 401  # it was read, and has no signature
 
 
+def test_two_users_who_do_not_finish_their_large_bodies_are_cut_off_once_another_user_needs_the_memory(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BYTES", 5_000)
+    monkeypatch.setattr("tools.server.middleware.request_limits.FULL_TIMEOUT_S", 0.1)
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
+    headers = {"Authorization": f"Bearer {issuer.token('joe')}"}
+    with ExitStack() as connections:
+        slow = [connections.enter_context(begun(client, "/run", 20_000, issuer.token(user))) for user in ("ada", "bob")]
+        for connection in slow:
+            assert connection.recv(100).startswith(b"HTTP/1.1 100")
+            connection.sendall(b"x" * 19_000)
+        client.get("/healthz")  # answered after these bytes have been read
+        assert client.request("GET", SESSIONS, json="x" * 8_000, headers=headers).status_code == 503
+        assert [connection.recv(12) for connection in slow] == [b"HTTP/1.1 408"] * 2
+        assert client.request("GET", SESSIONS, json="x" * 8_000, headers=headers).status_code == 200
+
+
 def test_a_turn_may_take_longer_than_the_time_limit_of_its_request(
     serve: Serve, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ MAX_FILE_NAME_BYTES = 255
 """Maximum bytes of a file name: the limit of file systems."""
 SMALL_BYTES = 100_000
 """Bytes of a body that is served whatever other users send."""
+FULL_TIMEOUT_S = 10.0
+"""Timeout for bodies to arrive, in seconds, from when another body is refused because theirs are in memory."""
 MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
 MAX_JSON_VALUES = 100_000
@@ -55,6 +57,8 @@ class BodyReader:
     timeout_s: float
     _held: Counter[str] = field(default_factory=Counter)
     """Maps each user to the bytes that are in memory now."""
+    _arriving: dict[asyncio.Timeout, float] = field(default_factory=dict)
+    """Maps the timeouts of bodies that are arriving to the times when these began, by the clock of the event loop."""
 
     @asynccontextmanager
     async def body(
@@ -82,6 +86,7 @@ class BodyReader:
             if self._held[user] + more > self.max_bytes_per_user:
                 raise RequestRejected(429, "the requests of one user are too large together: try this one again")
             if size + more > SMALL_BYTES and self._held.total() + more > self.max_bytes_in_total:
+                self._shorten_timeouts()
                 raise RequestRejected(503, "the requests of all users are too large together: try this one again")
             self._held[user] += more
             size += more
@@ -91,13 +96,22 @@ class BodyReader:
         finally:
             self._held -= Counter({user: size})  # leaves no entry of 0
 
+    def _shorten_timeouts(self) -> None:
+        """Cuts off who sends slowly, so that a client that tries again finds memory."""
+        for timeout, began in self._arriving.items():
+            if not timeout.expired():
+                timeout.reschedule(began + min(self.timeout_s, FULL_TIMEOUT_S))
+
     async def _read(self, scope: Scope, receive: Receive, max_bytes: int, count: Callable[[int], None]) -> bytes:
         too_large = RequestRejected(413, f"a request may have at most {max_bytes} bytes")
         if int(Headers(scope=scope).get("content-length") or 0) > max_bytes:
             raise too_large
         body = bytearray()
+        began = asyncio.get_running_loop().time()
+        timeout = asyncio.timeout_at(began + self.timeout_s)
+        self._arriving[timeout] = began
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with timeout:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -110,7 +124,10 @@ class BodyReader:
                     if not message.get("more_body"):
                         return bytes(body)
         except TimeoutError:
-            raise RequestRejected(408, f"the request did not arrive within {self.timeout_s:g} seconds") from None
+            limit_s = (timeout.when() or began) - began
+            raise RequestRejected(408, f"the request did not arrive within {limit_s:g} seconds") from None
+        finally:
+            del self._arriving[timeout]
 
 
 async def apart(function: Callable[[bytes], T], body: bytes) -> T:
