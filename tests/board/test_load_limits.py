@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from socket import create_connection, socket
 
 import pytest
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message
 
 from tests.board.conftest import Site, link_in, propose, until
@@ -168,6 +169,30 @@ async def test_a_client_that_does_not_read_is_cut_off_and_its_place_is_free_agai
     scope = {"type": "http", "method": "GET", "state": {"abort": lambda: ended.append("cut off")}}
     await asyncio.wait_for(sending(scope, receive, stuck), 10)
     assert (sent, ended) == ([0, PIECE_BYTES, PIECE_BYTES], ["cut off", "ended"])
+
+
+async def test_a_stream_makes_no_event_ahead_of_its_reader_and_ends_when_nobody_reads() -> None:
+    made, ended = list[int](), list[str]()
+
+    async def events() -> AsyncIterator[str]:
+        for number in range(1_000):
+            made.append(number)
+            yield f"data: {number}\n\n"
+
+    async def page(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        scope["state"]["until_sent"].callback(lambda: ended.append("ended"))
+        await StreamingResponse(events(), media_type="text/event-stream")(scope, receive, send)
+
+    async def receive() -> Message:
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def stuck(message: Message) -> None:
+        if len(made) == 3:
+            await asyncio.Event().wait()
+
+    scope = {"type": "http", "method": "GET", "state": {"abort": lambda: ended.append("cut off")}}
+    await asyncio.wait_for(PiecewiseSending(page, max_wait_s=0.01)(scope, receive, stuck), 10)
+    assert (made, ended) == ([0, 1, 2], ["cut off", "ended"])
 
 
 def test_a_reader_who_takes_nothing_keeps_a_place_only_while_the_answer_is_sent(site: Site) -> None:
