@@ -64,6 +64,10 @@ def test_a_result_is_told_without_the_name_and_the_arguments_of_the_function(ask
     assert missing.startswith("No place called X was found.")
 
 
+def test_a_picture_that_is_wished_for_after_a_question_is_named_as_open(ask: Ask) -> None:
+    assert "Still open: “draw me a boat”." in text_of(ask("What is a coroutine and draw me a boat", tools=[SEARCH]))
+
+
 @pytest.mark.parametrize(
     ("message", "rest"),
     [

@@ -235,7 +235,8 @@ def first_wish(text: str) -> tuple[str, str]:
         return text, ""
     for found in list(_APART.finditer(text))[:MAX_PARTS]:
         first, rest = text[: found.start()].strip(), text[found.end() :].strip()
-        if _kind(first) and _kind(rest) not in ("", _kind(first)):
+        asks = read_message(first).has("definition") and _kind(rest) == "draw"
+        if asks or (_kind(first) and _kind(rest) not in ("", _kind(first))):
             return first, rest
     return text, ""
 
@@ -249,8 +250,7 @@ def _kind(text: str) -> str:
 
 def _words(text: str) -> str:
     text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'").replace("$", " dollars ")
-    text = text.replace("yes, i'm sure", "yes").replace("right away", "now")
-    text = re.sub(r"\b(what|how|who)s\b", r"\1's", text)
+    text = re.sub(r"\b(what|how|who)s\b", r"\1's", text.replace("yes, i'm sure", "yes").replace("right away", "now"))
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 
 
