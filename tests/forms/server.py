@@ -63,7 +63,7 @@ class FormServer:
     create: Sequence[Reply] = (sent_as_events(CREATED),)
     stream: Sequence[Reply] = (sent_as_events(CREATED),)
     read: Sequence[Reply] = (sent_as_json(DONE),)
-    answer: Sequence[Reply] = (Reply("404 Not Found"),)
+    answer: Sequence[Reply] = (Reply("404 Not Found", body=b'{"error": {"message": "no such interaction"}}'),)
     """Replies to all other requests: a cancel, a delete, or another path."""
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     """Method and target of each, with its headers."""

@@ -21,7 +21,7 @@ from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while
 from tests.scripts import research_brain, said, search
 from tools.interactions.client import InteractionsClient
 from tools.interactions.transport import Transport
-from tools.research.errors import NotFinished, WrongBackend
+from tools.research.errors import NotDeleted, NotFinished, WrongBackend
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
 from tools.research.quotas import LimitReached, Quotas
@@ -146,6 +146,37 @@ async def test_two_404_answers_in_a_row_do_not_end_a_research_run(desk: Desk) ->
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is State.COMPLETED
+
+
+PAGE = {"status": 404, "body": "<h1>Not Found</h1>", "headers": {"content-type": "text/html"}}
+TEXT = {"status": 404, "body": "404 page not found", "headers": {"content-type": "text/plain"}}
+
+
+@pytest.mark.parametrize(
+    "answer", [PAGE, TEXT, TEXT | {"body": '{"detail": "Not Found"}'}], ids=["page", "text", "json"]
+)
+async def test_a_404_of_a_proxy_neither_ends_a_research_run_nor_counts_as_a_deletion(
+    desk: Desk, answer: dict[str, Any]
+) -> None:
+    desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", **answer, "times": 4})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is State.COMPLETED
+    desk.api.faults({"on": "delete", **answer})
+    with pytest.raises(NotDeleted, match="not an answer of the API: check its address, and for a proxy"):
+        await service.forget(job.id)
+    assert "deleted at the server" in (await service.forget(job.id))[0]
+
+
+async def test_a_run_whose_start_is_unknown_is_forgotten_only_by_force_and_named_in_the_receipt(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "after_accept": True})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    with pytest.raises(NotDeleted, match="a run may exist at the server under an unknown id"):
+        await service.forget(job.id)
+    assert "a run may exist at the server" in (await service.forget(job.id, force=True))[0]
 
 
 async def test_an_expired_research_run_is_looked_up_again_when_a_person_asks(desk: Desk) -> None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.errors import DeskError
-from tools.interactions.http_answer import NotSent
+from tools.interactions.http_answer import BadStatus, NotSent
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
 
+NOT_THE_API = "this is not an answer of the API: check its address, and for a proxy in between, with `desk doctor`"
 MODEL_TIMEOUT_FACTOR = 4
 """The timeout for a model's answer is this many times the timeout for other answers."""
 
@@ -66,7 +67,7 @@ class OutcomeUnknown(ApiError):
 
 
 class NotFound(ApiError):
-    """The server does not have the interaction (or the method)."""
+    """The API does not have the interaction (or the method). A 404 of a proxy is `Unavailable`."""
 
 
 class Refused(ApiError):
@@ -74,7 +75,10 @@ class Refused(ApiError):
 
 
 class Unavailable(ApiError):
-    """A temporary failure that is worth a retry: no connection, a broken stream, or status 408, 409, 429 or 5xx."""
+    """A temporary failure that is worth a retry: no connection, a broken stream, or status 408, 409, 429 or 5xx.
+
+    It is also a 404 without the API's error: that of a proxy or a wrong address says nothing about an interaction.
+    """
 
 
 class InteractionsClient:
@@ -237,6 +241,8 @@ def status_of(error: BaseException) -> int | None:
 def _error(error: Exception) -> ApiError:
     """Converts any exception of a call to an `ApiError`. An unknown exception counts as temporary."""
     status, wait = status_of(error), retry_after(error)
+    if status == 404 and isinstance(error, BadStatus) and not error.from_api:
+        return Unavailable(f"{str(error).rstrip('.')}; {NOT_THE_API}", status=status)
     if status == 404:
         return NotFound(str(error), status=status)
     if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
@@ -255,7 +261,9 @@ def _start_error(error: Exception) -> ApiError:
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         if status == 400 and "webhook" in text:
             text += "; DESK_WEBHOOKS=0 starts research without a webhook"
-        if advice := _ADVICE.get(status):
+        if status == 404 and isinstance(error, BadStatus) and not error.from_api:
+            text = f"{text.rstrip('.')}; {NOT_THE_API}"
+        elif advice := _ADVICE.get(status):
             text = f"{text.rstrip('.')}; check {advice}"
         return NotCreated(text, retryable=status == 429, status=status, retry_after=wait)
     if isinstance(error, NotSent):

@@ -31,7 +31,7 @@ async def check_connection(chosen: backend.Backend) -> tuple[bool, str]:
         return False, f"{server} does not answer in {TIMEOUT_S:.0f} s: try again, or look at the network and {variable}"
     except (BadStatus, BadAnswer) as error:
         kind = error.response.headers.get("content-type", "")
-        said = error.message if isinstance(error, BadStatus) and "json" in kind else ""
+        said = error.message if isinstance(error, BadStatus) and error.from_api else ""
         problem = diagnose(
             error.response.status_code, said, page="html" in kind, key=backend.credentials(), address=variable
         )

@@ -25,6 +25,7 @@ from tools.interactions.resources import (
     checked_event,
     checked_interaction,
     error_message,
+    is_error,
     parse_json,
     parse_object,
 )
@@ -67,11 +68,17 @@ class Interrupted(WireError):
 
 
 class BadStatus(WireError):
-    """The server answered with a status other than success, such as an error or a redirect."""
+    """The server answered with a status other than success, such as an error or a redirect.
 
-    def __init__(self, message: str, response: httpx2.Response) -> None:
+    Args:
+        message: the reason that the answer gives; empty if it gives none.
+        from_api: whether the body is an error of the API. That of a proxy may be a page or a text.
+    """
+
+    def __init__(self, message: str, response: httpx2.Response, *, from_api: bool) -> None:
         super().__init__(f"HTTP {response.status_code}: {message}" if message else f"HTTP {response.status_code}")
         self.message, self.status_code, self.response = message, response.status_code, response
+        self.from_api = from_api
 
 
 class BadAnswer(WireError):
@@ -162,7 +169,7 @@ class HttpAnswer:
         if self.response.is_redirect:
             target = without_credentials(self.response.headers.get("location", ""))
             message = f"a redirect to {target[:MAX_QUOTED_CHARS]!r}, which is not followed"
-        return BadStatus(self.redact(message), self.response)
+        return BadStatus(self.redact(message), self.response, from_api=is_error(body))
 
     async def aclose(self) -> None:
         """Closes the answer."""

@@ -106,6 +106,17 @@ def error_message(value: Any) -> str:
     return str(error)[:MAX_MESSAGE_CHARS] if isinstance(error, str | int) else ""
 
 
+def is_error(body: bytes) -> bool:
+    """Whether a body is an error of the API: JSON with an `error` that has a message, or a list of these."""
+    try:
+        value = parse_json(body)
+    except ValueError:
+        return False
+    if isinstance(value, list) and value:
+        value = value[0]
+    return isinstance(value, dict) and isinstance(value.get("error"), dict) and bool(error_message(value))
+
+
 def as_events(resource: Resource) -> Iterator[Event]:
     """Converts an interaction to the events that a stream of it would have."""
     rest = {name: value for name, value in resource.items() if name != "steps"}

@@ -55,7 +55,8 @@ class ServerData:
         try:
             return await self._client.cancel(interaction_id), ""
         except ApiError as failure:
-            if not isinstance(failure, NotFound | Refused) or failure.status in AUTH_STATUSES:
+            final = isinstance(failure, Refused) or failure.status == 404  # a missing method may be a page
+            if not final or failure.status in AUTH_STATUSES:
                 raise ApiError(f"it could not be cancelled and goes on: {failure}") from failure
             refusal = f"the server would not cancel it, so it may continue and be billed: {failure}"
             return await self.read(interaction_id), refusal
@@ -64,9 +65,11 @@ class ServerData:
         """Deletes all interactions of a job.
 
         Returns:
-            One line for each interaction that is deleted, and one for each that the server still has.
+            One line for each interaction that is deleted, and one for each that the server still has or may have.
         """
         deleted, left = list[str](), list[str]()
+        if job.may_run and not job.interaction_id:
+            left.append("a run may exist at the server under an unknown id, and cannot be deleted")
         for interaction_id in job.interactions:
             if job.order.server != self.server:
                 left.append(f"interaction {interaction_id}: left alone at {job.order.server or 'an unknown server'}")
