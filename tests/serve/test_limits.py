@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sqlite3
@@ -162,6 +163,53 @@ def test_a_user_of_other_agents_has_a_few_answers_in_memory(
         assert not {*got} & {429, 500, 503}
     assert len(overlaps.running) == 3 * at_once
     assert max(overlaps.running) <= at_once
+
+
+def test_a_short_answer_waits_for_no_long_one(serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = serve(mcp=True, a2a=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
+    begun, go_on, call = list[int](), threading.Event(), Starlette.__call__
+
+    async def slow(*arguments: Any) -> None:
+        begun.append(1)
+        if len(begun) <= 12:
+            await asyncio.to_thread(go_on.wait, 60)
+        await call(*arguments)
+
+    monkeypatch.setattr(Starlette, "__call__", slow)
+
+    def ask(path: str, method: str) -> int:
+        return client.post(path, json={"jsonrpc": "2.0", "id": 1, "method": method}, headers=headers).status_code
+
+    with ThreadPoolExecutor(20) as threads:
+        asked = [(path, "unknown") for path, count in (("/mcp", 6), (A2A_PATH, 10)) for _ in range(count)]
+        waiting = [threads.submit(ask, *each) for each in asked]
+        until(lambda: len(begun) == 12)  # four and eight: the others wait
+        try:
+            short = (("/mcp", "ping"), ("/mcp", "tools/call"), (A2A_PATH, "CancelTask"), (A2A_PATH, "tasks/cancel"))
+            assert not {ask(*each) for each in short} & {408, 429, 503}
+            assert not any(each.done() for each in waiting)
+        finally:
+            go_on.set()
+        assert not {each.result() for each in waiting} & {429, 503}
+
+
+def test_no_more_requests_of_other_agents_wait_than_the_limit_allows(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.server.middleware.gateway.MAX_AGENT_REQUESTS", 1)
+    client = serve(mcp=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nAuthorization: Bearer {}\r\n\r\nx"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as unfinished:
+        unfinished.sendall(head.format(issuer.token("ada")).encode())
+
+        def status(name: str) -> int:
+            ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+            return client.post("/mcp", json=ping, headers={"Authorization": f"Bearer {issuer.token(name)}"}).status_code
+
+        until(lambda: status("ada") == 429)
+        assert status("bob") != 429
+    until(lambda: status("ada") != 429)
 
 
 def test_a_long_body_is_no_long_head(serve: Serve) -> None:

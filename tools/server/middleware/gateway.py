@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -63,8 +64,15 @@ _BODIES_IN_TOTAL = 2
 """Maximum number of bodies of the maximum size that are in memory at a time; one of them for each user."""
 MAX_AGENT_BYTES = 1_000_000
 """Maximum bytes of a request of another agent, by MCP or A2A. What a body becomes takes many times its bytes."""
-_AGENT_REQUESTS = {_MCP_PATH: 4, A2A_PATH: 8}
-"""Maximum number of a user's requests by MCP and A2A that are served at a time; others wait."""
+_LONG_ANSWERS = {_MCP_PATH: 4, A2A_PATH: 8}
+"""Maximum number of long answers to a user by MCP and A2A that are made or sent at a time; others wait."""
+_SHORT_ANSWERS = (
+    "initialize", "notifications/initialized", "notifications/cancelled", "ping", "resources/list", "tools/list",
+    "tools/call", "tasks/cancel", "CancelTask",
+)  # fmt: skip
+"""Methods of MCP and A2A whose answers are short, so that they wait for no long answer."""
+MAX_AGENT_REQUESTS = 100
+"""Maximum number of a user's requests by MCP and A2A that are served or wait."""
 _MAX_MESSAGE_BYTES, _MESSAGE_TIMEOUT_S = 10_000, 5.0
 """Limits of a message to the webhook, which has no token: it names one run.
 
@@ -103,7 +111,8 @@ class GatewayMiddleware:
         size = min(_MAX_MESSAGE_BYTES, self.max_body)
         timeout_s = min(_MESSAGE_TIMEOUT_S, self.body_timeout_s)
         self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
-        self._agent_requests = {path: Turns(at_once) for path, at_once in _AGENT_REQUESTS.items()}
+        self._long_answers = {path: Turns(at_once) for path, at_once in _LONG_ANSWERS.items()}
+        self._agent_requests = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -152,14 +161,28 @@ class GatewayMiddleware:
             await answer(scope, receive, send)
             return
         assert known
-        whose, turns = user or LOCAL_USER, self._agent_requests.get(scope["path"])
+        whose, turns = user or LOCAL_USER, self._long_answers.get(scope["path"])
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if turns else self.max_body
-        async with (
-            turns.of(whose) if turns else nullcontext(),
-            self._bodies.body(scope, receive, whose, max_bytes) as body,
-        ):
-            await apart(check_values, body)
-            await self._checked(scope, body, receive, send, known, user)
+        with self._of_agent(whose) if turns else nullcontext():
+            async with self._bodies.body(scope, receive, whose, max_bytes) as body:
+                await apart(check_values, body)
+                async with turns.of(whose) if turns and not _has_short_answer(body) else nullcontext():
+                    await self._checked(scope, body, receive, send, known, user)
+
+    @contextmanager
+    def _of_agent(self, user: str) -> Iterator[None]:
+        """Counts a user's request by MCP or A2A while the block runs.
+
+        Raises:
+            RequestRejected: status 429: too many of them are under way.
+        """
+        if self._agent_requests[user] >= MAX_AGENT_REQUESTS:
+            raise RequestRejected(429, f"at most {MAX_AGENT_REQUESTS} requests of one user are served at a time")
+        self._agent_requests[user] += 1
+        try:
+            yield
+        finally:
+            self._agent_requests -= Counter((user,))  # leaves no entry of 0
 
     async def _checked(
         self, scope: Scope, body: bytes, receive: Receive, send: Send, known: re.Match[str], user: str | None
@@ -252,6 +275,14 @@ class GatewayMiddleware:
                 await self.app(scope, receive, delayed)
         except (Locked, *DATABASE_ERRORS) as error:
             await error_response(error)(scope, receive, send)
+
+
+def _has_short_answer(body: bytes) -> bool:
+    """Whether a message of JSON-RPC has one of `_SHORT_ANSWERS`, or is itself an answer to the server."""
+    with suppress(ValueError, RecursionError):
+        message = json.loads(body)
+        return isinstance(message, dict) and message.get("method", "ping") in _SHORT_ANSWERS
+    return False
 
 
 def _digest(data: dict[str, Any]) -> str:
