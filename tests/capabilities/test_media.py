@@ -65,3 +65,18 @@ def test_research_gets_the_same_files_for_any_media_type_spelling() -> None:
         ("image", "image/png", "iVBORw=="),
     ]
     assert left == []
+
+
+@pytest.mark.parametrize(
+    "address", ["gs://bucket/desk/bob/report.pdf/0", "file:///etc/passwd", "HTTP://10.0.0.1/x", ""]
+)
+def test_a_file_named_by_an_address_other_than_https_is_not_sent(address: str) -> None:
+    part = types.Part(file_data=types.FileData(file_uri=address, mime_type="application/pdf"))
+    public = types.Part(file_data=types.FileData(file_uri="https://e.org/a.pdf", mime_type="application/pdf"))
+    (content,) = adapt_files([types.Content(role="user", parts=[part, public])], "gemini-3.8-flash")
+    first, second = content.parts or ()
+    assert first.text and "attach the file itself" in first.text and not first.file_data
+    assert second.file_data and second.file_data.file_uri == "https://e.org/a.pdf"
+    inputs, left = inputs_of([part, public])
+    assert [each["uri"] for each in inputs] == ["https://e.org/a.pdf"]
+    assert left == ["application/pdf at an address other than https"]

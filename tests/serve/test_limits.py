@@ -212,6 +212,14 @@ def test_no_more_requests_of_other_agents_wait_than_the_limit_allows(
     until(lambda: status("ada") != 429)
 
 
+def test_a_field_after_a_chunked_body_is_no_header(serve: Serve, issuer: Issuer) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    fields = f"Authorization: Bearer {issuer.token('ada')}\r\n"
+    head, body = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n"
+    for request, status in ((f"{head}\r\n{body}{fields}\r\n", b"401"), (f"{head}{fields}\r\n{body}\r\n", b"404")):
+        assert raw(client, request.encode()).split()[1] == status
+
+
 def test_a_long_body_is_no_long_head(serve: Serve) -> None:
     client = serve()
     body = {"state": {"text": "x" * 300_000}}

@@ -28,6 +28,15 @@ def text_of_file(part: types.Part) -> str | None:
     return decode_text(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
+def has_private_address(part: types.Part) -> bool:
+    """Whether a file is named by an address other than https.
+
+    The API reads such an address, gs://BUCKET/FILE for example, with the rights of whoever runs the desk, and so the
+    files of other users.
+    """
+    return bool(part.file_data and not (part.file_data.file_uri or "").startswith("https://"))
+
+
 def _adapted(part: types.Part, model: str) -> types.Part:
     file = part.inline_data or part.file_data
     if file is None:
@@ -38,6 +47,8 @@ def _adapted(part: types.Part, model: str) -> types.Part:
     capabilities = capabilities_of(model)
     if capabilities and medium_of(part) not in capabilities.inputs:
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
+    if has_private_address(part):
+        return types.Part(text=f"[{name} was named here by an address that is not read: attach the file itself]")
     plain = file.model_copy(
         update={"mime_type": media_type(file.mime_type) or None}
     )  # the API accepts only media types in lower case, without parameters

@@ -9,7 +9,7 @@ from typing import Any
 from google.adk.events import Event
 from google.genai import types
 
-from tools.adk.attachments import text_of_file
+from tools.adk.attachments import has_private_address, text_of_file
 from tools.interactions.media_types import media_type
 
 
@@ -24,7 +24,7 @@ def newest_files(events: Sequence[Event], message: types.Content | None) -> list
 
 
 def inputs_of(parts: Sequence[types.Part]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Returns pictures and documents as API content, and the MIME types of all other files, which are left out."""
+    """Returns pictures and documents as API content, and what all other files are, which are left out."""
     inputs, left = list[dict[str, Any]](), list[str]()
     for part in parts:
         file = part.inline_data or part.file_data
@@ -33,12 +33,13 @@ def inputs_of(parts: Sequence[types.Part]) -> tuple[list[dict[str, Any]], list[s
             text = text_of_file(part)  # the same text that moderation judged
             data = base64.b64encode((part.inline_data.data or b"") if text is None else text.encode()).decode()
             inputs.append({"type": kind, "mime_type": media_type(part.inline_data.mime_type), "data": data})
-        elif part.file_data and kind:
+        elif part.file_data and kind and not has_private_address(part):
             inputs.append(
                 {"type": kind, "mime_type": media_type(part.file_data.mime_type), "uri": part.file_data.file_uri}
             )
         elif file:
-            left.append(file.mime_type or "a file of unknown type")
+            what = file.mime_type or "a file of unknown type"
+            left.append(f"{what} at an address other than https" if has_private_address(part) else what)
     return inputs, left
 
 

@@ -60,6 +60,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """Maximum number of connections of the server; further ones are closed at once."""
     _head_bytes: int = 0
     """Number of bytes since a head or a piece of a body was complete."""
+    _in_body: bool = False
+    """Whether the head of the request is complete."""
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -79,12 +81,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self.send_400_response(f"The head of the request has more than {MAX_HEAD_BYTES:,} bytes.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_body:  # a field after a chunked body, which is no header (RFC 9110, section 6.5.1)
+            return
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:
             raise ValueError("too many headers")  # it is answered by 400
 
     def on_headers_complete(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes, self._in_body = 0, True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -96,6 +100,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
             raise ValueError("a request before the answer to the one before")  # ends the reading of what has come
         super().on_message_begin()
+        self._in_body = False
         self.scope["state"]["abort"] = self.transport.abort
         self._wait_for_request()
 
