@@ -87,6 +87,7 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("desk.yaml", "config_path: a", "config_pat: a", "unknown key `config_pat`, did you mean `config_path`?"),
         ("desk.yaml", "interactions:gem", "interaction:gem", "did you mean `interactions:gemini-3.8-flash`?"),
         ("desk.yaml", "interactions:gem", "gem", "did you mean `interactions:gemini-3.8-flash`?"),
+        ("desk.yaml", "interactions:gemini-3.8-flash", '"interactions:"', "`interactions:` names no model"),
         ("desk.yaml", "name: desk", "name: [desk]", "`name`: Input should be a valid string, not ['desk']"),
         ("desk.yaml", "model: i", "name: twice\nmodel: i", "`name` stands here twice"),
         ("desk.yaml", "name: desk", "name: ]", "did not find expected node content"),

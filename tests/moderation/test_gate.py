@@ -465,6 +465,8 @@ async def test_moderation_is_off_unless_the_policy_enables_it(brain: Watched, gu
         ("screen: [everything]", "`screen.0`: Input should be 'user_messages' or 'reports'"),
         ("timeout_seconds: 0", "`timeout_seconds`: Input should be greater than 0"),
         ("- enabled", "the file"),
+        ("", "moderation_policy.yaml:1: the file is empty"),
+        ("# nothing", "moderation_policy.yaml:1: the file is empty"),
         ("enabled: [", "moderation_policy.yaml:1: "),
     ],
 )

@@ -269,7 +269,9 @@ def _references(data: dict[str, Any]) -> Iterator[Finding]:
             known = LLMRegistry.resolve(model)
         except ValueError:
             known = None
-        if known is None or (issubclass(known, Gemini) and not issubclass(known, InteractionsLlm)):
+        if not model.rpartition(":")[2].strip():
+            yield ("model",), f"`{model}` names no model: write `interactions:` and its name"
+        elif known is None or (issubclass(known, Gemini) and not issubclass(known, InteractionsLlm)):
             name = model.rpartition(":")[2]
             yield ("model",), f"`{model}` would not use the Interactions API, did you mean `interactions:{name}`?"
     for key in REFERENCES:

@@ -80,8 +80,10 @@ def load_policy(root: Path) -> Policy:
     if path.name == FORMER_NAME:
         log.warning("%s: please rename this file to %s; the next release reads only that", path, FILE_NAME)
     document = read_yaml(path)
+    if document.data is None:  # a write that was cut short must not switch moderation off
+        raise ConfigError(f"{path}:1: the file is empty: write a policy, or delete the file to switch moderation off")
     try:
-        policy = Policy.model_validate({} if document.data is None else document.data)
+        policy = Policy.model_validate(document.data)
     except ValidationError as error:
         lines = [document.line(each["loc"]) for each in error.errors()]
         found = [f"{path}:{line}: {_finding(error, i)}" for i, line in enumerate(lines)]
