@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,29 +13,12 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 from tools.errors import DeskError
 from tools.interactions.server_tools import VARIABLE
 from tools.public_address import is_public
+from tools.research.notices.event import Event
 
 MIN_REDACTED_CHARS = 4
 """Minimum length of a part of an address that is removed from errors, in characters."""
 WEBHOOK_SCHEMES = ("https", "http")
 """Schemes of webhooks. Each other scheme is one of Apprise."""
-
-
-class Event(StrEnum):
-    """What a notice is about."""
-
-    PRICE = "price"
-    """A price waits for a yes."""
-    PLAN = "plan"
-    """A plan waits for a yes."""
-    START_UNKNOWN = "start_unknown"
-    STALLED = "stalled"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INCOMPLETE = "incomplete"
-    EXPIRED = "expired"
-    CEILING = "ceiling"
-    """A schedule has reached its ceiling for this month."""
 
 
 class TargetError(DeskError):
