@@ -135,3 +135,20 @@ async def test_the_reports_of_one_reader_do_not_keep_those_of_others_waiting() -
     assert not any(other.done() for other in others)
     free.set()
     assert await asyncio.gather(*others) == [True] * 5
+
+
+async def test_a_reader_who_leaves_has_no_second_report_rendered_until_the_first_has_ended() -> None:
+    free, begun = threading.Event(), threading.Event()
+
+    def render() -> None:
+        begun.set()
+        assert free.wait(60)
+
+    first = asyncio.create_task(in_turn("ada", render))
+    await asyncio.to_thread(begun.wait, 60)
+    first.cancel()
+    second = asyncio.create_task(in_turn("ada", len, "report"))
+    assert await in_turn("bob", len, "report") == 6
+    assert not second.done()
+    free.set()
+    assert await second == 6

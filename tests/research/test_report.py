@@ -1,6 +1,7 @@
 """The report: read completely from any answer of the API, stored and written without loss."""
 
 import base64
+import errno
 import json
 import random
 from pathlib import Path
@@ -255,7 +256,7 @@ def test_a_failed_write_keeps_the_earlier_file_and_leaves_no_partial_file(
 
     def full(self: Path, data: bytes) -> int:
         self.touch()
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):

@@ -114,3 +114,16 @@ async def test_a_yes_to_an_expired_plan_starts_nothing_and_names_the_reason_and_
     await lines_while_time_passes(desk, asked, again)
     again = await asked.job(again.id)
     assert (again.state, again.plan and again.plan.text) == (State.AWAITING_APPROVAL, "1. Look at the sea.")
+
+
+async def test_a_404_of_a_proxy_to_the_start_after_a_plan_costs_no_second_plan(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(PLANNED)
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is State.AWAITING_APPROVAL
+    page = {"body": "<h1>Not Found</h1>", "headers": {"content-type": "text/html"}}
+    desk.api.faults({"on": "create", "status": 404, **page})
+    approved = await service.approve(job.id)
+    await lines_while_time_passes(desk, service, approved)
+    assert (await service.job(job.id)).state is State.COMPLETED
+    assert len(desk.api.interactions()) == 2  # the plan and the research

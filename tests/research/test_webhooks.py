@@ -251,7 +251,7 @@ async def test_a_run_that_ends_although_it_was_cancelled_keeps_the_report_that_w
 async def test_a_deleted_job_is_not_brought_back_by_a_message(desk: Desk) -> None:
     service = desk.service(webhook=NOWHERE)
     job, interaction_id = await lost_start(desk, service)
-    await service.forget(job.id)
+    await service.forget(job.id, force=True)
     await desk.pass_time(3000)
     assert "no job here" in await service.webhooks.handle(interaction_id, job.id)
     assert await service.ledger.get(job.id) is None

@@ -388,6 +388,12 @@ def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
     assert parsed == []
 
 
+def test_a_body_in_utf_16_whose_values_the_check_does_not_see_is_refused(client: httpx2.Client) -> None:
+    body = ('["\\""' + ",[]" * MAX_JSON_VALUES * 2 + "]").encode("utf-16-le")
+    answer = client.post(f"{SESSIONS}/s2", content=body)
+    assert (answer.status_code, "JSON in UTF-8" in answer.text) == (400, True)
+
+
 def test_the_check_for_very_many_values_takes_little_memory() -> None:
     body = b"," * (MAX_JSON_VALUES + 1) + b'""' * 1_000_000
     tracemalloc.start()

@@ -22,7 +22,7 @@ from tools.adk.spans import annotate_span
 from tools.adk.structured_output import has_schema, response_format, response_schema, retry_request, schema_problem
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
-from tools.interactions.client import status_of
+from tools.interactions.client import is_not_found
 from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class InteractionsLlm(Gemini):
                 return
             except Exception as error:
                 wait = retry_delay(error, tries)
-                if status_of(error) == 404 and previous and isinstance(contents, UnseenContents):
+                if is_not_found(error) and previous and isinstance(contents, UnseenContents):
                     log.info("%s: the server has no %s; starting a new chain", request.model, previous)
                     values = {"previous_interaction_id": None, "contents": await contents.load_all()}
                     request = request.model_copy(update=values)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.errors import DeskError
-from tools.interactions.http_answer import BadStatus, NotSent
+from tools.interactions.http_answer import NotSent
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
 
@@ -238,13 +238,18 @@ def status_of(error: BaseException) -> int | None:
     return status if isinstance(status, int) and status >= 300 else None
 
 
+def is_not_found(error: BaseException) -> bool:
+    """Whether the API says that it does not have something. A 404 of a proxy says nothing of the API."""
+    return status_of(error) == 404 and getattr(error, "from_api", True)
+
+
 def _error(error: Exception) -> ApiError:
     """Converts any exception of a call to an `ApiError`. An unknown exception counts as temporary."""
     status, wait = status_of(error), retry_after(error)
-    if status == 404 and isinstance(error, BadStatus) and not error.from_api:
-        return Unavailable(f"{str(error).rstrip('.')}; {NOT_THE_API}", status=status)
-    if status == 404:
+    if is_not_found(error):
         return NotFound(str(error), status=status)
+    if status == 404:
+        return Unavailable(f"{str(error).rstrip('.')}; {NOT_THE_API}", status=status)
     if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
         return Refused(str(error), status=status)
     return Unavailable(str(error) or type(error).__name__, status=status, retry_after=wait)
@@ -261,9 +266,9 @@ def _start_error(error: Exception) -> ApiError:
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         if status == 400 and "webhook" in text:
             text += "; DESK_WEBHOOKS=0 starts research without a webhook"
-        if status == 404 and isinstance(error, BadStatus) and not error.from_api:
-            text = f"{text.rstrip('.')}; {NOT_THE_API}"
-        elif advice := _ADVICE.get(status):
+        if status == 404 and not is_not_found(error):
+            return NotCreated(f"{text.rstrip('.')}; {NOT_THE_API}", retryable=True, retry_after=wait)
+        if advice := _ADVICE.get(status):
             text = f"{text.rstrip('.')}; check {advice}"
         return NotCreated(text, retryable=status == 429, status=status, retry_after=wait)
     if isinstance(error, NotSent):

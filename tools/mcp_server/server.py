@@ -177,7 +177,8 @@ def build_server(
         async def act() -> ListResourcesResult:
             from tools.research.factory import research
 
-            return resources.listed(await research().jobs(user_of(context)), params.cursor if params else None)
+            with limit(user := user_of(context)):
+                return resources.listed(await research().jobs(user), params.cursor if params else None)
 
         return await _or_protocol_error(act())
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -32,8 +33,16 @@ async def in_turn(reader: str, function: Callable[P, T], *arguments: P.args, **n
         reader: who waits for the result: a user, or all the people together who have share links of one user.
     """
     call = partial(copy_context().run, function, *arguments, **named)
-    async with _TURNS.of(reader):
-        return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
+    turn, loop = _TURNS.of(reader), asyncio.get_running_loop()
+
+    def end(_: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(turn.release)
+
+    await turn.acquire()
+    work = _THREADS.submit(call)
+    work.add_done_callback(end)  # not when the caller is cancelled: the process goes on
+    return await asyncio.wrap_future(work)
 
 
 def run_module(

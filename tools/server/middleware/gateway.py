@@ -67,8 +67,8 @@ MAX_AGENT_BYTES = 1_000_000
 _LONG_ANSWERS = {_MCP_PATH: 4, A2A_PATH: 8}
 """Maximum number of long answers to a user by MCP and A2A that are made or sent at a time; others wait."""
 _SHORT_ANSWERS = (
-    "initialize", "notifications/initialized", "notifications/cancelled", "ping", "resources/list", "tools/list",
-    "tools/call", "tasks/cancel", "CancelTask",
+    "initialize", "notifications/initialized", "notifications/cancelled", "ping", "tools/list", "tools/call",
+    "tasks/cancel", "CancelTask",
 )  # fmt: skip
 """Methods of MCP and A2A whose answers are short, so that they wait for no long answer."""
 MAX_AGENT_REQUESTS = 100
@@ -166,7 +166,8 @@ class GatewayMiddleware:
         with self._of_agent(whose) if turns else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
                 await apart(check_values, body)
-                async with turns.of(whose) if turns and not _has_short_answer(body) else nullcontext():
+                is_long = turns is not None and not await apart(_has_short_answer, body)
+                async with turns.of(whose) if turns and is_long else nullcontext():
                     await self._checked(scope, body, receive, send, known, user)
 
     @contextmanager
@@ -203,7 +204,10 @@ class GatewayMiddleware:
         if scope["path"] in _TURNS:
             await self._turn(scope, data, receive, send, user)
             return
-        scope, replay = without_length(scope), Replay(json.dumps(data).encode() if body else b"", receive)
+        scope, replay = (
+            without_length(scope),
+            Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive),
+        )
         async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
             if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
                 await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
@@ -249,7 +253,7 @@ class GatewayMiddleware:
             raise RequestRejected(403, "this belongs to another user")
         if app != APP_NAME:
             raise RequestRejected(404, "there is no such agent")
-        whose, digest = user or asked, _digest(data)
+        whose, digest = user or asked, _digest(data) if key else ""
         metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
@@ -257,7 +261,7 @@ class GatewayMiddleware:
                 async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
                     given = await self.idempotency.replay(whose, session, key, digest) if key else None
                     if given is None:
-                        replay = Replay(json.dumps(data).encode(), receive)
+                        replay = Replay(json.dumps(data, ensure_ascii=False).encode(), receive)
                         async with self.turn():
                             await self.app(without_length(scope), replay, delayed)
                         if replay.client_left:
@@ -280,7 +284,7 @@ class GatewayMiddleware:
 def _has_short_answer(body: bytes) -> bool:
     """Whether a message of JSON-RPC has one of `_SHORT_ANSWERS`, or is itself an answer to the server."""
     with suppress(ValueError, RecursionError):
-        message = json.loads(body)
+        message = json.loads(body.decode())
         return isinstance(message, dict) and message.get("method", "ping") in _SHORT_ANSWERS
     return False
 

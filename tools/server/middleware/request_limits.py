@@ -158,7 +158,7 @@ def parse_json(body: bytes) -> Any:
         RequestRejected: status 400: the body is not JSON, is nested too deeply, or has an unusable name.
     """
     try:
-        data = json.loads(body, parse_float=_finite, parse_constant=_finite)
+        data = json.loads(body.decode(), parse_float=_finite, parse_constant=_finite)
     except ValueError:
         raise RequestRejected(400, "the body has to be JSON in UTF-8") from None
     except RecursionError:
