@@ -148,7 +148,8 @@ async def test_a_reader_who_leaves_has_no_second_report_rendered_until_the_first
     await asyncio.to_thread(begun.wait, 60)
     first.cancel()
     second = asyncio.create_task(in_turn("ada", len, "report"))
-    assert await in_turn("bob", len, "report") == 6
+    for _ in range(5):  # the second process is free for others
+        assert await in_turn("bob", len, "report") == 6
     assert not second.done()
     free.set()
     assert await second == 6
