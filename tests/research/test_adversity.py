@@ -26,6 +26,7 @@ from tools.research.job import Job, State
 from tools.research.ledger import Ledger
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
+from tools.research.texts import FOLLOWED_ELSEWHERE
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 BEFORE = {"INTENDED": set(), "STARTING": {State.INTENDED}, "RUNNING": {State.INTENDED, State.STARTING}}
@@ -69,7 +70,8 @@ async def test_an_early_cancel_ends_the_research_at_the_server_too(desk: Desk, r
     while not await is_there():
         await asyncio.sleep(0)
     assert (await services[-1].cancel(job.id)).state is State.CANCELLED
-    assert await lines(services[0], job) == []
+    # The process that cancels may have had the lease when the other one wanted it.
+    assert {*await lines(services[0], job)} <= ({FOLLOWED_ELSEWHERE} if replicas > 1 else set())
     named = (await services[0].job(job.id)).interaction_id
     if reached in ("at the server", "RUNNING"):
         assert named
