@@ -7,33 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 
 from starlette.exceptions import HTTPException
 
-from tools.turns import Turns
+from tools.turns import Turns, counted
 
 MAX_LOADED = 8
 """Maximum number of reports, or of lists, that are in memory for a page; at most one of them for each reader."""
 MAX_REQUESTS = 20
 """Maximum number of a reader's requests that wait for a report, or for a list, or are being sent one."""
-
-
-@contextmanager
-def counted(counts: Counter[str], reader: str, maximum: int, refusal: str) -> Iterator[None]:
-    """Counts a reader's request while the block runs.
-
-    Raises:
-        HTTPException: status 429: `maximum` requests of this reader are under way.
-    """
-    if counts[reader] >= maximum:
-        raise HTTPException(429, refusal)
-    counts[reader] += 1
-    try:
-        yield
-    finally:
-        counts -= Counter((reader,))  # leaves no entry of 0
 
 
 class LoadLimits:
@@ -46,7 +30,7 @@ class LoadLimits:
 
     def request(self, reader: str) -> AbstractContextManager[None]:
         """Counts a request while the block runs, which ends when the answer was sent; see `counted`."""
-        refusal = "Too many pages are being prepared for you at this moment. Try it again."
+        refusal = HTTPException(429, "Too many pages are being prepared for you at this moment. Try it again.")
         return counted(self._requests, reader, MAX_REQUESTS, refusal)
 
     @asynccontextmanager

@@ -28,7 +28,7 @@ from tools.board.actions import own_job
 from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
-from tools.board.load_limits import LoadLimits, counted
+from tools.board.load_limits import LoadLimits
 from tools.board.paths import go, root
 from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
@@ -48,6 +48,7 @@ from tools.research.service import Research
 from tools.research.texts import state, title
 from tools.settings import DAY_S
 from tools.times import to_minute
+from tools.turns import counted
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ class Board:
     async def events(self, request: Request) -> Response:
         service, job = await self._job(request)
         after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-        refusal = "Too many live pages are open. This one shows its state when you load it again."
+        refusal = HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
         stream = counted(self._streams, request.user.username, _MAX_STREAMS, refusal)
         request.state.until_sent.enter_context(stream)
         found = progress(

@@ -98,8 +98,7 @@ def error_message(value: Any) -> str:
 
     The forms are `{"error": {"message": …}}`, `{"error": text}`, and a list of these.
     """
-    if isinstance(value, list) and value:
-        value = value[0]
+    value = _first(value)
     error = value.get("error", value) if isinstance(value, dict) else None
     if isinstance(error, dict):
         error = error.get("message") or error.get("code") or error.get("status")
@@ -109,12 +108,15 @@ def error_message(value: Any) -> str:
 def is_error(body: bytes) -> bool:
     """Whether a body is an error of the API: JSON with an `error` that has a message, or a list of these."""
     try:
-        value = parse_json(body)
+        value = _first(parse_json(body))
     except ValueError:
         return False
-    if isinstance(value, list) and value:
-        value = value[0]
     return isinstance(value, dict) and isinstance(value.get("error"), dict) and bool(error_message(value))
+
+
+def _first(value: Any) -> Any:
+    """The first value of a list; anything else as it is."""
+    return value[0] if isinstance(value, list) and value else value
 
 
 def as_events(resource: Resource) -> Iterator[Event]:

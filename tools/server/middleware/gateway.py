@@ -7,8 +7,8 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -42,7 +42,7 @@ from tools.server.middleware.request_limits import (
 )
 from tools.server.middleware.session_lock import lock_name
 from tools.shielded import finish_shielded
-from tools.turns import Turns
+from tools.turns import Turns, counted
 
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
@@ -163,27 +163,17 @@ class GatewayMiddleware:
         assert known
         whose, turns = user or LOCAL_USER, self._long_answers.get(scope["path"])
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if turns else self.max_body
-        with self._of_agent(whose) if turns else nullcontext():
+        with self._agent_request(whose) if turns else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
                 await apart(check_values, body)
                 is_long = turns is not None and not await apart(_has_short_answer, body)
                 async with turns.of(whose) if turns and is_long else nullcontext():
                     await self._checked(scope, body, receive, send, known, user)
 
-    @contextmanager
-    def _of_agent(self, user: str) -> Iterator[None]:
-        """Counts a user's request by MCP or A2A while the block runs.
-
-        Raises:
-            RequestRejected: status 429: too many of them are under way.
-        """
-        if self._agent_requests[user] >= MAX_AGENT_REQUESTS:
-            raise RequestRejected(429, f"at most {MAX_AGENT_REQUESTS} requests of one user are served at a time")
-        self._agent_requests[user] += 1
-        try:
-            yield
-        finally:
-            self._agent_requests -= Counter((user,))  # leaves no entry of 0
+    def _agent_request(self, user: str) -> AbstractContextManager[None]:
+        """Counts a user's request by MCP or A2A while the block runs; see `counted`."""
+        refusal = RequestRejected(429, f"at most {MAX_AGENT_REQUESTS} requests of one user are served at a time")
+        return counted(self._agent_requests, user, MAX_AGENT_REQUESTS, refusal)
 
     async def _checked(
         self, scope: Scope, body: bytes, receive: Receive, send: Send, known: re.Match[str], user: str | None
@@ -204,10 +194,8 @@ class GatewayMiddleware:
         if scope["path"] in _TURNS:
             await self._turn(scope, data, receive, send, user)
             return
-        scope, replay = (
-            without_length(scope),
-            Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive),
-        )
+        scope = without_length(scope)
+        replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
         async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
             if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
                 await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
