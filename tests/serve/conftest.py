@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -215,3 +216,13 @@ def said(answer: httpx2.Response) -> str:
     """The text of the last event of a turn."""
     events = answer.json()
     return "".join(part.get("text", "") for part in events[-1]["content"]["parts"])
+
+
+def raw(client: httpx2.Client, data: bytes) -> bytes:
+    """Sends an incomplete request, and returns what the server sends until it closes the connection."""
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=300) as connection:
+        connection.sendall(data)
+        got = b""
+        while piece := connection.recv(1000):
+            got += piece
+        return got
