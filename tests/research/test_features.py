@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tools.research.job import Job, State
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
 from tools.research.texts import FOLLOWED_ELSEWHERE
+from tools.research.timings import MAX_CREATE_ATTEMPTS
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 
@@ -71,15 +73,40 @@ async def test_a_plan_can_be_revised_and_is_approved_before_the_research_runs(de
     assert desk.creates == 3
 
 
-async def test_an_approved_plan_is_still_approved_when_its_start_is_repeated(desk: Desk, brain: Brain) -> None:
+REFUSED = {"on": "create", "times": MAX_CREATE_ATTEMPTS}
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        ({**REFUSED, "status": 400}, State.FAILED),
+        ({**REFUSED, "status": 401}, State.FAILED),
+        ({**REFUSED, "status": 403}, State.FAILED),
+        ({**REFUSED, "status": 429, "headers": {"retry-after": "86400"}}, State.FAILED),
+        ({**REFUSED, "status": 429}, State.FAILED),
+        ({"on": "create", "drop": True}, State.START_UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("by_order", [False, True])
+async def test_a_plan_whose_start_failed_is_shown_again_and_not_paid_for_twice(
+    desk: Desk, brain: Brain, fault: dict[str, Any], state: State, by_order: bool
+) -> None:
     service = desk.service()
     job, _ = await service.start(PLANNED)
     await lines_while_time_passes(desk, service, job)
-    desk.api.faults({"on": "create", "drop": True})
-    await lines(service, await service.approve(job.id))
-    unknown = await service.job(job.id)
-    assert unknown.state is State.START_UNKNOWN
-    again = await service.start_again(unknown)
+    desk.api.faults(fault)
+    await lines_while_time_passes(desk, service, await service.approve(job.id))
+    failed = await service.job(job.id)
+    assert failed.state is state
+    desk.api.faults()
+    if by_order and state is State.FAILED:
+        again, _ = await service.start(PLANNED)
+    else:
+        again = await service.start_again(failed)
+    await lines_while_time_passes(desk, service, again)
+    again = await service.job(again.id)
+    assert (again.state, again.plan and again.plan.text) == (State.AWAITING_APPROVAL, "1. Look at the sea. (1)")
+    await service.approve(again.id)
     await lines_while_time_passes(desk, service, again)
     assert (await service.job(again.id)).state is State.COMPLETED
     assert brain.turns[-1].agent_config["collaborative_planning"] is False

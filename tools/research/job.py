@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -139,6 +139,7 @@ class Plan:
 
     text: str
     interaction_id: str
+    """Empty if the server no longer has it, so that no run can continue from it."""
     reply: str = ""
     approved: bool = False
     earlier: Sequence[str] = ()
@@ -238,6 +239,13 @@ class Job:
     def reused_on_repeat(self) -> bool:
         """Whether an order to repeat the run returns this job. True if it awaits approval, runs or is about to run."""
         return self.state in (ACTIVE - {State.STALLED}) | {State.AWAITING_APPROVAL}
+
+    @property
+    def kept_plan(self) -> Plan | None:
+        """The plan that a new attempt of the order shows again, since it is paid for; None if it needs a new plan."""
+        if self.plan is None or not self.plan.interaction_id or self.state in (State.COMPLETED, State.INCOMPLETE):
+            return None
+        return replace(self.plan, reply="", approved=False)
 
     @property
     def kind(self) -> Kind:

@@ -113,7 +113,7 @@ class Research:
             await self._ensure(newest.id)
             return newest, False
         order = replace(order, attempt=newest.order.attempt + 1) if newest else order
-        return await self._add(order, limits, State.AWAITING_APPROVAL if confirm else State.INTENDED)
+        return await self._add(order, limits, confirm, newest)
 
     async def with_base(self, job_id: str, order: Order) -> Order:
         """Returns the order, set to build on a finished run: on its newest follow-up answer, or else on its report.
@@ -154,9 +154,7 @@ class Research:
             if known and known.reused_on_repeat:
                 return known
         order = replace(order, attempt=last.order.attempt + 1 if last else 1)
-        plan = newest.plan if newest.state is State.START_UNKNOWN else None  # keep the approved plan
-        first_state = State.AWAITING_APPROVAL if confirm else State.INTENDED
-        return (await self._add(order, limits, first_state, plan))[0]
+        return (await self._add(order, limits, confirm, newest))[0]
 
     async def latest_attempt(self, order: Order) -> Job | None:
         """Returns the last attempt of the same order at this server; None if there is none."""
@@ -165,11 +163,13 @@ class Research:
         jobs.sort(key=lambda job: job.order.attempt, reverse=True)
         return await anext(jobs_of_same_order(self.ledger, jobs, order), None)
 
-    async def _add(
-        self, order: Order, limits: Quotas | None, state: State, plan: Plan | None = None
-    ) -> tuple[Job, bool]:
+    async def _add(self, order: Order, limits: Quotas | None, confirm: bool, earlier: Job | None) -> tuple[Job, bool]:
+        """Adds a job. If it wants a plan and an earlier attempt has one, it shows that plan and waits for a yes."""
+        job = new_job(order, self._clock(), State.AWAITING_APPROVAL if confirm else State.INTENDED)
+        if earlier and earlier.kept_plan and job.request.plans:
+            job = replace(job, plan=earlier.kept_plan, started=earlier.started, state=State.AWAITING_APPROVAL)
         with telemetry.order_span() as trace:
-            job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
+            job = replace(job, trace=trace)
             job, new = await self.ledger.add(job, order_check(limits, job) if limits else None)
             telemetry.annotate(job, new)
         await self._ensure(job.id)

@@ -154,12 +154,16 @@ class Worker:
                         say(f"the server has forgotten {job.order.base}: starting from its saved report")
                         continue
                     error = NotCreated(f"{job.order.base}, which it builds on, is forgotten here and at the server")
-                elif error.status == 404 and job.plan:
+                plan = job.plan
+                if plan and error.status == 404:
+                    plan = replace(plan, interaction_id="", earlier=(*plan.earlier, plan.interaction_id))
                     error = NotCreated("the server has forgotten the plan; a new one is made if it is started again")
                 wait = error.retry_after or 2.0**attempt
                 if attempt == MAX_CREATE_ATTEMPTS or not error.retryable or wait > MAX_RETRY_AFTER_S:
                     later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
-                    await self.end(job, State.FAILED, f"nothing was started: {error}{later}", refused=True)
+                    kept = "; the plan is kept" if plan and plan.interaction_id else ""
+                    why = f"nothing was started: {str(error).rstrip('.')}{later}{kept}"
+                    await self.end(job, State.FAILED, why, refused=True, plan=plan)
                     return
                 await self._unsent(job)
                 say(f"nothing was started yet, trying again in {wait:.0f} s: {error}")

@@ -135,7 +135,7 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
 
 def _may_have_cost(job: Job) -> bool:
     """Whether a run was or may have been started. A cancelled job has an error if its start is in doubt."""
-    return bool(job.interaction_id or job.plan or (job.state is State.CANCELLED and job.error))
+    return bool(job.interaction_id or (job.state is State.CANCELLED and (job.plan or job.error)))
 
 
 def changes_section(job: Job) -> str:
