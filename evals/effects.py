@@ -45,6 +45,8 @@ _TO_BE_SENT = "intended"
 """State of a job that will be sent: the tool has allowed a create request."""
 _EARLIER_RUN = "it was ordered before"
 """Beginning of the field `next` of a result that shows an earlier run of the same order, not a new run."""
+_PLAN_SHOWN = "its plan was shown again"
+"""Beginning of the field `next` of a result of `revise` that changed nothing."""
 _LIMIT_ERROR = re.compile(r"\(limit \$?[\d.]+\)")
 """Matches the part of an error message which shows that a limit (`tools.research.quotas`) refused the order."""
 
@@ -120,11 +122,11 @@ def _tool_effect(name: str, arguments: Mapping[str, Any], result: Mapping[str, A
             return ToolEffect("schedule_question", str(arguments.get("title") or ""), brief)
         case "approve" if sent or state == "deleted" or "schedule" in result:
             return ToolEffect("approve", title, "", int(sent))
-        case "revise":
+        case "revise" if not str(result.get("next")).startswith(_PLAN_SHOWN):
             return ToolEffect("revise", title, brief, int(sent))
         case "show_research" if "runs" in result:
             return ToolEffect("list")
-        case "start_research" | "repeat_research" | "approve" | "show_research":
+        case "start_research" | "repeat_research" | "approve" | "revise" | "show_research":
             return shown
         case "ask_report":
             return ToolEffect("answer", title)

@@ -76,7 +76,10 @@ def managing(turn: Turn) -> Iterator[TimedStep]:
     job = {"job_id": about[0]} if about else {}
     for pattern, name in COMMANDS:
         if re.match(pattern, asked.casefold()) and (job or name in ("show_research", "list_research")):
-            yield TimedStep(0, call(name, number, **({} if name == "list_research" else job)))
+            arguments: dict[str, Any] = {} if name == "list_research" else dict(job)
+            if name == "approve" and f"{about[0]} | waits for a yes: deletion" in turn.system_instruction:
+                arguments["deletes"] = True
+            yield TimedStep(0, call(name, number, **arguments))
             return
     done = [name for name, state in runs if state == "completed"]
     if re.match(r"(?i)(?:new )?research\b|write\b", asked) or not about:

@@ -77,7 +77,7 @@ async def test_effects_are_recognised_from_the_quote_to_the_deletion_of_a_run(co
         "cancel",
     )
     assert (await conversation.say("delete it", ("delete_research", named))).effects == ("delete_question",)
-    deleted = await conversation.say("yes", ("approve", named))
+    deleted = await conversation.say("yes", ("approve", named | {"deletes": True}))
     assert (deleted.effects, deleted.creates) == (("approve",), 0)
     assert (await conversation.say("hello", "Hello.")).effects == ("none",)
 

@@ -21,6 +21,10 @@ def approve(job_id: str) -> list[Call]:
     return [("approve", {"job_id": job_id})]
 
 
+def approve_deletion(job_id: str) -> list[Call]:
+    return [("approve", {"job_id": job_id, "deletes": True})]
+
+
 async def test_a_run_starts_only_after_a_yes_to_its_price(desk: Desk) -> None:
     shown = await desk.say("tides, please", [("start_research", {"title": "Tides", "brief": "Tides at Cuxhaven"})])
     (job,) = await desk.jobs()
@@ -90,7 +94,7 @@ async def test_a_yes_that_names_no_run_approves_none_of_two_waiting_runs(desk: D
     first, second = await desk.jobs()
     await desk.say("yes", [*approve(first.id), *approve(second.id)])
     assert desk.creates == 0
-    assert "several questions wait for a yes" in str(desk.script.asked[-1].steps[-1]["result"])
+    assert "several questions wait: the yes has to say which one" in str(desk.script.asked[-1].steps[-1]["result"])
     await desk.say(f"yes, {first.id}", approve(first.id))
     assert desk.creates == 1
     await desk.say("yes", approve(second.id))  # only this one was asked about again
@@ -139,8 +143,9 @@ async def test_a_message_after_only_a_reminder_of_a_plan_makes_no_other_plan(des
     await desk.say("yes", approve(job.id))
     reminded = await desk.say("and what is a tide?", "Water that rises and falls.")
     assert f"⏳ Research `{job.id}`" in reminded
-    await desk.say("now in German please", [("revise", {"job_id": job.id, "wishes": "in German"})])
-    assert "was not shown just before" in str(desk.script.asked[-1].steps[-1]["result"])
+    said = await desk.say("now in German please", [("revise", {"job_id": job.id, "wishes": "in German"})])
+    assert "Nothing is changed yet" in said
+    assert "This is the plan of research" in said
     assert [entry.kind for entry in await desk.service.ledger.spending()] == ["plan"]
     await desk.say(f"{job.id} in German please", [("revise", {"job_id": job.id, "wishes": "in German"})])
     assert [entry.kind for entry in await desk.service.ledger.spending()] == ["plan", "revision"]
@@ -160,10 +165,10 @@ async def test_a_plan_is_revised_only_once_for_each_message_of_the_user(desk: De
 async def test_a_report_is_deleted_only_after_a_yes(desk: Desk, session: str) -> None:
     job = await desk.report()
     place = desk if session == "here" else desk.another()
-    asked = await place.say("delete it", [("delete_research", {"job_id": job.id}), *approve(job.id)])
+    asked = await place.say("delete it", [("delete_research", {"job_id": job.id}), *approve_deletion(job.id)])
     assert "cannot be undone" in asked
     assert await desk.service.report(job.id)
-    receipt = await place.say("yes", approve(job.id))
+    receipt = await place.say("yes", approve_deletion(job.id))
     assert "deleted" in receipt
     assert await desk.service.ledger.get(job.id) is None
 
@@ -173,7 +178,7 @@ async def test_a_no_keeps_the_report_and_a_later_yes_deletes_nothing(desk: Desk)
     await desk.say("delete it", [("delete_research", {"job_id": job.id})])
     kept = await desk.say("no", [("cancel_research", {"job_id": job.id})])
     assert "is kept" in kept
-    await desk.say("yes", approve(job.id))
+    await desk.say("yes", approve_deletion(job.id))
     assert await desk.service.report(job.id)
 
 
@@ -244,11 +249,11 @@ async def test_a_failed_deletion_asks_for_a_yes_again(desk: Desk, monkeypatch: p
     await desk.say("yes", approve(job.id))
     desk.api.faults({"on": "cancel", "status": 503, "times": 0})
     await desk.say("delete it", [("delete_research", {"job_id": job.id})])
-    said = await desk.say("yes", approve(job.id), "The server did not answer.")
+    said = await desk.say("yes", approve_deletion(job.id), "The server did not answer.")
     assert "Say **yes** to delete it" in said
     assert await desk.jobs() != []
     desk.api.faults()
-    await desk.say("yes", approve(job.id))
+    await desk.say("yes", approve_deletion(job.id))
     assert await desk.jobs() == []
 
 
@@ -314,7 +319,7 @@ async def test_a_plain_yes_answers_a_deletion_question_about_a_run_of_another_co
     await desk.say("yes", approve(job.id))
     other = desk.another()
     await other.say(f"delete {job.id}", [("delete_research", {"job_id": job.id})])
-    await other.say("yes", approve(job.id))
+    await other.say("yes", approve_deletion(job.id))
     assert f"{job.id} | waits for a yes: deletion" in desk.script.asked[-1].system_instruction
     assert await desk.jobs() == []
 
@@ -331,7 +336,7 @@ async def test_a_deletion_that_times_out_asks_for_a_yes_again(desk: Desk, monkey
     monkeypatch.setattr(desk.service, "forget", never)
     monkeypatch.setattr("tools.researcher.tools.WATCH_GRACE_S", 0.0)
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.1")
-    said = await desk.say("yes", approve(job.id), "There was no answer.")
+    said = await desk.say("yes", approve_deletion(job.id), "There was no answer.")
     assert "Say **yes** to delete it" in said
 
 
@@ -347,3 +352,68 @@ async def test_a_report_of_another_server_cannot_be_asked_about_or_built_on(
     with pytest.raises(WrongBackend):
         await desk.service.with_base(job.id, job.order)
     assert len(desk.api.log()["requests"]) == requests
+
+
+@pytest.mark.parametrize("call", ["show_research", "revise"])
+async def test_a_yes_to_a_question_that_was_shown_after_a_deletion_starts_and_deletes_nothing(
+    desk: Desk, call: str
+) -> None:
+    job = await desk.quote()
+    await desk.say("delete it", [("delete_research", {"job_id": job.id})])
+    changes = {"wishes": "shorter", "brief": "Tides, shortly"} if call == "revise" else {}
+    shown = await desk.say("let me see it", [(call, {"job_id": job.id, **changes})])
+    assert "Say **yes** to start it" in shown
+    await desk.say("yes", approve_deletion(job.id), "Nothing was deleted.")
+    assert await desk.service.ledger.get(job.id)
+    await desk.say(f"yes, {job.id}", approve(job.id))
+    assert desk.creates == 1
+
+
+async def test_a_yes_to_a_start_never_answers_a_question_whether_to_delete(desk: Desk) -> None:
+    job = await desk.quote()
+    await desk.say("delete it", [("delete_research", {"job_id": job.id})])
+    await desk.say(f"yes, start {job.id}", approve(job.id), "It waits.")
+    assert (await desk.service.job(job.id)).state is State.AWAITING_APPROVAL
+    assert desk.creates == 0
+
+
+async def test_the_question_and_the_no_to_a_deletion_say_that_a_run_is_running(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.2")
+    desk.api.set_speed(0)
+    job = await desk.quote()
+    await desk.say("yes", approve(job.id))
+    asked = await desk.say("delete it", [("delete_research", {"job_id": job.id})])
+    assert "It is running: this ends it" in asked
+    kept = await desk.say("just stop it", [("cancel_research", {"job_id": job.id})])
+    assert f"It goes on; to end it, say “cancel {job.id}”" in kept
+
+
+async def test_a_change_after_a_reminder_of_a_plan_counts_once_the_plan_was_shown_again(desk: Desk) -> None:
+    job = await desk.quote(plan_first=True)
+    await desk.say("yes", approve(job.id))
+    await desk.say("thanks, looks interesting", "You are welcome.")
+    revise: list[Call] = [("revise", {"job_id": job.id, "wishes": "a step about retries"})]
+    assert "This is the plan of research" in await desk.say("add a step about retries", revise)
+    assert desk.creates == 1
+    await desk.say("add a step about retries", revise)
+    assert desk.creates == 2
+
+
+async def test_several_questions_are_followed_by_how_to_answer_one_of_them(desk: Desk) -> None:
+    first, second = await desk.quote(), await desk.quote("Waves of the North Sea")
+    shown = await desk.say("list", [("list_research", {})])
+    assert "say which one you mean, such as **yes job_" in shown
+    await desk.say(f"yes {second.id}", approve(second.id))
+    assert (desk.creates, (await desk.service.job(first.id)).state) == (1, State.AWAITING_APPROVAL)
+
+
+async def test_calls_of_one_step_act_in_their_order(desk: Desk) -> None:
+    job = await desk.quote()
+    order = {"title": job.order.title, "brief": job.order.brief, "plan_first": True}
+    for _ in range(5):
+        [waiting] = [each for each in await desk.jobs() if each.state is State.AWAITING_APPROVAL]
+        await desk.say("a plan first", [("cancel_research", {"job_id": waiting.id}), ("start_research", order)])
+        [again] = [each for each in await desk.jobs() if each.state is State.AWAITING_APPROVAL]
+        assert again.id != waiting.id

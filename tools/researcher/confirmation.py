@@ -97,7 +97,7 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)
     if not named and len(turn.marks) > 1:
-        raise NotConfirmed("several questions wait for a yes: ask the user to name the one that is meant")
+        raise NotConfirmed(f"several questions wait: the yes has to say which one is meant, such as “yes {subject}”")
     return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)
 
 
@@ -115,19 +115,13 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
     )
 
 
-def change_to(question: Question | None, turn: TurnContext) -> None:
-    """Checks that a message can change a plan, which costs a planning run.
+def can_change(turn: TurnContext, mark: str, subject: str) -> bool:
+    """Whether a message can change a plan, which costs a planning run.
 
-    A reminder of the plan is not enough: a message about something else would be taken for a change.
-
-    Raises:
-        NotConfirmed: the previous turn did not show the plan, and the message does not name the run.
+    It has to name the run, or the turn before has to have shown the whole plan. After a reminder of the plan, a message
+    about something else would be taken for a change.
     """
-    if question and not turn.names(question.subject) and question.mark not in turn.shown_whole:
-        raise NotConfirmed(
-            f"the plan of {question.subject} was not shown just before, so the message may be about something else:"
-            f" show it with show_research, or ask the user to name {question.subject}"
-        )
+    return turn.names(subject) or mark in turn.shown_whole
 
 
 async def record_shown(

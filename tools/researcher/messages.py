@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.research.job import Job, State
+from tools.research.job import ACTIVE, Job, State
 from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 from tools.research.report.rendering import inert
 from tools.research.schedules.changes import counts
@@ -58,10 +58,21 @@ def plan(job: Job) -> str:
 
 def deletion(job: Job) -> str:
     """Formats the question before a job is deleted."""
+    with_what, ends = " with its report", ""
+    if job.state in ACTIVE:
+        with_what, ends = "", " It is running: this ends it, and what it has cost so far is spent."
+    elif job.state is State.AWAITING_APPROVAL:
+        with_what = " with its plan" if job.plan else ""
     return (
-        f"Delete research `{job.id}` (“{inert(title(job))}”) with its report, here and at the server? It cannot be"
-        " undone. Say **yes** or **no**."
+        f"Delete research `{job.id}` (“{inert(title(job))}”){with_what}, here and at the server?{ends} It cannot be"
+        " undone. Say **yes** to delete it, or **no**."
     )
+
+
+def kept(job: Job) -> str:
+    """Formats the answer to a no to a deletion."""
+    goes_on = f" It goes on; to end it, {CHAT_STEPS.cancel.format(job.id)}." if job.state in ACTIVE else ""
+    return f"Research `{job.id}` (“{inert(title(job))}”) is kept.{goes_on}"
 
 
 def reminder(job: Job, deleting: bool) -> str:
@@ -72,6 +83,11 @@ def reminder(job: Job, deleting: bool) -> str:
         f"⏳ Research `{job.id}` (“{inert(title(job))}”) waits for your yes: {what}."
         f" Say **yes** to {done} it, or **no**."
     )
+
+
+def several_wait(subject: str) -> str:
+    """Formats the line under several questions, of which a mere yes answers none."""
+    return f"Several questions wait: say which one you mean, such as **yes {subject}**."
 
 
 def unseen_notice(job: Job) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -31,7 +31,16 @@ from tools.research.schedules.schedule import Status
 from tools.research.service import Research
 from tools.research.texts import title
 from tools.researcher import confirmation, schedules
-from tools.researcher.messages import changes_section, closing, outcome, quote, reminder, started, unseen_notice
+from tools.researcher.messages import (
+    changes_section,
+    closing,
+    outcome,
+    quote,
+    reminder,
+    several_wait,
+    started,
+    unseen_notice,
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +66,8 @@ class Presentation:
     """Whether the run has just been ordered or approved."""
     asks_about: str = ""
     """Id of the run or schedule about which the texts ask a question; empty if they ask none."""
+    asks_to: Action = Action.START
+    """What the question of the texts asks."""
 
 
 def present(context: ToolContext, presentation: Presentation) -> None:
@@ -76,8 +87,8 @@ class TurnPresenter:
     """How long a run is watched, in seconds."""
     formats: Sequence[str] = ()
     """Formats of documents that are saved with a report if the extra `documents` is installed."""
-    shown: set[str] = field(default_factory=set)
-    """Ids of the runs whose question was shown in full."""
+    shown: dict[str, Action] = field(default_factory=dict)
+    """Maps the ids of the runs and schedules whose question was shown in full to what the last one shown asks."""
     withheld: set[str] = field(default_factory=set)
     """Ids of the runs whose texts moderation blocked. A blocked plan is not shown: the next turn cannot approve it."""
     watching: bool = False
@@ -132,6 +143,8 @@ class TurnPresenter:
                     waiting = [w for w in waiting if w.question.subject in self.shown]
                 lines = [w.line for w in waiting if w.question.subject not in self.shown]
                 seen = [w.question for w in waiting if w.asked or w.question.subject in self.shown]
+                if len(seen) > 1:
+                    lines.append(several_wait(seen[0].subject))
                 marks = await confirmation.record_shown(self.service.ledger, turn, seen, self.shown)
         except (TimeoutError, *DATABASE_ERRORS) as error:  # still show the answer; the next turn can approve nothing
             log.warning("the questions that wait cannot be read: %s", error)
@@ -154,7 +167,7 @@ class TurnPresenter:
                 await screen_report(self.context, text)
                 yield self._say(text)
             if presentation.asks_about:
-                self.shown.add(presentation.asks_about)
+                self.shown[presentation.asks_about] = presentation.asks_to
             if presentation.job:
                 async for event in self._watch(presentation.job, presentation.is_new):
                     yield event
@@ -199,7 +212,7 @@ class TurnPresenter:
             waits = job.state is State.AWAITING_APPROVAL
             await screen_report(self.context, job.plan.text if waits and job.plan else job.error)
             if waits:
-                self.shown.add(job.id)
+                self.shown[job.id] = Action.START
             cancelled = job.state is State.CANCELLED and not job.error
             failed = not waits and not cancelled and job.state not in ACTIVE
             code = f"RESEARCH_{job.state.upper()}" if failed else None
@@ -262,12 +275,13 @@ class WaitingQuestion(NamedTuple):
 
 
 async def waiting_questions(
-    service: Research, turn: confirmation.TurnContext, shown: Collection[str]
+    service: Research, turn: confirmation.TurnContext, shown: Mapping[str, Action]
 ) -> list[WaitingQuestion]:
     """Lists the questions about the runs and schedules of a conversation that wait for a yes.
 
     Args:
-        shown: ids of the runs and schedules that this turn has shown; they may belong to another conversation.
+        shown: maps the ids of the runs and schedules whose question this turn has shown to what it asks; they may
+            belong to another conversation. It takes the place of an earlier question about the same run.
     """
     asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
     known = await service.jobs(turn.user)
@@ -275,7 +289,7 @@ async def waiting_questions(
     found = list[WaitingQuestion]()
     for job in jobs:
         before = asked.get(job.id)
-        if before and before.action is Action.DELETE:
+        if before and shown.get(job.id, before.action) is Action.DELETE:
             found.append(WaitingQuestion(before, True, reminder(job, True)))
         elif job.state is State.AWAITING_APPROVAL:
             question = turn.question(job.id, Action.START, job.version)

@@ -8,6 +8,7 @@ from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument
 from tools.research.factory import research
+from tools.research.questions import Action
 from tools.research.schedules.schedule import MAX_CEILING_USD, Status
 from tools.research.schedules.timing import new_timing
 from tools.researcher import schedules
@@ -60,6 +61,6 @@ async def schedule_research(
     schedule, _ = await service.schedules.add(order, timing, max_usd, settings.limits, propose=True)
     waits = schedule.status is Status.PROPOSED
     text = schedules.question(schedule) if waits else schedules.listing([schedule])
-    present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else ""))
+    present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else "", asks_to=Action.SCHEDULE))
     next_step = "wait until the user says yes or no" if waits else "the user has this schedule already: it was shown"
     return {"schedule": schedule.id, "status": schedule.status.value, "next": next_step}

@@ -21,7 +21,7 @@ from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS, Job, State
 from tools.research.pricing import RUN_MINUTES, cost_of
-from tools.research.questions import Action
+from tools.research.questions import Action, NotConfirmed
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert
 from tools.research.schedules.schedule import Status
@@ -29,26 +29,33 @@ from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
-from tools.researcher.messages import deletion, listing
+from tools.researcher.messages import deletion, kept, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
 from tools.researcher.visited import note_visit
 from tools.settings import load_settings
+from tools.turns import Turns
 
 Result = dict[str, Any]
+_CALLS = Turns(1)
+"""The calls of each invocation, one at a time."""
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 
 
 def refusing_tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
-    """Turns a tool's errors into results that the model can explain, and limits how long the tool may run."""
+    """Turns a tool's errors into results that the model can explain, and limits how long the tool may run.
+
+    ADK starts the calls of a step together. They run one after the other, in their order: a run that one call drops and
+    the next orders anew is then ordered.
+    """
 
     @functools.wraps(act)
     async def tool(**arguments: Any) -> Result:
         context: ToolContext = arguments["tool_context"]
         try:
-            async with asyncio.timeout(_attach_seconds(context) + WATCH_GRACE_S):
+            async with _CALLS.of(context.invocation_id), asyncio.timeout(_attach_seconds(context) + WATCH_GRACE_S):
                 result = await act(**arguments)
         except TimeoutError:
-            return {"error": "there was no answer in time; what was started goes on, and show_research shows it"}
+            return {"error": "there was no answer in time; what was started goes on, and its status can be asked for"}
         except DATABASE_ERRORS as error:  # before `DeskError`, of which one is a kind
             return {"error": f"{describe_database_error(error)}; nothing was done"}
         except DeskError as error:
@@ -118,13 +125,14 @@ async def start_research(
 
 
 @refusing_tool
-async def approve(job_id: str, tool_context: ToolContext) -> Result:
+async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False) -> Result:
     """Applies the user's yes to a price, a plan, a schedule or a deletion that waits for it.
 
     Call it only if the user's last message says yes to it. It is refused in the turn that asked the question.
 
     Args:
         job_id: Id of the run or schedule that waits for a yes.
+        deletes: True if a deletion waits, and the yes is to that; else false.
     """
     service, settings = research(), settings_of(tool_context)
     if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
@@ -133,7 +141,10 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         present(tool_context, Presentation(texts=(text,)))
         return {"schedule": schedule.id, "next": "the user was told"}
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
-    if await _deleting(service, turn, job.id):
+    if deletes is not await _deleting(service, turn, job.id):
+        waits = "no deletion of it waits for a yes" if deletes else "the question that waits is whether to delete it"
+        raise NotConfirmed(f"nothing was done about {job.id}: {waits}")
+    if deletes:
         await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
         try:
             lines = await service.forget(job.id)
@@ -183,8 +194,11 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
     settings.need_storage()
+    if not confirmation.can_change(turn, turn.question(job.id, Action.START, job.version).mark, job.id):
+        texts = ("Nothing is changed yet. This is the plan; say once more, right after it, what is to be different.",)
+        present(tool_context, Presentation(texts=texts, job=job.id))
+        return _result(job, next="its plan was shown again: a change has to follow it directly")
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
-    confirmation.change_to(yes.question, turn)
     job = await service.revise(job.id, wishes.strip(), limits=settings.limits, yes=yes)
     present(tool_context, Presentation(job=job.id, is_new=True))
     return _result(job, next="a new plan is made and shown")
@@ -201,7 +215,9 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
     if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
         waits = schedule.status is Status.PROPOSED
         text = schedules.question(schedule) if waits else schedules.listing([schedule])
-        present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else ""))
+        present(
+            tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else "", asks_to=Action.SCHEDULE)
+        )
         return {"schedule": schedule.id, "status": schedule.status.value, "next": "it was shown"}
     if job_id:
         job = await _job(service, tool_context, job_id)
@@ -259,7 +275,7 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
         await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
-        present(tool_context, Presentation(texts=(f"Research `{job.id}` is kept.",)))
+        present(tool_context, Presentation(texts=(kept(job),)))
         return _result(job, next="it is kept")
     job = await service.cancel(job.id)
     await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
@@ -300,7 +316,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     service, turn = research(), _turn(tool_context)
     job = await _job(service, tool_context, job_id)
     await service.ledger.save_question(turn.question(job.id, Action.DELETE))
-    present(tool_context, Presentation(texts=(deletion(job),), asks_about=job.id))
+    present(tool_context, Presentation(texts=(deletion(job),), asks_about=job.id, asks_to=Action.DELETE))
     return _result(job, next="wait until the user says yes or no")
 
 
@@ -364,7 +380,7 @@ async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
     """
     job = await service.own_job(context.session.user_id, job_id.strip().strip("`").casefold())
     if job is None:
-        raise UnknownJob(f"the user has no research run {job_id[:40]!r}: list_research shows what there is")
+        raise UnknownJob(f"the user has no research run {job_id[:40]!r}: say “list” to see all")
     note_visit(context, job)
     return job
 

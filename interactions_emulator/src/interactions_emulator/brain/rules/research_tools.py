@@ -121,7 +121,7 @@ class _Situation:
             every = [one for one in self.runs if one.waits_for and "both" in self.message.plain.split()]
             return [(CANCEL, {"job_id": one.id}) for one in every or [run]]
         if confirms and not has("repeat"):
-            return (APPROVE, about)
+            return (APPROVE, about | ({"deletes": True} if deletes else {}))
         if deletes or has("order", "cancel", "delete", "repeat", "status", "show"):
             return None
         old, change = self._ordered(run), self.order.change
