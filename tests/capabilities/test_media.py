@@ -68,15 +68,34 @@ def test_research_gets_the_same_files_for_any_media_type_spelling() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["gs://bucket/desk/bob/report.pdf/0", "file:///etc/passwd", "HTTP://10.0.0.1/x", ""]
+    "address",
+    [
+        "gs://bucket/desk/bob/report.pdf/0",
+        "file:///etc/passwd",
+        "HTTP://10.0.0.1/x",
+        "",
+        "files/abc",
+        "https://generativelanguage.googleapis.com/v1beta/files/abc",
+        "https://GenerativeLanguage.GoogleAPIs.com.:443/v1beta/files/abc",
+        "https://e.org@generativelanguage.googleapis.com/v1beta/files/abc",
+        "https://generativelanguage%2egoogleapis.com/v1beta/files/abc",
+        "https://generativelanguage\uff0egoogleapis\u3002com/v1beta/files/abc",
+        "https://generativelanguage.googleapis.com\\@e.org/v1beta/files/abc",
+        "https://europe-west1-aiplatform.googleapis.com/v1/files/abc",
+        "https://[::1/files/abc",
+        "https:///files/abc",
+    ],
 )
-def test_a_file_named_by_an_address_other_than_https_is_not_sent(address: str) -> None:
+def test_a_file_named_by_an_address_that_the_api_reads_with_the_rights_of_the_operator_is_not_sent(
+    address: str,
+) -> None:
     part = types.Part(file_data=types.FileData(file_uri=address, mime_type="application/pdf"))
-    public = types.Part(file_data=types.FileData(file_uri="https://e.org/a.pdf", mime_type="application/pdf"))
-    (content,) = adapt_files([types.Content(role="user", parts=[part, public])], "gemini-3.8-flash")
-    first, second = content.parts or ()
+    addresses = ["https://e.org/a.pdf", "https://storage.googleapis.com/public/a.pdf"]
+    public = [types.Part(file_data=types.FileData(file_uri=each, mime_type="application/pdf")) for each in addresses]
+    (content,) = adapt_files([types.Content(role="user", parts=[part, *public])], "gemini-3.8-flash")
+    first, *others = content.parts or ()
     assert first.text and "attach the file itself" in first.text and not first.file_data
-    assert second.file_data and second.file_data.file_uri == "https://e.org/a.pdf"
-    inputs, left = inputs_of([part, public])
-    assert [each["uri"] for each in inputs] == ["https://e.org/a.pdf"]
-    assert left == ["application/pdf at an address other than https"]
+    assert [each.file_data and each.file_data.file_uri for each in others] == addresses
+    inputs, left = inputs_of([part, *public])
+    assert [each["uri"] for each in inputs] == addresses
+    assert left == ["application/pdf at an address that is not read"]

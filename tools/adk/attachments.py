@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from google.genai import types
 
 from tools.adk.response_collector import code_block
 from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import capabilities_of, medium_of
+
+_PLAIN_HOST = re.compile(r"[a-z0-9.:-]+")
+"""A host without other spellings: those of "." outside of ASCII, and escapes."""
 
 
 def adapt_files(contents: Iterable[types.Content], model: str) -> list[types.Content]:
@@ -29,12 +34,27 @@ def text_of_file(part: types.Part) -> str | None:
 
 
 def has_private_address(part: types.Part) -> bool:
-    """Whether a file is named by an address other than https.
+    """Whether a file is named by an address other than https, or by one of Google's APIs.
 
-    The API reads such an address, gs://BUCKET/FILE for example, with the rights of whoever runs the desk, and so the
-    files of other users.
+    The API reads such an address, gs://BUCKET/FILE or one of its Files API for example, with the rights of whoever runs
+    the desk, and so the files of other users. It reads other web addresses, and those of Cloud Storage, as anybody can.
     """
-    return bool(part.file_data and not (part.file_data.file_uri or "").startswith("https://"))
+    if part.file_data is None:
+        return False
+    address = part.file_data.file_uri or ""
+    return not address.startswith("https://") or _is_google_api(address)
+
+
+def _is_google_api(address: str) -> bool:
+    """Whether a web address is one of Google's APIs, or may be read as one."""
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return True
+    if not _PLAIN_HOST.fullmatch(host) or "\\" in address:
+        return True
+    name = f".{host.rstrip('.')}"
+    return name.endswith(".googleapis.com") and not name.endswith(".storage.googleapis.com")
 
 
 def _adapted(part: types.Part, model: str) -> types.Part:

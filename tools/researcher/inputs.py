@@ -39,7 +39,7 @@ def inputs_of(parts: Sequence[types.Part]) -> tuple[list[dict[str, Any]], list[s
             )
         elif file:
             what = file.mime_type or "a file of unknown type"
-            left.append(f"{what} at an address other than https" if has_private_address(part) else what)
+            left.append(f"{what} at an address that is not read" if has_private_address(part) else what)
     return inputs, left
 
 
