@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from functools import partial
+from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Turns:
@@ -23,6 +30,32 @@ class Turns:
     def of(self, reader: str) -> asyncio.Semaphore:
         """Returns the reader's semaphore. It is kept as long as a request holds it or waits for it."""
         return self._of.setdefault(reader, asyncio.Semaphore(self._at_once))
+
+
+class FairThreads:
+    """Threads that call functions, one at a time for each reader, so that nobody waits for another's further calls.
+
+    Args:
+        threads: how many functions run at a time, for all readers together.
+        name: name of the threads.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._threads, self._turns = ThreadPoolExecutor(threads, name), Turns(1)
+
+    async def call(self, reader: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Calls a function in a thread, once no other call of the reader runs or waits for a thread."""
+        call = partial(copy_context().run, function, *arguments, **named)
+        turn, loop = self._turns.of(reader), asyncio.get_running_loop()
+
+        def end(_: object) -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(turn.release)
+
+        await turn.acquire()
+        work = self._threads.submit(call)
+        work.add_done_callback(end)  # not when the caller is cancelled: the function goes on
+        return await asyncio.wrap_future(work)
 
 
 @contextmanager

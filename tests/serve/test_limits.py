@@ -30,6 +30,7 @@ from tools.server.middleware import sse_keepalive
 from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_AGENT_BYTES
 from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, SMALL_BYTES, check_values
+from tools.turns import Turns
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -327,6 +328,40 @@ def test_other_requests_are_served_while_a_large_body_is_parsed(
         finally:
             go_on.set()
         assert large.result().status_code == 200
+
+
+def test_a_large_body_does_not_wait_for_all_the_large_bodies_of_another_user(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    held, go_on, order, asked, of = threading.Event(), threading.Event(), list[str](), list[str](), Turns.of
+
+    def slow(body: bytes) -> object:
+        data = json.loads(body)
+        order.append(data["user"])
+        held.set()
+        assert go_on.wait(60)
+        return {}
+
+    def send(user: str) -> int:
+        body = {"user": user, "text": "x" * 2 * SMALL_BYTES}
+        headers = {"Authorization": f"Bearer {issuer.token(user)}"}
+        return client.post(SESSIONS, json=body, headers=headers).status_code
+
+    monkeypatch.setattr("tools.server.middleware.gateway.parse_json", slow)
+    monkeypatch.setattr(Turns, "of", lambda self, reader: (asked.append(reader), of(self, reader))[1])
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(send, "ada")
+        assert held.wait(60)
+        try:
+            others = [threads.submit(send, "ada") for _ in range(5)]
+            until(lambda: asked.count("ada") >= 7)
+            others.append(threads.submit(send, "bob"))
+            until(lambda: "bob" in asked)
+        finally:
+            go_on.set()
+        assert {each.result() for each in [first, *others]} == {200}
+    assert order.index("bob") <= 2
 
 
 def test_a_long_text_with_many_commas_is_one_value(client: httpx2.Client) -> None:

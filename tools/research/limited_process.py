@@ -5,25 +5,19 @@ A thread cannot be ended, and a parser in a thread blocks other threads.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from contextvars import copy_context
-from functools import partial
 from typing import ParamSpec, TypeVar
 
-from tools.turns import Turns
+from tools.turns import FairThreads
 
 P = ParamSpec("P")
 T = TypeVar("T")
 MAX_PROCESSES = 2
 """Maximum number of processes that render reports at a time, whoever asks for them."""
-_THREADS = ThreadPoolExecutor(MAX_PROCESSES, "render")
-_TURNS = Turns(1)
+_THREADS = FairThreads(MAX_PROCESSES, "render")
 
 
 async def in_turn(reader: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -32,17 +26,7 @@ async def in_turn(reader: str, function: Callable[P, T], *arguments: P.args, **n
     Args:
         reader: who waits for the result: a user, or all the people together who have share links of one user.
     """
-    call = partial(copy_context().run, function, *arguments, **named)
-    turn, loop = _TURNS.of(reader), asyncio.get_running_loop()
-
-    def end(_: object) -> None:
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(turn.release)
-
-    await turn.acquire()
-    work = _THREADS.submit(call)
-    work.add_done_callback(end)  # not when the caller is cancelled: the process goes on
-    return await asyncio.wrap_future(work)
+    return await _THREADS.call(reader, function, *arguments, **named)
 
 
 def run_module(

@@ -165,8 +165,8 @@ class GatewayMiddleware:
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if turns else self.max_body
         with self._agent_request(whose) if turns else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
-                await apart(check_values, body)
-                is_long = turns is not None and not await apart(_has_short_answer, body)
+                await apart(check_values, body, whose)
+                is_long = turns is not None and not await apart(_has_short_answer, body, whose)
                 async with turns.of(whose) if turns and is_long else nullcontext():
                     await self._checked(scope, body, receive, send, known, user)
 
@@ -186,7 +186,7 @@ class GatewayMiddleware:
             check_name(name)
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
-        data = await apart(parse_json, body) if body else None
+        data = await apart(parse_json, body, user or LOCAL_USER) if body else None
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"

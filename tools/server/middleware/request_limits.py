@@ -7,7 +7,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from starlette.types import Message, Receive, Scope
 
 from tools.sanitize import sanitize, sanitize_json
 from tools.server.error_handlers import RequestRejected
+from tools.turns import FairThreads
 
 T = TypeVar("T")
 MAX_NAME_CHARS = 128
@@ -32,7 +32,7 @@ MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
 MAX_JSON_VALUES = 100_000
 """Maximum number of values in JSON. Millions of small ones take seconds to parse, and a hundred times their bytes."""
-_PARSER = ThreadPoolExecutor(1, "large bodies")
+_PARSER = FairThreads(1, "large bodies")
 """Parses large bodies, one at a time."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
@@ -130,11 +130,12 @@ class BodyReader:
             del self._arriving[timeout]
 
 
-async def apart(function: Callable[[bytes], T], body: bytes) -> T:
-    """Calls a function with a body: in a thread if the body is large, so that other requests are served meanwhile."""
-    if len(body) <= SMALL_BYTES:
-        return function(body)
-    return await asyncio.get_running_loop().run_in_executor(_PARSER, function, body)
+async def apart(function: Callable[[bytes], T], body: bytes, user: str) -> T:
+    """Calls a function with a body of a user's request, in a thread if it is large: others are served meanwhile.
+
+    Large bodies of different users take turns, however many one of them sends.
+    """
+    return function(body) if len(body) <= SMALL_BYTES else await _PARSER.call(user, function, body)
 
 
 def check_values(body: bytes) -> None:
