@@ -23,6 +23,7 @@ from a2a.types import AgentCard, Part, TaskState
 from google.adk.a2a.converters.long_running_functions import LongRunningFunctions
 from google.adk.a2a.converters.part_converter import convert_genai_part_to_a2a_part
 from google.adk.a2a.converters.request_converter import AgentRunRequest, convert_a2a_request_to_agent_run_request
+from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event
 from google.adk.sessions.base_session_service import GetSessionConfig
 from starlette.routing import BaseRoute
@@ -34,6 +35,7 @@ from tools.research.locks import Locked, Locks
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
 from tools.server.a2a_handler import Handler, a2a_error_text
 from tools.server.a2a_stores import Pushes, Tasks, user_of
+from tools.server.checked_sessions import FUNCTION_PARTS_REFUSED
 from tools.server.error_handlers import KeyReused
 from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
@@ -164,7 +166,9 @@ class TurnExecutor(AgentExecutor):
     async def _events(self, context: RequestContext) -> AsyncGenerator[Event, None]:
         """Returns the turn's events: stored ones if the message was answered before, else those of a new turn."""
         request, runner = _request(context), self._idempotency.runner
-        assert request.user_id and request.session_id and request.run_config
+        assert request.user_id and request.session_id and request.run_config and request.new_message
+        if any(part.function_call or part.function_response for part in request.new_message.parts or ()):
+            raise InputValidationError(FUNCTION_PARTS_REFUSED)
         metadata = request.run_config.custom_metadata or {}
         if key := metadata.get(MESSAGE_KEY):
             given = await self._idempotency.replay(request.user_id, request.session_id, key, metadata[DIGEST_KEY])

@@ -31,6 +31,21 @@ PROTECTED_METADATA = frozenset(
 """Keys of event metadata that the desk trusts; clients may not write them."""
 
 
+FUNCTION_PARTS_REFUSED = (
+    "a message has text and files: leave out functionCall and functionResponse, because only agents call tools"
+)
+"""What a client reads that sends a call or a result of a tool. ADK would go on with the turn that made the call."""
+_FUNCTION_PARTS = ("functionCall", "function_call", "functionResponse", "function_response")
+
+
+def has_function_parts(message: Any) -> bool:
+    """Whether the JSON of a message has a call or a result of a tool."""
+    parts = message.get("parts") if isinstance(message, dict) else None
+    return isinstance(parts, list) and any(
+        isinstance(part, dict) and part.get(name) is not None for part in parts for name in _FUNCTION_PARTS
+    )
+
+
 def without_protected(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """A client's metadata without the keys in `PROTECTED_METADATA`; ADK removes its own keys in the same way."""
     return {name: value for name, value in (metadata or {}).items() if name not in PROTECTED_METADATA}

@@ -25,7 +25,7 @@ from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.research.locks import Locked, Locks
-from tools.server.checked_sessions import without_protected
+from tools.server.checked_sessions import FUNCTION_PARTS_REFUSED, has_function_parts, without_protected
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
@@ -241,6 +241,8 @@ class GatewayMiddleware:
             raise RequestRejected(403, "this belongs to another user")
         if app != APP_NAME:
             raise RequestRejected(404, "there is no such agent")
+        if any(has_function_parts(data.get(name)) for name in ("newMessage", "new_message")):
+            raise RequestRejected(400, FUNCTION_PARTS_REFUSED)
         whose, digest = user or asked, _digest(data) if key else ""
         metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
