@@ -13,7 +13,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from google.genai import types
 
+from tools.research.database import Database
 from tools.server.app import new_artifacts
+from tools.server.checked_sessions import CheckedInMemorySessions
+from tools.server.stored_bytes import storage_limit
 from tools.settings import SettingsError
 
 FILE = {"app_name": "desk", "user_id": "ada", "session_id": "s1", "filename": "report.md"}
@@ -40,7 +43,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
                 self.answer(blobs[name] if "media" in query.get("alt", ()) else {"name": name, "bucket": "b"})
             else:
                 prefix = query.get("prefix", [""])[0]
-                self.answer({"items": [{"name": each, "bucket": "b"} for each in blobs if each.startswith(prefix)]})
+                found = [
+                    {"name": each, "bucket": "b", "size": len(blobs[each])} for each in blobs if each.startswith(prefix)
+                ]
+                self.answer({"items": found})
 
         def answer(self, data: bytes | dict[str, object]) -> None:
             body = data if isinstance(data, bytes) else json.dumps(data).encode()
@@ -86,3 +92,15 @@ def test_the_error_without_credentials_names_the_missing_file(monkeypatch: pytes
 def test_an_artifact_url_of_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(SettingsError, match="write gs://BUCKET or file://FOLDER"):
         new_artifacts("s3://b")
+
+
+async def test_the_bytes_of_all_versions_of_a_users_files_are_counted(place: str, tmp_path: Path) -> None:
+    artifacts = new_artifacts(place)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
+    limit = storage_limit(1, CheckedInMemorySessions(), artifacts, database)
+    for user, session, name in (("ada", "s1", "a"), ("ada", "s1", "a"), ("ada", "s2", "user:b"), ("adam", "s1", "a")):
+        file = types.Part.from_bytes(data=b"x" * 10_000, mime_type="text/plain")
+        await artifacts.save_artifact(app_name="desk", user_id=user, session_id=session, filename=name, artifact=file)
+    found = [sum([await count(user) for count in limit.counts]) for user in ("ada", "adam", "bob")]
+    assert [each // 10_000 for each in found] == [3, 1, 0]
+    await database.close()

@@ -120,7 +120,7 @@ async def forget(services: Services, key: SessionKey, *, force: bool = False, ke
     await _delete_interactions(services, session, jobs, receipt, force)
     if not receipt.complete and not force:
         return receipt
-    await _delete_artifacts(services.artifacts, key, receipt)
+    receipt.lines += await delete_artifacts(services.artifacts, key) if services.artifacts else []
     for job in await _asked_elsewhere(services, key):
         await services.research.ledger.delete_answers(job.id, key.session)
         receipt.lines.append(f"{job.id}, a run of another conversation: its questions and answers here are deleted")
@@ -263,10 +263,11 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     return good
 
 
-async def _delete_artifacts(artifacts: BaseArtifactService | None, key: SessionKey, receipt: Receipt) -> None:
-    """Deletes all versions of all files. File names may quote the conversation, so the receipt has only counts."""
-    if artifacts is None:
-        return
+async def delete_artifacts(artifacts: BaseArtifactService, key: SessionKey) -> list[str]:
+    """Deletes all versions of a conversation's files. Returns lines for the receipt.
+
+    File names may quote the conversation, so the lines have only counts.
+    """
     deleted = versions = 0
     names = await artifacts.list_artifact_keys(**_names(key))
     for name in names:
@@ -275,10 +276,9 @@ async def _delete_artifacts(artifacts: BaseArtifactService | None, key: SessionK
         if found:
             await artifacts.delete_artifact(filename=name, **_names(key))
             deleted, versions = deleted + 1, versions + len(found)
-    if deleted:
-        receipt.lines.append(f"{_count(deleted, 'file')} in {_count(versions, 'version')}: deleted")
-    if left := len(names) - deleted:
-        receipt.lines.append(f"{_count(left, 'file')} for all conversations: left alone")
+    lines = [f"{_count(deleted, 'file')} in {_count(versions, 'version')}: deleted"] if deleted else []
+    left = len(names) - deleted
+    return [*lines, f"{_count(left, 'file')} for all conversations: left alone"] if left else lines
 
 
 class _Names(TypedDict):

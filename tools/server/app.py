@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +29,10 @@ from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
+from tools.privacy.erasure import SessionKey, delete_artifacts
 from tools.private_folder import create_private_file, create_private_folder
 from tools.research.database import Database
-from tools.research.factory import close
+from tools.research.factory import close, research
 from tools.research.locks import Locks
 from tools.research.recovery import background_work
 from tools.research.screening import TextScreener
@@ -44,6 +46,7 @@ from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
+from tools.server.stored_bytes import storage_limit
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
@@ -93,10 +96,11 @@ def build_server(
     locks = Locks(database)
     health = Health(_write_checks(database, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
-    artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
-    artifacts = new_artifacts(artifacts_url)
+    artifacts = new_artifacts(server.artifacts_url or _folder(settings.data_dir / "artifacts"))
     idempotency = IdempotencyStore(Runner(app=app, session_service=sessions, artifact_service=artifacts))
     rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
+    storage = storage_limit(server.megabytes_per_user * 1_000_000, sessions, artifacts, database)
+    sessions.before_delete = partial(_delete_beside_session, artifacts)
     turns = (locks, idempotency, rate_limiter, sessions.turn)
     a2a = _a2a(a2a_url, server.oidc_issuer, database, *turns) if a2a_url else None
     mcp_http = _mcp(app, rate_limiter, server.max_body) if mcp else None
@@ -120,13 +124,14 @@ def build_server(
                 await sessions.close()
             await database.close()
 
-    # ADK's way to pass in an existing service (`service_registry.py`).
+    # ADK's way to pass in existing services (`service_registry.py`).
     registry.register_session_service(APP_NAME, lambda uri, **_: sessions)
+    registry.register_artifact_service(APP_NAME, lambda uri, **_: artifacts)
     routes = get_fast_api_app(
         agents_dir=folder,
         agent_loader=SingleAppLoader(app),
         session_service_uri=f"{APP_NAME}://sessions",
-        artifact_service_uri=artifacts_url,
+        artifact_service_uri=f"{APP_NAME}://artifacts",
         memory_service_uri="memory://",
         use_local_storage=False,
         web=False,
@@ -146,7 +151,8 @@ def build_server(
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
     board = Board(_screen(app), settings.public_url).app()
-    gateway = GatewayMiddleware(routes, board, authenticate, *turns, server.max_body, server.request_seconds)
+    limits = (storage, server.max_body, server.request_seconds)
+    gateway = GatewayMiddleware(routes, board, authenticate, *turns, *limits)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(SseKeepalive(PiecewiseSending(gateway))), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
@@ -279,6 +285,12 @@ def new_artifacts(url: str) -> BaseArtifactService:
     if found is None:
         raise SettingsError("DESK_ARTIFACTS_URL is not known here: write gs://BUCKET or file://FOLDER")
     return found
+
+
+async def _delete_beside_session(artifacts: BaseArtifactService, app: str, user: str, session: str) -> None:
+    """Deletes the files of a conversation, and its tasks of other agents, of which nobody would know later."""
+    await delete_artifacts(artifacts, SessionKey(app, user, session))
+    await research().ledger.delete_tasks(user, session)
 
 
 def _folder(place: Path) -> str:

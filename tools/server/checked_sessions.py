@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event
 from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
 from google.adk.sessions import Session, State
-from sqlalchemy import text
+from sqlalchemy import Dialect, text
 
 from tools.adk.turn_sessions import TurnSessions
 from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessions
@@ -29,8 +31,8 @@ PROTECTED_METADATA = frozenset(
     {MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY}
 )
 """Keys of event metadata that the desk trusts; clients may not write them."""
-
-
+ROW_BYTES = 500
+"""Bytes that the names and the indexes of a row take, about."""
 FUNCTION_PARTS_REFUSED = (
     "a message has text and files: leave out functionCall and functionResponse, because only agents call tools"
 )
@@ -59,6 +61,8 @@ class CheckedSessions(WindowedSessions):
 
     max_sessions = 1000
     """Maximum number of conversations per user."""
+    before_delete: Callable[[str, str, str], Awaitable[None]] | None = None
+    """Deletes what belongs to a conversation in other stores. Called with application, user and session."""
 
     async def create_session(
         self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
@@ -86,9 +90,18 @@ class CheckedSessions(WindowedSessions):
             event.custom_metadata = without_protected(event.custom_metadata)
         return await super().append_event(session, event)
 
+    async def delete_session(self, app_name: str, user_id: str, session_id: str) -> None:
+        if self.before_delete:
+            await self.before_delete(app_name, user_id, session_id)
+        await super().delete_session(app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
+
     @abstractmethod
     async def count(self, app_name: str, user_id: str) -> int:
         """Returns the number of conversations of a user."""
+
+    @abstractmethod
+    async def stored_bytes(self, app_name: str, user_id: str) -> int:
+        """Returns the bytes of the events and the state of a user's conversations."""
 
 
 class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
@@ -96,6 +109,15 @@ class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
 
     async def count(self, app_name: str, user_id: str) -> int:
         return len(self.sessions.get(app_name, {}).get(user_id, {}))
+
+    async def stored_bytes(self, app_name: str, user_id: str) -> int:
+        sessions = [*self.sessions.get(app_name, {}).get(user_id, {}).values()]
+        events = [event for session in sessions for event in session.events]
+        states = [dict(session.state) for session in sessions]
+        states.append(dict(self.user_state.get(app_name, {}).get(user_id, {})))
+        return await asyncio.to_thread(
+            lambda: sum(len(event.model_dump_json()) for event in events) + len(json.dumps(states, default=str))
+        )
 
 
 class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
@@ -107,6 +129,26 @@ class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
         query = text("SELECT count(*) FROM sessions WHERE app_name = :app AND user_id = :user")
         async with self.db_engine.connect() as connection:
             return int((await connection.execute(query, {"app": app_name, "user": user_id})).scalar_one())
+
+    @shielded
+    async def stored_bytes(self, app_name: str, user_id: str) -> int:
+        newest = await self._is_newest_schema()
+        columns = {
+            "events": ("event_data",) if newest else ("actions", "content", "grounding_metadata", "custom_metadata"),
+            "sessions": ("state",),
+            "user_states": ("state",),
+        }
+        sums = [sum_of_bytes(self.db_engine.dialect, table, names) for table, names in columns.items()]
+        query = text("SELECT " + " + ".join(f"({each} WHERE app_name = :app AND user_id = :user)" for each in sums))
+        async with self.db_engine.connect() as connection:
+            return int((await connection.execute(query, {"app": app_name, "user": user_id})).scalar_one())
+
+
+def sum_of_bytes(dialect: Dialect, table: str, columns: Sequence[str]) -> str:
+    """Returns SQL for the bytes of rows, without its condition. PostgreSQL counts what it has compressed."""
+    size = "pg_column_size" if dialect.name == "postgresql" else "length"
+    values = " + ".join(f"coalesce({size}({column}), 0)" for column in columns)
+    return f"SELECT coalesce(sum({ROW_BYTES} + {values}), 0) FROM {table}"
 
 
 def _check(state: Mapping[str, Any], of_client: bool) -> None:

@@ -62,6 +62,8 @@ class ServerSettings(EnvironmentSettings):
     """Timeout for a request to arrive, in seconds."""
     sessions_per_user: PositiveInt = 1000
     """Maximum number of conversations per user."""
+    megabytes_per_user: PositiveInt = 500
+    """Maximum megabytes of a user's conversations, files and tasks of other agents, together."""
     turns_at_once: PositiveInt = 4
     """Maximum number of turns of one user at a time, per process."""
     turns_per_minute: PositiveInt = 60

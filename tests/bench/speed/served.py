@@ -155,6 +155,7 @@ def serving(name: str, env: Mapping[str, str], sessions_url: str, folder: Path, 
     """Runs a server of one side, with conversations in the database at `sessions_url`, until the context ends."""
     port = free_port()
     limits = {"DESK_TURNS_PER_MINUTE": "1000000", "DESK_TURNS_AT_ONCE": "1000", "DESK_SESSIONS_PER_USER": "100000"}
+    limits["DESK_MEGABYTES_PER_USER"] = "100000"
     if name == "desk":
         command = [str(BIN / "python"), "-m", "tools", "serve", "--port", str(port), *arguments]
         env = {**env, **limits, "DESK_SESSIONS_URL": sessions_url}

@@ -41,6 +41,7 @@ from tools.server.middleware.request_limits import (
     without_length,
 )
 from tools.server.middleware.session_lock import lock_name
+from tools.server.stored_bytes import StorageLimit
 from tools.shielded import finish_shielded
 from tools.turns import Turns, counted
 
@@ -71,6 +72,11 @@ _SHORT_ANSWERS = (
     "tasks/cancel", "CancelTask",
 )  # fmt: skip
 """Methods of MCP and A2A whose answers are short, so that they wait for no long answer."""
+_STORING_METHODS = (
+    "SendMessage", "SendStreamingMessage", "CreateTaskPushNotificationConfig",
+    "message/send", "message/stream", "tasks/pushNotificationConfig/set",
+)  # fmt: skip
+"""Methods of A2A that store something."""
 MAX_AGENT_REQUESTS = 100
 """Maximum number of a user's requests by MCP and A2A that are served or wait."""
 _MAX_MESSAGE_BYTES, _MESSAGE_TIMEOUT_S = 10_000, 5.0
@@ -91,6 +97,7 @@ class GatewayMiddleware:
         board: the web page of research runs (`tools/board`).
         authenticate: authenticates a request. If it is None, the server trusts the user that the request names.
         turn: the context of a turn's reads and writes of its session.
+        storage: limits what a user stores.
         max_body: maximum bytes of a request body.
         body_timeout_s: timeout for the body to arrive.
     """
@@ -102,6 +109,7 @@ class GatewayMiddleware:
     idempotency: IdempotencyStore
     rate_limiter: RateLimiter
     turn: Callable[[], AbstractAsyncContextManager[None]]
+    storage: StorageLimit
     max_body: int
     body_timeout_s: float
     reads: Turns = field(default_factory=lambda: Turns(MAX_READS))
@@ -127,6 +135,8 @@ class GatewayMiddleware:
                 if rejected.status in (408, 413, 429, 503):  # the unread rest of the body makes the connection unusable
                     headers["Connection"] = "close"
                 await json_error(rejected.status, str(rejected), headers)(scope, receive, send)
+            except RateLimited as error:
+                await error_response(error)(scope, receive, send)
             except ClientDisconnect:
                 return
 
@@ -194,6 +204,8 @@ class GatewayMiddleware:
         if scope["path"] in _TURNS:
             await self._turn(scope, data, receive, send, user)
             return
+        if _stores(scope, data):
+            await self.storage.admit(user or known["user"] or _ME, len(body))
         scope = without_length(scope)
         replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
         async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
@@ -251,7 +263,9 @@ class GatewayMiddleware:
                 async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
                     given = await self.idempotency.replay(whose, session, key, digest) if key else None
                     if given is None:
-                        replay = Replay(json.dumps(data, ensure_ascii=False).encode(), receive)
+                        body = json.dumps(data, ensure_ascii=False).encode()
+                        await self.storage.admit(whose, len(body))
+                        replay = Replay(body, receive)
                         async with self.turn():
                             await self.app(without_length(scope), replay, delayed)
                         if replay.client_left:
@@ -277,6 +291,13 @@ def _has_short_answer(body: bytes) -> bool:
         message = json.loads(body.decode())
         return isinstance(message, dict) and message.get("method", "ping") in _SHORT_ANSWERS
     return False
+
+
+def _stores(scope: Scope, data: Any) -> bool:
+    """Whether a request other than a turn adds to what its user stores."""
+    if scope["path"] == A2A_PATH:
+        return isinstance(data, dict) and data.get("method") in _STORING_METHODS
+    return scope["method"] in ("POST", "PATCH")
 
 
 def _digest(data: dict[str, Any]) -> str:

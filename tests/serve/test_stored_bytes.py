@@ -1,0 +1,178 @@
+"""The bytes that a user stores have one limit: conversations, files, and tasks of other agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from interactions_emulator import Emulator
+from tests.ledger.server import Server
+from tests.serve.conftest import Serve, message, said
+from tests.serve.test_a2a import METHODS
+from tests.serve.test_a2a import message as a2a_message
+from tools.research.database import Database
+from tools.server import stored_bytes
+from tools.server.checked_sessions import CheckedDatabaseSessions
+from tools.server.middleware.rate_limit import RateLimited
+from tools.server.stored_bytes import COST_FACTOR, KEPT_S, KEPT_TO_REFUSE_S, StorageLimit
+from tools.settings import load_settings
+
+SESSIONS = "/apps/desk/users/me/sessions"
+LONG = "x" * 600_000
+
+
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts at each request."""
+    for name in ("KEPT_S", "KEPT_TO_REFUSE_S", "COST_FACTOR"):
+        monkeypatch.setattr(stored_bytes, name, 0)
+
+
+def a_conversation(client: httpx2.Client) -> httpx2.Response:
+    return client.post(SESSIONS, json={"state": {"text": LONG}})
+
+
+def a_history(client: httpx2.Client) -> httpx2.Response:
+    return client.post(SESSIONS, json={"events": [{"author": "user", "content": {"parts": [{"text": LONG}]}}]})
+
+
+def state(client: httpx2.Client) -> httpx2.Response:
+    return client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"text": LONG}})
+
+
+def a_turn(client: httpx2.Client) -> httpx2.Response:
+    return client.post("/run", json=message(LONG))
+
+
+def a_file(client: httpx2.Client) -> httpx2.Response:
+    return client.post(f"{SESSIONS}/s1/artifacts", json={"filename": "a", "artifact": {"text": LONG}})
+
+
+def a_task(client: httpx2.Client) -> httpx2.Response:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": a2a_message(LONG, "1.0")}
+    return client.post("/a2a/desk", json=body, headers={"a2a-version": "1.0"})
+
+
+def an_older_task(client: httpx2.Client) -> httpx2.Response:
+    params = a2a_message(LONG, "0.3")
+    return client.post("/a2a/desk", json={"jsonrpc": "2.0", "id": 1, "method": METHODS["0.3"][0], "params": params})
+
+
+WAYS = (a_conversation, a_history, state, a_turn, a_file, a_task, an_older_task)
+Way = Callable[[httpx2.Client], httpx2.Response]
+
+
+def reads(client: httpx2.Client) -> list[Any]:
+    """All that the server shows of what a user stores."""
+    tasks = {"jsonrpc": "2.0", "id": 1, "method": "ListTasks", "params": {}}
+    paths = (SESSIONS, f"{SESSIONS}/s1", f"{SESSIONS}/s1/artifacts")
+    shown = client.post("/a2a/desk", json=tasks, headers={"a2a-version": "1.0"})
+    return [*(client.get(path).json() for path in paths), shown.json()]
+
+
+@pytest.mark.parametrize("place", ["", "memory://"])
+@pytest.mark.parametrize("way", WAYS)
+def test_whatever_a_user_stores_over_the_limit_is_refused_with_the_next_step_and_nothing_of_it_is_stored(
+    exact: None, serve: Serve, api: Emulator, way: Way, place: str
+) -> None:
+    client = serve(a2a=True, megabytes_per_user=1, sessions_url=place, artifacts_url=place)
+    assert client.post(f"{SESSIONS}/s1", json={}).status_code == 200
+    assert "error" not in way(client).json()
+    before, asked = reads(client), len(api.interactions())
+    for other in WAYS:
+        answer = other(client)
+        assert (answer.status_code, "retry-after" in answer.headers) == (429, False), other
+        assert "delete conversations (DELETE /apps/desk/users/me/sessions/ID" in answer.json()["detail"]
+    assert (reads(client), len(api.interactions())) == (before, asked)
+    assert client.post("/apps/desk/users/bob/sessions", json={"state": {"text": LONG}}).status_code == 200
+    for session in client.get(SESSIONS).json():
+        assert client.delete(f"{SESSIONS}/{session['id']}").status_code == 200
+    assert a_conversation(client).status_code == 200
+
+
+def test_an_answer_that_is_over_the_limit_is_stored_and_can_be_repeated(
+    exact: None, serve: Serve, api: Emulator
+) -> None:
+    client, key = serve(megabytes_per_user=1), {"Idempotency-Key": "k1"}
+    body = message("Hello" + " " * 998_500)
+    assert client.post(f"{SESSIONS}/s1", json={}).status_code == 200
+    assert said(client.post("/run", json=body, headers=key)) == "SMALL TALK"
+    events = client.get(f"{SESSIONS}/s1").json()["events"]
+    assert len(events) == 2
+    assert client.post("/run", json=message("Hello")).status_code == 429
+    assert said(client.post("/run", json=body, headers=key)) == "SMALL TALK"
+    assert client.get(f"{SESSIONS}/s1").json()["events"] == events
+
+
+async def test_deleting_a_conversation_deletes_its_files_and_tasks(serve: Serve, tmp_path: Path) -> None:
+    client = serve(a2a=True, artifacts_url=(tmp_path / "files").as_uri())
+    for session in ("c1", "c2"):
+        params = a2a_message("Hello", "1.0")
+        params["message"] |= {"contextId": session, "messageId": session}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
+        assert "error" not in client.post("/a2a/desk", json=body, headers={"a2a-version": "1.0"}).json()
+        for name in ("a", "user:b"):
+            file = {"filename": name, "artifact": {"text": session}}
+            assert client.post(f"{SESSIONS}/{session}/artifacts", json=file).status_code == 200
+    assert client.delete(f"{SESSIONS}/c1").status_code == 200
+    assert client.get(f"{SESSIONS}/c1/artifacts").json() == ["user:b"]
+    assert client.get(f"{SESSIONS}/c2/artifacts").json() == ["a", "user:b"]
+    database = Database(load_settings().ledger_url)
+    assert [*await database.execute(text("SELECT context_id FROM desk_tasks"), {})] == [("c2",)]
+    await database.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_events_state_and_rows_of_one_user_are_counted(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    server: Server | None = request.getfixturevalue("postgres") if kind == "postgresql" else None
+    url = server.create_database() if server else f"sqlite+aiosqlite:///{tmp_path}/sessions.db"
+    async with CheckedDatabaseSessions(url) as sessions:
+        assert await sessions.stored_bytes("desk", "ada") == 0
+        state = {"text": "".join(map(str, range(20_000)))}  # less than it is once compressed
+        await sessions.create_session(app_name="desk", user_id="ada", session_id="s1", state=state)
+        once = await sessions.stored_bytes("desk", "ada")
+        assert 20_000 < once < 200_000
+        await sessions.create_session(app_name="desk", user_id="ada", session_id="s2", state=state)
+        assert 1.9 * once < await sessions.stored_bytes("desk", "ada") < 2.1 * once
+        assert await sessions.stored_bytes("desk", "bob") == 0
+
+
+async def test_a_count_is_used_for_a_while_and_what_is_sent_meanwhile_is_added_to_it() -> None:
+    now, counts, stored, took_s = [0.0], list[str](), {"ada": 10, "bob": 0}, [0.0]
+
+    async def count(user: str) -> int:
+        counts.append(user)
+        now[0] += took_s[0]
+        return stored[user]
+
+    limit = StorageLimit(100, [count], clock=lambda: now[0])
+    for size in (40, 40, 10):
+        await limit.admit("ada", size)
+    await limit.admit("bob", 100)
+    assert counts == ["ada", "bob"]
+    with pytest.raises(RateLimited):
+        await limit.admit("ada", 1)
+    now[0] += KEPT_TO_REFUSE_S
+    await limit.admit("ada", 1)  # what was sent has not been stored
+    now[0] += KEPT_S
+    took_s[0] = KEPT_S
+    await limit.admit("ada", 1)
+    assert counts == ["ada", "bob", "ada", "ada"]
+    now[0] += (COST_FACTOR - 1) * KEPT_S
+    await limit.admit("ada", 1)
+    assert len(counts) == 4
+
+
+async def test_a_store_that_cannot_be_counted_keeps_nobody_from_storing(caplog: pytest.LogCaptureFixture) -> None:
+    async def count(user: str) -> int:
+        raise OSError("the bucket does not answer")
+
+    await StorageLimit(100, [count]).admit("ada", 100)
+    assert "what a user stores could not be counted" in caplog.text

@@ -1,0 +1,141 @@
+"""Limits the bytes that a user stores: conversations, files, and tasks of other agents."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.adk.artifacts import BaseArtifactService
+from google.adk.artifacts.file_artifact_service import FileArtifactService
+from google.adk.artifacts.in_memory_artifact_service import InMemoryArtifactService
+from sqlalchemy import Connection, text
+
+from tools.app import APP_NAME
+from tools.research.database import Database
+from tools.server.checked_sessions import CheckedSessions, sum_of_bytes
+from tools.server.middleware.rate_limit import RateLimited
+from tools.turns import Turns
+
+log = logging.getLogger(__name__)
+
+KEPT_S = 60.0
+"""Seconds for which a count is used. What the user sends to this process meanwhile is added to it."""
+KEPT_TO_REFUSE_S = 5.0
+"""Seconds for which a count is used to refuse requests: the user may have deleted something."""
+COST_FACTOR = 20
+"""A count is used for at least this many times the time that it took, so that counting takes little of all time."""
+
+Count = Callable[[str], Awaitable[int]]
+"""Returns the bytes that a user has in one store."""
+
+
+@dataclass
+class _Counted:
+    stored_bytes: int
+    at: float
+    took_s: float
+
+    def is_newer(self, kept_s: float, now: float) -> bool:
+        return now < self.at + max(kept_s, COST_FACTOR * self.took_s)
+
+
+@dataclass
+class StorageLimit:
+    """Refuses requests of users who store too much. The stores are counted seldom, because that reads all rows.
+
+    Args:
+        max_bytes: maximum bytes of a user, in all stores together.
+        counts: count each store.
+    """
+
+    max_bytes: int
+    counts: Sequence[Count]
+    clock: Callable[[], float] = time.monotonic
+    _counted: dict[str, _Counted] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=lambda: Turns(1))
+
+    async def admit(self, user: str, size: int) -> None:
+        """Adds a request of `size` bytes, which stores something, to what the user has.
+
+        Raises:
+            RateLimited: the user would have more than `max_bytes`.
+        """
+        async with self._turns.of(user):
+            counted = self._counted.get(user)
+            is_over = counted is not None and counted.stored_bytes + size > self.max_bytes
+            if counted is None or not counted.is_newer(KEPT_TO_REFUSE_S if is_over else KEPT_S, self.clock()):
+                counted = await self._count(user)
+        if counted.stored_bytes + size > self.max_bytes:
+            raise RateLimited(
+                f"you have {counted.stored_bytes / 1e6:,.1f} MB of conversations, files and tasks, and may have"
+                f" {self.max_bytes / 1e6:,.0f} MB: delete conversations (DELETE /apps/{APP_NAME}/users/me/sessions/ID"
+                " also deletes their files and tasks) or files (DELETE …/sessions/ID/artifacts/NAME)"
+            )
+        counted.stored_bytes += size
+
+    async def _count(self, user: str) -> _Counted:
+        begun = self.clock()
+        try:
+            stored = sum(await asyncio.gather(*(count(user) for count in self.counts)))
+        except Exception:  # a store that does not answer takes nothing either
+            log.exception("what a user stores could not be counted")
+            stored = old.stored_bytes if (old := self._counted.get(user)) else 0
+        now = self.clock()
+        self._counted = {name: each for name, each in self._counted.items() if each.is_newer(KEPT_S, now)}
+        self._counted[user] = _Counted(stored, now, now - begun)
+        return self._counted[user]
+
+
+def storage_limit(
+    max_bytes: int, sessions: CheckedSessions, artifacts: BaseArtifactService, database: Database
+) -> StorageLimit:
+    """Returns the limit for the stores of the server.
+
+    Args:
+        database: the ledger's database, which has the tasks.
+    """
+
+    async def of_sessions(user: str) -> int:
+        return await sessions.stored_bytes(APP_NAME, user)
+
+    async def of_files(user: str) -> int:
+        return await asyncio.to_thread(_file_bytes, artifacts, user)
+
+    async def of_tasks(user: str) -> int:
+        return await database.read(lambda connection: _task_bytes(connection, user))
+
+    return StorageLimit(max_bytes, (of_sessions, of_files, of_tasks))
+
+
+def _task_bytes(connection: Connection, user: str) -> int:
+    tasks = sum_of_bytes(connection.dialect, "desk_tasks", ("status", "artifacts", "history", "metadata"))
+    pushes = sum_of_bytes(connection.dialect, "desk_pushes", ("config_data",))
+    query = text(f"SELECT ({tasks} WHERE owner = :user) + ({pushes} WHERE owner = :user)")
+    return int(connection.execute(query, {"user": user}).scalar_one())
+
+
+def _file_bytes(artifacts: BaseArtifactService, user: str) -> int:
+    """Returns the bytes of all versions of a user's files. Blocks."""
+    if isinstance(artifacts, FileArtifactService):
+        return _folder_bytes(artifacts._base_root(APP_NAME, user))
+    prefix = f"{APP_NAME}/{user}/"
+    if isinstance(artifacts, InMemoryArtifactService):
+        versions = [each for path, found in [*artifacts.artifacts.items()] if path.startswith(prefix) for each in found]
+        return sum(len(each.data.model_dump_json()) for each in versions)
+    bucket: Any = artifacts  # `GcsArtifactService`, whose import needs the package of Google Cloud
+    fields = "items(size),nextPageToken"
+    return sum(each.size or 0 for each in bucket.storage_client.list_blobs(bucket.bucket, prefix=prefix, fields=fields))
+
+
+def _folder_bytes(folder: Path) -> int:
+    try:
+        found = [*os.scandir(folder)]
+        return sum(_folder_bytes(Path(each)) if each.is_dir() else each.stat().st_size for each in found)
+    except FileNotFoundError:  # there are none, or they are deleted meanwhile
+        return 0
