@@ -14,7 +14,7 @@ import pytest
 from a2a.auth.user import User
 from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
 from a2a.client.errors import A2AClientError
-from a2a.helpers import get_artifact_text, get_message_text, new_text_message
+from a2a.helpers import get_artifact_text, get_message_text, new_text_artifact, new_text_message
 from a2a.server.context import ServerCallContext
 from a2a.server.models import PushNotificationConfigModel, TaskModel
 from a2a.types import (
@@ -34,6 +34,7 @@ from google.adk.agents.remote_a2a_agent import RemoteA2aAgent
 from google.adk.runners import InMemoryRunner
 from google.genai import types
 from sqlalchemy import inspect, text
+from sqlalchemy.event import listen
 
 from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
@@ -41,7 +42,7 @@ from tests.serve.conftest import AUDIENCE, Issuer, Serve
 from tools.research.database import Database
 from tools.research.locks import LEASE_S, Locks
 from tools.server.a2a_handler import A2A_INTERNAL_ERROR
-from tools.server.a2a_stores import Tasks
+from tools.server.a2a_stores import MAX_HISTORY_BYTES, MAX_HISTORY_MESSAGES, MAX_LISTED_WITH_ARTIFACTS, Tasks
 from tools.server.middleware.gateway import CARD_PATH
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.session_lock import lock_name
@@ -313,6 +314,32 @@ async def test_a_task_whose_replica_died_is_reported_as_failed(database: Databas
         assert await state() == TaskState.TASK_STATE_WORKING
         now += LEASE_S + 1  # its process has died: no process renews the lease
         assert await state() == TaskState.TASK_STATE_FAILED
+
+
+async def test_a_task_keeps_its_newest_messages_and_a_list_reads_no_large_columns(database: Database) -> None:
+    tasks, robot = Tasks(database, Locks(database)), ServerCallContext(user=Robot())
+    for number in range(MAX_LISTED_WITH_ARTIFACTS + 1):
+        task = Task(id=f"t{number}", context_id="c1", artifacts=[new_text_artifact("answer", "a report")])
+        task.status.state = TaskState.TASK_STATE_COMPLETED
+        task.history.append(new_text_message("x" * MAX_HISTORY_BYTES))
+        task.history.extend(new_text_message(f"message {each}") for each in range(MAX_HISTORY_MESSAGES + number))
+        await tasks.save(task, robot)
+        stored = await tasks.get(task.id, robot)
+        assert stored and len(stored.history) == MAX_HISTORY_MESSAGES
+        assert get_message_text(stored.history[-1]) == f"message {MAX_HISTORY_MESSAGES + number - 1}"
+    large = new_text_message("x" * MAX_HISTORY_BYTES)
+    task.history.append(large)
+    await tasks.save(task, robot)
+    assert not task.history
+    read = list[str]()
+    listen(database.engine.sync_engine, "before_cursor_execute", lambda *given: read.append(given[2]))
+    listed = await tasks.list(ListTasksRequest(), robot)
+    assert not any(name in statement for statement in read for name in ("artifacts", "history"))
+    assert len(listed.tasks) == MAX_LISTED_WITH_ARTIFACTS + 1
+    assert not any(each.artifacts or each.history for each in listed.tasks)
+    listed = await tasks.list(ListTasksRequest(include_artifacts=True, page_size=50), robot)
+    assert [(len(each.artifacts), len(each.history)) for each in listed.tasks] == [(1, 0)] * MAX_LISTED_WITH_ARTIFACTS
+    assert listed.next_page_token
 
 
 def test_the_public_address_is_taken_from_the_local_host_or_must_be_set() -> None:

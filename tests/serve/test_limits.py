@@ -27,7 +27,7 @@ from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.error_handlers import RequestRejected
 from tools.server.middleware import sse_keepalive
-from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_AGENT_BYTES
+from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_A2A_VALUES, MAX_AGENT_BYTES
 from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, SMALL_BYTES, check_values
 from tools.turns import Turns
@@ -74,9 +74,12 @@ def test_a_body_that_does_not_arrive_in_time_gets_408(serve: Serve) -> None:
     assert b"did not arrive within 0.1 seconds" in answer
 
 
-@pytest.mark.parametrize(("path", "at_once"), [("/mcp", 4), (A2A_PATH, 8)])
+@pytest.mark.parametrize(
+    ("path", "method", "at_once"),
+    [("/mcp", "unknown", 4), (A2A_PATH, "GetTask", 8), (A2A_PATH, "CancelTask", 2), (A2A_PATH, "tasks/cancel", 2)],
+)
 def test_a_user_of_other_agents_has_a_few_answers_in_memory(
-    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str, at_once: int
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str, method: str, at_once: int
 ) -> None:
     client = serve(mcp=True, a2a=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
     headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
@@ -84,7 +87,7 @@ def test_a_user_of_other_agents_has_a_few_answers_in_memory(
     assert (too_long.status_code, f"at most {MAX_AGENT_BYTES} bytes" in too_long.text) == (413, True)
     overlaps = Overlaps(500)
     monkeypatch.setattr(Starlette, "__call__", overlaps.counted(Starlette.__call__))
-    body = {"jsonrpc": "2.0", "id": 1, "method": "unknown"}
+    body = {"jsonrpc": "2.0", "id": 1, "method": method}
     with ThreadPoolExecutor(3 * at_once) as threads:
         got = threads.map(lambda _: client.post(path, json=body, headers=headers).status_code, range(3 * at_once))
         assert not {*got} & {429, 500, 503}
@@ -279,16 +282,19 @@ def test_a_large_conversation_is_sent_in_pieces_so_that_a_client_that_does_not_r
     assert max(sizes) == PIECE_BYTES
 
 
-@pytest.mark.parametrize("path", ["/run", SESSIONS, "/mcp"])
+@pytest.mark.parametrize(
+    ("path", "maximum"),
+    [("/run", MAX_JSON_VALUES), (SESSIONS, MAX_JSON_VALUES), ("/mcp", MAX_JSON_VALUES), (A2A_PATH, MAX_A2A_VALUES)],
+)
 def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, path: str
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, path: str, maximum: int
 ) -> None:
-    client, parsed = serve(mcp=True), list[object]()
+    client, parsed = serve(mcp=True, a2a=True), list[object]()
     for module in ("tools.server.middleware.gateway.parse_json", "tools.mcp_server.http.error_for"):
         monkeypatch.setattr(module, parsed.append)
     for value in ("[]", '""', '{"a":1}', "1"):
-        answer = client.post(path, content=f"[{','.join([value] * (MAX_JSON_VALUES + 1))}]")
-        assert (answer.status_code, "at most 100,000 values" in answer.json()["detail"]) == (400, True)
+        answer = client.post(path, content=f"[{','.join([value] * (maximum + 1))}]")
+        assert (answer.status_code, f"at most {maximum:,} values" in answer.json()["detail"]) == (400, True)
     assert parsed == []
 
 

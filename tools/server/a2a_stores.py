@@ -5,9 +5,11 @@ Each statement is shielded, so that a client's disconnect does not cancel it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from a2a.helpers import new_text_message
 from a2a.server.context import ServerCallContext
-from a2a.server.models import create_push_notification_config_model, create_task_model
+from a2a.server.models import Base, create_push_notification_config_model, create_task_model
 from a2a.server.tasks import DatabasePushNotificationConfigStore, DatabaseTaskStore
 from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotificationConfig, TaskState
 from a2a.utils.errors import InvalidParamsError
@@ -20,10 +22,36 @@ from tools.shielded import shielded
 MAX_RECEIVERS = 8
 """Maximum number of push notification receivers of a task."""
 
+MAX_HISTORY_MESSAGES, MAX_HISTORY_BYTES = 100, 100_000
+"""Limits of the messages that a task keeps, the newest ones: progress writes all of them, and each poll reads them.
+
+The conversation keeps all messages.
+"""
+MAX_LISTED_WITH_ARTIFACTS = 5
+"""Maximum number of tasks on a page of a list with artifacts: each may have pictures."""
+
 _TASKS = create_task_model("desk_tasks")  # own table name: the database is shared with the ledger
+_TASK_TABLE: Any = _TASKS.__table__  # type: ignore[attr-defined]
 _PUSHES = create_push_notification_config_model("desk_pushes")
 _UNDER_WAY = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
 _BROKE_OFF = "The server ended in the middle. Send the message again, with its messageId: no research starts twice."
+
+
+class _Head(Base):
+    """A task without the columns that may be large."""
+
+    __table__ = _TASK_TABLE
+    __mapper_args__ = {"exclude_properties": ["artifacts", "history"]}  # noqa: RUF012
+    artifacts = history = None
+    task_metadata = _TASK_TABLE.c.metadata
+
+
+class _Heads(DatabaseTaskStore):
+    """Lists tasks without their artifacts and messages."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.engine, create_table=False, owner_resolver=user_of)
+        self.task_model = _Head  # type: ignore[assignment]
 
 
 class Tasks(DatabaseTaskStore):
@@ -32,7 +60,7 @@ class Tasks(DatabaseTaskStore):
     def __init__(self, database: Database, locks: Locks) -> None:
         super().__init__(database.engine, create_table=False, owner_resolver=user_of)
         self.task_model = _TASKS
-        self._database, self._locks = database, locks
+        self._database, self._locks, self._heads = database, locks, _Heads(database)
 
     async def initialize(self) -> None:
         await self._database.prepare()  # runs the ledger's migrations, which create the table
@@ -40,6 +68,7 @@ class Tasks(DatabaseTaskStore):
 
     @shielded
     async def save(self, task: Task, context: ServerCallContext) -> None:
+        _shorten_history(task)
         await super().save(task, context)
 
     @shielded
@@ -59,13 +88,26 @@ class Tasks(DatabaseTaskStore):
 
     @shielded
     async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
-        found = await super().list(params, context)
+        found = await self._listed(params, context)
         if any([await self._broke_off(task, context) for task in found.tasks]):
             await self._locks.sleep(1)
-            found = await super().list(params, context)
+            found = await self._listed(params, context)
             for task in found.tasks:
                 if await self._broke_off(task, context):
                     _fail(task)
+        return found
+
+    async def _listed(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
+        """Reads a page of tasks without their messages, and with artifacts only if these are asked for."""
+        await self.initialize()
+        if not params.include_artifacts:
+            return await self._heads.list(params, context)
+        short = ListTasksRequest()
+        short.CopyFrom(params)
+        short.page_size = min(params.page_size or MAX_LISTED_WITH_ARTIFACTS, MAX_LISTED_WITH_ARTIFACTS)
+        found = await super().list(short, context)
+        for task in found.tasks:
+            task.ClearField("history")
         return found
 
     async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
@@ -108,6 +150,17 @@ class Pushes(DatabasePushNotificationConfigStore):
 def user_of(context: ServerCallContext) -> str:
     """The user's id, as set by the gateway."""
     return context.user.user_name
+
+
+def _shorten_history(task: Task) -> None:
+    """Removes the oldest messages, in place: else the SDK would save them again."""
+    kept = size = 0
+    for message in reversed(task.history[-MAX_HISTORY_MESSAGES:]):
+        size += message.ByteSize()
+        if size > MAX_HISTORY_BYTES:
+            break
+        kept += 1
+    del task.history[: len(task.history) - kept]
 
 
 def _fail(task: Task) -> None:

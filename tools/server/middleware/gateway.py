@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ from tools.server.middleware.authentication import Authenticator, JwksUnavailabl
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import MAX_READS, RateLimited, RateLimiter
 from tools.server.middleware.request_limits import (
+    MAX_JSON_VALUES,
     MAX_NAME_CHARS,
     BodyReader,
     Replay,
@@ -69,9 +71,14 @@ _LONG_ANSWERS = {_MCP_PATH: 4, A2A_PATH: 8}
 """Maximum number of long answers to a user by MCP and A2A that are made or sent at a time; others wait."""
 _SHORT_ANSWERS = (
     "initialize", "notifications/initialized", "notifications/cancelled", "ping", "tools/list", "tools/call",
-    "tasks/cancel", "CancelTask",
 )  # fmt: skip
-"""Methods of MCP and A2A whose answers are short, so that they wait for no long answer."""
+"""Methods of MCP whose answers are short, so that they wait for no long answer."""
+_CANCELS = ("tasks/cancel", "CancelTask")
+"""Methods of A2A that read and answer a whole task, and wait for no long answer."""
+_MAX_CANCELS = 2
+"""Maximum number of a user's cancels that are served at a time; others wait."""
+MAX_A2A_VALUES = 5_000
+"""Maximum number of values in a request by A2A. Its library takes about 20 µs for each, many times in a turn."""
 _STORING_METHODS = (
     "SendMessage", "SendStreamingMessage", "CreateTaskPushNotificationConfig",
     "message/send", "message/stream", "tasks/pushNotificationConfig/set",
@@ -120,6 +127,7 @@ class GatewayMiddleware:
         timeout_s = min(_MESSAGE_TIMEOUT_S, self.body_timeout_s)
         self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
         self._long_answers = {path: Turns(at_once) for path, at_once in _LONG_ANSWERS.items()}
+        self._cancels = Turns(_MAX_CANCELS)
         self._agent_requests = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,11 +181,13 @@ class GatewayMiddleware:
         assert known
         whose, turns = user or LOCAL_USER, self._long_answers.get(scope["path"])
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if turns else self.max_body
+        max_values = MAX_A2A_VALUES if scope["path"] == A2A_PATH else MAX_JSON_VALUES
         with self._agent_request(whose) if turns else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
-                await apart(check_values, body, whose)
-                is_long = turns is not None and not await apart(_has_short_answer, body, whose)
-                async with turns.of(whose) if turns and is_long else nullcontext():
+                await apart(partial(check_values, maximum=max_values), body, whose)
+                method = await apart(_method, body, whose) if turns else "ping"
+                turns = self._cancels if method in _CANCELS else turns
+                async with turns.of(whose) if turns and method not in _SHORT_ANSWERS else nullcontext():
                     await self._checked(scope, body, receive, send, known, user)
 
     def _agent_request(self, user: str) -> AbstractContextManager[None]:
@@ -285,12 +295,12 @@ class GatewayMiddleware:
             await error_response(error)(scope, receive, send)
 
 
-def _has_short_answer(body: bytes) -> bool:
-    """Whether a message of JSON-RPC has one of `_SHORT_ANSWERS`, or is itself an answer to the server."""
+def _method(body: bytes) -> Any:
+    """The method of a JSON-RPC message; "ping" if it is an answer to the server. None if it is no such message."""
     with suppress(ValueError, RecursionError):
         message = json.loads(body.decode())
-        return isinstance(message, dict) and message.get("method", "ping") in _SHORT_ANSWERS
-    return False
+        return message.get("method", "ping") if isinstance(message, dict) else None
+    return None
 
 
 def _stores(scope: Scope, data: Any) -> bool:

@@ -138,18 +138,18 @@ async def apart(function: Callable[[bytes], T], body: bytes, user: str) -> T:
     return function(body) if len(body) <= SMALL_BYTES else await _PARSER.call(user, function, body)
 
 
-def check_values(body: bytes) -> None:
+def check_values(body: bytes, maximum: int = MAX_JSON_VALUES) -> None:
     """Counts the values in JSON before anything parses it. Text is not counted, however many commas it has.
 
     Raises:
-        RequestRejected: status 400: there are too many.
+        RequestRejected: status 400: there are more than `maximum`.
     """
-    if _count_values(body) <= MAX_JSON_VALUES:
+    if _count_values(body) <= maximum:
         return
     unescaped = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    too_many_texts = unescaped.count(b'"') > 4 * MAX_JSON_VALUES  # a value has at most a name and a text
-    if too_many_texts or _count_values(b"".join(unescaped.split(b'"')[::2])) > MAX_JSON_VALUES:
-        raise RequestRejected(400, f"the body may have at most {MAX_JSON_VALUES:,} values")
+    too_many_texts = unescaped.count(b'"') > 4 * maximum  # a value has at most a name and a text
+    if too_many_texts or _count_values(b"".join(unescaped.split(b'"')[::2])) > maximum:
+        raise RequestRejected(400, f"the body may have at most {maximum:,} values")
 
 
 def parse_json(body: bytes) -> Any:
