@@ -8,18 +8,24 @@ from typing import Any
 
 import httpx2
 import pytest
+from a2a.helpers import new_text_artifact
+from a2a.server.context import ServerCallContext
+from a2a.types import Task, TaskPushNotificationConfig
+from google.adk.artifacts import InMemoryArtifactService
 from sqlalchemy import text
 
 from interactions_emulator import Emulator
 from tests.ledger.server import Server
 from tests.serve.conftest import Serve, message, said
-from tests.serve.test_a2a import METHODS
+from tests.serve.test_a2a import METHODS, Robot
 from tests.serve.test_a2a import message as a2a_message
 from tools.research.database import Database
+from tools.research.locks import Locks
 from tools.server import stored_bytes
-from tools.server.checked_sessions import CheckedDatabaseSessions
+from tools.server.a2a_stores import Pushes, Tasks
+from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.stored_bytes import COST_FACTOR, KEPT_S, KEPT_TO_REFUSE_S, StorageLimit
+from tools.server.stored_bytes import COST_FACTOR, KEPT_S, KEPT_TO_REFUSE_S, StorageLimit, storage_limit
 from tools.settings import load_settings
 
 SESSIONS = "/apps/desk/users/me/sessions"
@@ -176,3 +182,26 @@ async def test_a_store_that_cannot_be_counted_keeps_nobody_from_storing(caplog: 
 
     await StorageLimit(100, [count]).admit("ada", 100)
     assert "what a user stores could not be counted" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_tasks_of_other_agents_and_their_receivers_are_counted(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    server: Server | None = request.getfixturevalue("postgres") if kind == "postgresql" else None
+    database = Database(server.create_database() if server else f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
+    limit = storage_limit(1, CheckedInMemorySessions(), InMemoryArtifactService(), database)
+
+    async def stored(user: str = Robot.user_name) -> int:
+        return sum([await count(user) for count in limit.counts])
+
+    robot, long = ServerCallContext(user=Robot()), "".join(map(str, range(20_000)))  # PostgreSQL compresses it
+    none = await stored()
+    task = Task(id="t1", context_id="c1", artifacts=[new_text_artifact("a", long)])
+    await Tasks(database, Locks(database)).save(task, robot)
+    with_task = await stored()
+    assert none + 20_000 < with_task < none + 200_000
+    await Pushes(database).set_info("t1", TaskPushNotificationConfig(id="p1", url=f"https://e.org/{long}"), robot)
+    assert with_task + 20_000 < await stored() < with_task + 200_000
+    assert await stored("bob") == none
+    await database.close()
