@@ -177,11 +177,17 @@ async def test_a_count_is_used_for_a_while_and_what_is_sent_meanwhile_is_added_t
 
 
 async def test_a_store_that_cannot_be_counted_keeps_nobody_from_storing(caplog: pytest.LogCaptureFixture) -> None:
-    async def count(user: str) -> int:
+    async def bucket(user: str) -> int:
         raise OSError("the bucket does not answer")
 
-    await StorageLimit(100, [count]).admit("ada", 100)
-    assert "what a user stores could not be counted" in caplog.text
+    async def database(user: str) -> int:
+        return 50
+
+    limit = StorageLimit(100, [bucket, database])
+    await limit.admit("ada", 50)
+    assert "what a user stores could not be counted in a store" in caplog.text
+    with pytest.raises(RateLimited):
+        await limit.admit("ada", 1)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -81,11 +81,11 @@ class StorageLimit:
 
     async def _count(self, user: str) -> _Counted:
         begun = self.clock()
-        try:
-            stored = sum(await asyncio.gather(*(count(user) for count in self.counts)))
-        except Exception:  # a store that does not answer takes nothing either
-            log.exception("what a user stores could not be counted")
-            stored = old.stored_bytes if (old := self._counted.get(user)) else 0
+        found = await asyncio.gather(*(count(user) for count in self.counts), return_exceptions=True)
+        for error in (each for each in found if isinstance(each, BaseException)):
+            # a store that does not answer takes nothing either
+            log.error("what a user stores could not be counted in a store", exc_info=error)
+        stored = sum(each for each in found if isinstance(each, int))
         now = self.clock()
         self._counted = {name: each for name, each in self._counted.items() if each.is_newer(KEPT_S, now)}
         self._counted[user] = _Counted(stored, now, now - begun)
