@@ -133,6 +133,13 @@ async def test_deleting_a_conversation_deletes_its_files_and_tasks(serve: Serve,
     await database.close()
 
 
+def test_a_conversation_whose_name_no_file_can_have_can_be_deleted(serve: Serve) -> None:
+    client = serve()
+    assert client.post(SESSIONS, json={"sessionId": "a:b"}).status_code == 200
+    assert client.delete(f"{SESSIONS}/a:b").status_code == 200
+    assert client.get(SESSIONS).json() == []
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 async def test_events_state_and_rows_of_one_user_are_counted(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path

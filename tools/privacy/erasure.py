@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from google.adk.artifacts import BaseArtifactService
+from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, Session
 
@@ -269,7 +270,10 @@ async def delete_artifacts(artifacts: BaseArtifactService, key: SessionKey) -> l
     File names may quote the conversation, so the lines have only counts.
     """
     deleted = versions = 0
-    names = await artifacts.list_artifact_keys(**_names(key))
+    try:
+        names = await artifacts.list_artifact_keys(**_names(key))
+    except InputValidationError:  # no file can be stored under this name of a user or a session
+        return []
     for name in names:
         # The list includes files of the user, with or without prefix, that have no version in this conversation.
         found = [] if name.startswith(SHARED_PREFIXES) else await artifacts.list_versions(filename=name, **_names(key))
