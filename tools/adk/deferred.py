@@ -11,6 +11,7 @@ from google.adk.models import LlmResponse, interactions_utils
 from google.genai.interactions import Interaction
 
 from tools.adk.response_collector import ResponseCollector
+from tools.backoff import backoff_s
 from tools.interactions import backend
 from tools.interactions.http_answer import Interrupted, WireError
 
@@ -34,12 +35,12 @@ async def poll_deferred(
     Raises:
         WireError: the create request failed, or the answer cannot be read any more. The request is not sent again.
     """
-    transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
+    transport, polls, failed = backend.transport(), 0, 0
     resource = await transport.answer(body, headers)
     interaction_id = resource["id"]
     while resource["status"] in UNFINISHED_STATUSES:
-        await asyncio.sleep(wait)
-        wait = min(2 * wait, MAX_POLL_S)
+        await asyncio.sleep(backoff_s(polls, FIRST_POLL_S, MAX_POLL_S))
+        polls += 1
         try:
             resource, failed = await transport.get(interaction_id), 0
         except WireError as error:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from tools.backoff import backoff_s, spread_wait
 from tools.interactions.client import retry_after, status_of
 
 T = TypeVar("T")
@@ -31,19 +32,7 @@ def retry_delay(error: BaseException, retries: int) -> float | None:
     asked = retry_after(error)
     if asked is not None and asked > MAX_RETRY_WAIT_S:
         return None
-    return spread_wait(FIRST_WAIT_S * 2**retries if asked is None else 0.0, asked or 0.0, random.random())
-
-
-def spread_wait(seconds: float, at_least: float, draw: float) -> float:
-    """Returns a wait that differs between clients, so that those that a failure hit together do not return together.
-
-    Args:
-        seconds: the average wait; the result is between half of it and one and a half.
-        at_least: the wait that the server asked for, in seconds; the result is at most a quarter longer, if `seconds`
-            is not.
-        draw: a random number from 0 to 1.
-    """
-    return max(at_least * (1 + draw / 4), seconds * (0.5 + draw))
+    return spread_wait(backoff_s(retries, FIRST_WAIT_S) if asked is None else 0.0, asked or 0.0, random.random())
 
 
 async def call_with_retries(call: Callable[[], Awaitable[T]]) -> T:

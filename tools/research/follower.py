@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
+from tools.backoff import backoff_s, spread_wait
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
-from tools.interactions.retry import spread_wait
 from tools.research.job import STATE_OF_STATUS
 from tools.research.timings import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimings
 
@@ -105,7 +105,7 @@ class Follower:
         Args:
             stream: the create request's own stream, if it is still open; else the follower opens one.
         """
-        fruitless, wait = 0, self._timings.first_poll_s  # fruitless: number of streams in a row without news
+        fruitless = polls = 0  # fruitless: number of streams in a row without news
         while True:
             news, self._retry_after = False, 0.0
             if fruitless < 2:
@@ -122,10 +122,11 @@ class Follower:
                 if isinstance(found, Ended | Stalled | Unreachable):
                     return
             if fruitless == 2:  # streaming does not work (any more): poll with backoff
-                wait = min(wait * 2, self._timings.max_poll_s)
+                polls += 1
             elif not news:
                 yield Warned("the connection broke; the research goes on, attaching again")
-            await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._retry_after)
+            wait = REOPEN_AFTER_S if news else self._poll_wait(polls)
+            await self._pause(wait, at_least=self._retry_after)
 
     def _attach(self) -> AsyncGenerator[Event, None]:
         self._on_attach()
@@ -156,7 +157,7 @@ class Follower:
 
     async def _read(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
         """Reads the interaction, with retries."""
-        wait, gone, now = self._timings.first_poll_s, 0, asyncio.get_running_loop().time
+        retries, gone, now = 0, 0, asyncio.get_running_loop().time
         while True:
             began = now()
             try:
@@ -177,8 +178,8 @@ class Follower:
                     yield Stalled(None, self._quiet)
                     return
                 yield Warned("the server cannot be read; the research goes on, trying again")
-                await self._pause(wait, at_least=error.retry_after or 0)
-                wait = min(wait * 2, self._timings.max_poll_s)
+                await self._pause(self._poll_wait(retries), at_least=error.retry_after or 0)
+                retries += 1
         read = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
         if read != self._last_read and self._last_read is not None:
             self._quiet = 0.0
@@ -193,12 +194,15 @@ class Follower:
         for attempt in range(2):
             if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break
-            await self._sleep(self._timings.first_poll_s * 2**attempt)
+            await self._sleep(self._poll_wait(attempt))
             try:
                 resource = await self._client.get(self._id)
             except ApiError:
                 break
         return resource
+
+    def _poll_wait(self, polls: int) -> float:
+        return backoff_s(polls, self._timings.first_poll_s, self._timings.max_poll_s)
 
     async def _pause(self, seconds: float, at_least: float = 0) -> None:
         seconds = spread_wait(seconds, min(at_least, self._timings.max_wait_s), self._jitter())

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func
 
+from tools.backoff import backoff_s, spread_wait
 from tools.research.database import Database
 from tools.research.tables import JOBS
 
@@ -23,7 +24,7 @@ CHECK_INTERVAL_S = 60.0
 CHECK_TIMEOUT_S = 20.0
 """Seconds within which the notification of a check has to arrive."""
 FIRST_RETRY_S, MAX_RETRY_S = 1.0, 120.0
-"""Seconds between two attempts to listen, on average; each wait is twice as long as the one before."""
+"""First and longest pause in seconds between two attempts to listen, on average."""
 
 
 def notification(connection: Connection) -> list[ColumnElement[Any]]:
@@ -51,25 +52,26 @@ class NotificationListener:
 
     async def run(self) -> None:
         """Listens until the task is cancelled."""
-        wait = FIRST_RETRY_S
+        failures = 0  # in a row
         while True:
             try:
                 async with self._database.listen(CHANNEL, self._receive) as ended:
                     while not ended.is_set():
                         await self._check_arrival()
                         self._set_working(True)
-                        wait = FIRST_RETRY_S
+                        failures = 0
                         await _wait_for(ended, CHECK_INTERVAL_S)
                 why = "the connection ended"
             except TimeoutError:
                 why = "they do not arrive, as behind pgbouncer in transaction mode"
             except Exception as error:  # of SQLAlchemy, asyncpg or the network
                 why = str(error) or type(error).__name__
-            if self.working or wait == FIRST_RETRY_S:
+            if self.working or not failures:
                 log.warning("no notifications of the ledger: %s; watched research runs are read each second", why)
             self._set_working(False)
-            await asyncio.sleep(wait * random.uniform(0.5, 1.5))
-            wait = min(2 * wait, MAX_RETRY_S)
+            wait = backoff_s(failures, FIRST_RETRY_S, MAX_RETRY_S)
+            failures += 1
+            await asyncio.sleep(spread_wait(wait, 0.0, random.random()))
 
     def _receive(self, payload: str) -> None:
         if payload == self._check:

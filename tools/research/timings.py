@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 MAX_CREATE_ATTEMPTS = 4
 """A create request is sent at most this many times. It is sent again only if certainly nothing started."""
+FIRST_CREATE_WAIT_S = 2.0
+"""Seconds between the first two attempts at a create request, unless the server asks for another wait."""
 MAX_RETRY_AFTER_S = 60.0
 """Maximum seconds between two attempts at a create request. If the server asks for more, the job fails and says so."""
+FIRST_SAVE_WAIT_S, MAX_SAVE_WAIT_S = 0.5, 30.0
+"""First and longest pause in seconds between two attempts to save an interaction's id."""
 MIN_UPLOAD_BYTES_PER_S = 50_000
 """The timeout of a create request allows for uploads of documents at this speed or faster, in bytes per second."""
 REOPEN_AFTER_S = 0.1

@@ -9,6 +9,7 @@ from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from typing import Any
 
+from tools.backoff import backoff_s
 from tools.interactions.client import (
     ApiError,
     CreateRequest,
@@ -30,7 +31,15 @@ from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import Report, from_json, read_report, to_json
 from tools.research.schedules.changes import changes_between
 from tools.research.texts import FOLLOWED_ELSEWHERE, MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
-from tools.research.timings import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimings
+from tools.research.timings import (
+    FIRST_CREATE_WAIT_S,
+    FIRST_SAVE_WAIT_S,
+    MAX_CREATE_ATTEMPTS,
+    MAX_RETRY_AFTER_S,
+    MAX_SAVE_WAIT_S,
+    MIN_UPLOAD_BYTES_PER_S,
+    ResearchTimings,
+)
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +167,7 @@ class Worker:
                 if plan and error.status == 404:
                     plan = replace(plan, interaction_id="", earlier=(*plan.earlier, plan.interaction_id))
                     error = NotCreated("the server has forgotten the plan; a new one is made if it is started again")
-                wait = error.retry_after or 2.0**attempt
+                wait = error.retry_after or backoff_s(attempt - 1, FIRST_CREATE_WAIT_S)
                 if attempt == MAX_CREATE_ATTEMPTS or not error.retryable or wait > MAX_RETRY_AFTER_S:
                     later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
                     kept = "; the plan is kept" if plan and plan.interaction_id else ""
@@ -242,7 +251,7 @@ class Worker:
 
     async def _persist_with_retry(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
         """Saves an interaction's id. Retries until the database answers, because without the id the run is lost."""
-        wait = 0.5
+        retries = 0
         while True:
             try:
                 return await self._ledger.change(job.id, expected, self._clock(), **values)
@@ -250,8 +259,8 @@ class Worker:
                 log.error("%s is interaction %s, and the ledger cannot be written: %s", job.id, named, error)
                 if refuses_value(error):
                     raise
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, 30)
+            await asyncio.sleep(backoff_s(retries, FIRST_SAVE_WAIT_S, MAX_SAVE_WAIT_S))
+            retries += 1
 
     async def _unsent(self, job: Job) -> None:
         """Moves a job back to INTENDED after the server proved that its create started nothing."""

@@ -12,10 +12,13 @@ from typing import Any
 
 import httpx2
 
+from tools.backoff import backoff_s, spread_wait
 from tools.redaction import without_credentials
 from tools.weather.geocoding import Place, ToolError
 
 MAX_RETRIES = 2
+FIRST_WAIT_S = 0.25
+"""Average pause in seconds before the first retry."""
 TIMEOUT = httpx2.Timeout(10, connect=5)
 """Maximum wait for a connection and for an answer, in seconds."""
 
@@ -102,7 +105,7 @@ class OpenMeteo:
                     return _read(response)
                 problem = f"answered HTTP {response.status_code}"
             if attempt < MAX_RETRIES:
-                await self.sleep(0.25 * 2**attempt * random.uniform(0.75, 1.25))
+                await self.sleep(spread_wait(backoff_s(attempt, FIRST_WAIT_S), 0.0, random.random()))
         raise _unreachable(url, f"{problem}, {MAX_RETRIES + 1} times")
 
 
