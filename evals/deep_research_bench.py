@@ -8,12 +8,13 @@ at the end.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.concurrency import run_each
 from tools.interactions.citations import plain_marks
 from tools.interactions.client import ApiError
 from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
@@ -123,50 +124,44 @@ class Bench:
 
         Args:
             at_once: maximum number of tasks that run at a time.
-            say: called with each line of progress.
+            on_progress: called with each line of progress.
             retry: whether to pay for a new run of tasks that failed before.
         """
-        (spent, earlier), slots = await self._earlier_jobs(tasks), asyncio.Semaphore(at_once)
+        spent, earlier = await self._earlier_jobs(tasks)
         usd_left = self.max_usd - spent
 
         async def run_task(task: Task) -> TaskResult:
             nonlocal usd_left
             earlier_jobs, problem = earlier[task], ""
             cost = self._cost(task) if earlier_jobs.needs_run(retry) else 0.0
-            async with slots:
-                if cost:
-                    if cost > usd_left:
-                        return TaskResult(task, None, earlier_jobs.report)
-                    usd_left -= cost
-                    job = await self._order(task, earlier_jobs)
-                    on_progress(task, f"{job.id} begins")
-                else:
-                    job = earlier_jobs.jobs[-1]
-                if job.state in ACTIVE | {State.EXPIRED}:  # an expired job may still be found at the server
-                    try:
-                        async for line in self.service.watch(job.id):
-                            on_progress(task, line)
-                    except ApiError as error:  # one unreadable job must not stop the others
-                        problem = (
-                            f"{job.id} cannot be read: {error}; the run continues, and the same command reads it again"
-                        )
-                job, report = await self.service.job(job.id), await self._report(job)
-                if _never_started(job):
-                    usd_left += cost
-                if job.state is State.COMPLETED and not report:
-                    problem = f"{job.id} ended without a text; --retry pays for it once more"
-                return TaskResult(task, job, report or earlier_jobs.report, problem)
+            if cost:
+                if cost > usd_left:
+                    return TaskResult(task, None, earlier_jobs.report)
+                usd_left -= cost
+                job = await self._order(task, earlier_jobs)
+                on_progress(task, f"{job.id} begins")
+            else:
+                job = earlier_jobs.jobs[-1]
+            if job.state in ACTIVE | {State.EXPIRED}:  # an expired job may still be found at the server
+                try:
+                    async for line in self.service.watch(job.id):
+                        on_progress(task, line)
+                except ApiError as error:  # one unreadable job must not stop the others
+                    problem = (
+                        f"{job.id} cannot be read: {error}; the run continues, and the same command reads it again"
+                    )
+            job, report = await self.service.job(job.id), await self._report(job)
+            if _never_started(job):
+                usd_left += cost
+            if job.state is State.COMPLETED and not report:
+                problem = f"{job.id} ended without a text; --retry pays for it once more"
+            return TaskResult(task, job, report or earlier_jobs.report, problem)
 
         # Jobs that already run at the server come first; otherwise they would run in addition to `at_once` new jobs.
         first = sorted(tasks, key=lambda task: not any(job.state in ACTIVE for job in earlier[task].jobs))
-        running = [asyncio.create_task(run_task(task)) for task in first]
-        try:
-            for task_run in asyncio.as_completed(running):
-                yield await task_run
-        finally:
-            for task_run in running:
-                task_run.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        async with aclosing(run_each(run_task, first, at_once)) as results:
+            async for _, result in results:
+                yield result
 
     async def _earlier_jobs(self, tasks: Sequence[Task]) -> tuple[float, dict[Task, _EarlierJobs]]:
         """Upper estimate in USD of the session's cost, and the earlier jobs of each task."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from evals.invocation_facts import Facts, facts_of
 from evals.public_datasets import OFFENSIVE_SET
 from evals.result import Case, Turn, TurnOutcome
 from evals.server import CreateCount
+from tools.concurrency import run_each
 from tools.research.factory import research
 from tools.research.job import Kind, State
 from tools.researcher.agent import Researcher
@@ -80,21 +80,15 @@ class Player:
     async def _play_concurrently(
         self, service: LocalEvalService, group: Sequence[tuple[str, EvalCase]], at_once: int, budget: Budget | None
     ) -> AsyncGenerator[Case, None]:
-        slots = asyncio.Semaphore(at_once)
-
-        async def play_case(set_id: str, case: EvalCase) -> Case | None:
-            async with slots, budget.reserve(case) if budget else nullcontext(True) as fits:
+        async def play_case(each: tuple[str, EvalCase]) -> Case | None:
+            set_id, case = each
+            async with budget.reserve(case) if budget else nullcontext(True) as fits:
                 return await self._play(service, set_id, case) if fits else None
 
-        tasks = [asyncio.create_task(play_case(set_id, case)) for set_id, case in group]
-        try:
-            for task in asyncio.as_completed(tasks):
-                if (played := await task) is not None:
+        async with aclosing(run_each(play_case, group, at_once)) as cases:
+            async for _, played in cases:
+                if played is not None:
                     yield played
-        finally:
-            for started in tasks:
-                started.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _service(self, sets: Sequence[EvalSet]) -> LocalEvalService:
         stored = InMemoryEvalSetsManager()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 
+from tools.concurrency import run_each
 from tools.moderation.input_file import Row
 from tools.moderation.judge import ModerationClient, NotModerated
 from tools.moderation.verdict import Verdict
@@ -23,27 +24,14 @@ async def judge_rows(
         NotModerated: no row can be judged with the current settings.
         FileProblem: the rest of the rows cannot be read.
     """
-    waiting, done = set[asyncio.Task[Row]](), set[asyncio.Task[Row]]()
-    try:
-        for row in rows:
-            if store.has(row):
-                yield row
-                continue
-            waiting.add(asyncio.create_task(_judge(row, store, judge)))
-            if len(waiting) < at_once:
-                continue
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                yield task.result()
-        for finished in asyncio.as_completed(waiting):
-            yield await finished
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, *done, return_exceptions=True)
+    async with aclosing(run_each(lambda row: _judge(row, store, judge), rows, at_once)) as judged:
+        async for row, _ in judged:
+            yield row
 
 
-async def _judge(row: Row, store: VerdictStore, judge: ModerationClient) -> Row:
+async def _judge(row: Row, store: VerdictStore, judge: ModerationClient) -> None:
+    if store.has(row):
+        return
     outcome: Verdict | NotModerated | None = None
     if row.problem:
         outcome = NotModerated("BAD_ROW", row.problem)
@@ -55,4 +43,3 @@ async def _judge(row: Row, store: VerdictStore, judge: ModerationClient) -> Row:
                 raise
             outcome = error
     store.write(row, outcome)
-    return row

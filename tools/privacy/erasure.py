@@ -7,7 +7,6 @@ user insists, the ids of the interactions that are left are kept in the state of
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, Session
 
+from tools.concurrency import run_each
 from tools.errors import DeskError
 from tools.interactions.client import ApiError, InteractionsClient, NotFound
 from tools.interactions.retry import call_with_retries
@@ -247,18 +247,17 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
 
     Adds the ids that failed to `receipt.refused`, and removes the others from it.
     """
-    free = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
-    async def answer(id_: str) -> tuple[str, str | ApiError]:
-        async with free:
-            try:
-                return id_, await call_with_retries(lambda: ask(id_))
-            except ApiError as error:
-                return id_, error
+    async def answer(id_: str) -> str | ApiError:
+        try:
+            return await call_with_retries(lambda: ask(id_))
+        except ApiError as error:
+            return error
 
-    answers = dict(await asyncio.gather(*map(answer, ids)))
-    receipt.refused |= {id_: str(error) for id_, error in answers.items() if isinstance(error, ApiError)}
-    good = {id_: text for id_, text in answers.items() if isinstance(text, str)}
+    ids = [*ids]
+    answers = {id_: text async for id_, text in run_each(answer, ids, MAX_CONCURRENT_REQUESTS)}
+    receipt.refused |= {id_: str(error) for id_ in ids if isinstance(error := answers[id_], ApiError)}
+    good = {id_: text for id_ in ids if isinstance(text := answers[id_], str)}
     for id_ in good:
         receipt.refused.pop(id_, None)
     return good

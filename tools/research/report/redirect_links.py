@@ -6,12 +6,12 @@ machine call another machine.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable
 
 import httpx2
 
+from tools.concurrency import run_each
 from tools.public_address import is_public
 
 MAX_CONCURRENT_REQUESTS = 8
@@ -32,14 +32,8 @@ async def resolve(urls: Iterable[str], http: httpx2.AsyncClient) -> dict[str, st
         http: the client; redirects are not followed.
     """
     redirects = [url for url in dict.fromkeys(urls) if is_redirect(url)]
-    free = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
-
-    async def resolve(url: str) -> str:
-        async with free:
-            return await _location(url, http)
-
-    found = await asyncio.gather(*map(resolve, redirects))
-    return {url: target for url, target in zip(redirects, found, strict=True) if target}
+    located = run_each(lambda url: _location(url, http), redirects, MAX_CONCURRENT_REQUESTS)
+    return {url: target async for url, target in located if target}
 
 
 async def _location(url: str, http: httpx2.AsyncClient) -> str:
