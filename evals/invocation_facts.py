@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from google.adk.evaluation.eval_case import Invocation, get_all_tool_calls_with_responses
-from google.genai import types
 
 from evals.effects import APPROVALS, EXPECTATION_CALL, ORDERS, Effect, Expectation, ToolEffect, tool_effects
 from evals.markdown_parser import Prose, read_prose
+from tools.adk.contents import lines_of
 from tools.research.verification.checks import Verdict
 
 _VERDICT = re.compile(r"\*\*Verdict: (?:not safe, )?(?P<category>\w+)\*\*(?: \(confidence (?P<confidence>[\d.]+)\))?")
@@ -113,9 +113,9 @@ def facts_of(invocation: Invocation) -> Facts:
     calls = [(call.name or "", call.args or {}) for call, _ in pairs]
     results = [(response.response or {}) if response else {"error": "no result"} for _, response in pairs]
     expectation = next((Expectation.from_arguments(args) for name, args in calls if name == EXPECTATION_CALL), None)
-    text = text_of(invocation.final_response)
+    text = lines_of(invocation.final_response)
     return Facts(
-        message=text_of(invocation.user_content),
+        message=lines_of(invocation.user_content),
         text=text,
         routes=tuple(str(args.get("agent_name")) for name, args in calls if name == "transfer_to_agent") or ("desk",),
         tools=tuple((name, args) for name, args in calls if name not in ("transfer_to_agent", EXPECTATION_CALL)),
@@ -126,8 +126,3 @@ def facts_of(invocation: Invocation) -> Facts:
             for match in _VERDICT.finditer(text)
         ),
     )
-
-
-def text_of(content: types.Content | None) -> str:
-    """The text of a content, without thoughts."""
-    return "\n".join(part.text for part in (content.parts if content else None) or () if part.text and not part.thought)

@@ -32,7 +32,7 @@ from tests.talk import Talk, new_sessions, refusals, words
 from tools.adk.windowed_sessions import WINDOW_EVENTS
 from tools.app import build_app
 from tools.moderation.judge import load_judge
-from tools.moderation.message_texts import text_of
+from tools.moderation.message_texts import text_to_judge
 from tools.moderation.plugin import RESTORED_EVENTS_HINT, ModerationGate, build_plugins
 from tools.moderation.policy import Policy, load_policy
 from tools.research.factory import research
@@ -309,7 +309,7 @@ async def test_text_in_any_field_of_a_message_is_judged(api: Emulator, part: typ
 
 def test_text_split_into_parts_is_judged_as_one_text() -> None:
     pieces = [types.Part(text="hello, VI"), types.Part(text="LE things"), blob("text/plain", b"more")]
-    assert text_of(types.Content(role="user", parts=pieces)) == f"{VILE}\nmore"
+    assert text_to_judge(types.Content(role="user", parts=pieces)) == f"{VILE}\nmore"
 
 
 async def test_an_attached_text_file_is_judged_with_its_message(brain: Watched, guarded: Guard) -> None:

@@ -11,6 +11,8 @@ from google.adk.events import Event, EventActions
 from google.adk.plugins import BasePlugin
 from google.genai import types
 
+from tools.adk.contents import lines_of, parts_of
+
 MAX_NAME_CHARS = 40
 """A file name has at most this many characters from the user's message."""
 
@@ -28,7 +30,7 @@ class ArtifactPlugin(BasePlugin):
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
         """Replaces the files of an event with artifacts, or adds the file names to the final event."""
-        parts = (event.content.parts if event.content else None) or []
+        parts = parts_of(event.content)
         if event.partial or event.author == "user" or invocation_context.artifact_service is None:
             return None
         saved = self._saved[invocation_context.invocation_id]
@@ -64,6 +66,5 @@ async def _save(context: InvocationContext, part: types.Part, number: int) -> tu
 
 def _topic(content: types.Content | None) -> str:
     """Makes a file name from the user's message: "draw a fox in the snow" gives `draw-a-fox-in-the-snow`."""
-    text = "".join(part.text or "" for part in (content.parts if content else None) or ())
-    words = re.sub(r"\W+", "-", text.casefold()).strip("-")
+    words = re.sub(r"\W+", "-", lines_of(content).casefold()).strip("-")
     return words[:MAX_NAME_CHARS].strip("-") or "picture"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from google.genai import types
 
+from tools.adk.contents import parts_of
 from tools.adk.response_collector import code_block
 from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import capabilities_of, medium_of
@@ -22,7 +23,7 @@ def adapt_files(contents: Iterable[types.Content], model: str) -> list[types.Con
     If such a file stayed in a conversation, the API would refuse every later request.
     """
     return [
-        content.model_copy(update={"parts": [_adapted(part, model) for part in content.parts or ()]})
+        content.model_copy(update={"parts": [_adapted(part, model) for part in parts_of(content)]})
         for content in contents
     ]
 

@@ -26,6 +26,7 @@ from google.adk.models import LlmRequest, LlmResponse
 from google.adk.plugins import BasePlugin
 from google.genai import types
 
+from tools.adk.contents import parts_of, text_of
 from tools.adk.history import RecentEvents, UnseenContents
 from tools.adk.response_collector import code_block
 from tools.settings import load_settings
@@ -142,10 +143,7 @@ def _answer_all(contents: list[types.Content], calls: Sequence[types.FunctionCal
     """Adds an error result for each call of the last model turn that has no result, for example after a crash."""
     head = max((i for i, content in enumerate(contents) if content.role == "model"), default=-1) + 1
     answered = {
-        part.function_response.id
-        for content in contents[head:]
-        for part in content.parts or []
-        if part.function_response
+        part.function_response.id for content in contents[head:] for part in parts_of(content) if part.function_response
     }
     lost = [
         types.Part(
@@ -223,7 +221,7 @@ def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
 
 def _with_code_as_text(event: Event) -> Event:
     """Converts executed code to text: a code step needs an id, and code from before the Interactions API has no id."""
-    parts = (event.content.parts if event.content else None) or []
+    parts = parts_of(event.content)
     if event.content is None or not any(part.executable_code or part.code_execution_result for part in parts):
         return event
     parts = [
@@ -252,6 +250,4 @@ def _shortened(text: str) -> str:
 def _said(event: Event) -> str:
     if event.get_function_calls() or event.get_function_responses():
         return ""
-    parts = (event.content.parts if event.content else None) or []
-    text = "".join(part.text or "" for part in parts if not part.thought)
-    return text or (f"error: {event.error_message}" if event.error_code else "")
+    return text_of(event.content) or (f"error: {event.error_message}" if event.error_code else "")

@@ -13,6 +13,7 @@ from pydantic import field_validator
 
 from tools.adk.answer_endings import with_ending
 from tools.adk.attachments import adapt_files
+from tools.adk.contents import parts_of
 from tools.adk.deferred import DEFERRED_TIER, poll_deferred
 from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
 from tools.adk.history import UnseenContents
@@ -212,7 +213,7 @@ def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sourc
 def _sorted(content: types.Content | None) -> tuple[list[types.Part], ...]:
     """Splits parts into thought signatures, function calls, files, and the rest."""
     signatures, calls, media, others = list[types.Part](), list[types.Part](), list[types.Part](), list[types.Part]()
-    for part in (content.parts if content else None) or []:
+    for part in parts_of(content):
         if part.function_call:
             calls.append(part)
         elif part.thought_signature:
@@ -225,7 +226,7 @@ def _sorted(content: types.Content | None) -> tuple[list[types.Part], ...]:
 
 
 def _media(response: LlmResponse) -> bool:
-    return any(part.inline_data or part.file_data for part in (response.content and response.content.parts) or ())
+    return any(part.inline_data or part.file_data for part in parts_of(response.content))
 
 
 LLMRegistry.register(InteractionsLlm)

@@ -12,6 +12,7 @@ from google.adk.events import Event
 from google.adk.runners import Runner
 from google.genai import types
 
+from tools.adk.contents import text_of
 from tools.adk.windowed_sessions import WindowedSqliteSessions
 from tools.atomic_file import write_whole
 from tools.private_folder import create_private_file, create_private_folder
@@ -38,8 +39,7 @@ async def run_turn(
     """Runs one turn. Yields each event that has text or files, and the text. A partial event is only progress."""
     message = types.Content(role="user", parts=[types.Part(text=text), *files])
     async for event in runner.run_async(user_id=user, session_id=session, new_message=message):
-        parts = (event.content.parts if event.content else None) or []
-        said = "".join(part.text for part in parts if part.text and (event.partial or not part.thought))
+        said = text_of(event.content, thoughts=bool(event.partial))
         if said.strip() or event.actions.artifact_delta:
             yield event, said
 

@@ -8,6 +8,7 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 from pydantic import BaseModel
 
+from tools.adk.contents import parts_of
 from tools.sanitize import sanitize_json
 
 EMPTY_MESSAGE = "(an empty message)"
@@ -31,7 +32,7 @@ class SanitizePlugin(BasePlugin):
         It drops empty texts, because the API would refuse them in every later turn.
         """
         _sanitize_model(user_message)
-        kept = [part for part in user_message.parts or () if not _is_empty(part)]
+        kept = [part for part in parts_of(user_message) if not _is_empty(part)]
         user_message.parts = kept or [types.Part(text=EMPTY_MESSAGE)]
         return None
 

@@ -8,6 +8,8 @@ from google.adk.models import LlmRequest, LlmResponse
 from google.genai import types
 from pydantic import TypeAdapter, ValidationError
 
+from tools.adk.contents import parts_of, text_of
+
 
 def response_format(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Builds the `response_format` that requests JSON for a schema."""
@@ -34,13 +36,12 @@ def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | Non
 
 def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -> str:
     """Returns what is wrong with a structured answer; empty if the answer is valid, an error or a function call."""
-    parts = (response.content.parts if response.content else None) or []
-    if response.error_code or any(part.function_call for part in parts):
+    if response.error_code or any(part.function_call for part in parts_of(response.content)):
         return ""
     schema: Any = config.response_schema
     kind = dict if schema is None or isinstance(schema, (dict, types.Schema)) else schema
     try:
-        TypeAdapter(kind).validate_json("".join(p.text for p in parts if p.text and not p.thought))
+        TypeAdapter(kind).validate_json(text_of(response.content))
     except ValidationError as error:
         return "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False)

@@ -44,6 +44,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from tools.adk.contents import parts_of
 from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedDatabaseSessions, recent, windowed_reads
 from tools.shielded import shielded
 from tools.transactions import Transactions, replace_when_closed
@@ -334,7 +335,7 @@ def _update(connection: Connection, values: Mapping[str, Any], rows: Sequence[di
 
 
 def _bytes(event: Event) -> int:
-    parts = (event.content.parts if event.content else None) or ()
+    parts = parts_of(event.content)
     return sum(len(part.text or "") + len((part.inline_data and part.inline_data.data) or b"") for part in parts)
 
 

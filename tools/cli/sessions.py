@@ -63,9 +63,10 @@ async def _sessions() -> None:
 
 def _title(session: Session) -> str:
     """The beginning of the user's first message."""
+    from tools.adk.contents import lines_of
+
     contents = [event.content for event in session.events if event.author == "user" and event.content]
-    text = " ".join(part.text or "" for part in (contents[0].parts if contents else None) or [])
-    return " ".join(text.split())[:MAX_TITLE_CHARS]
+    return " ".join(lines_of(contents[0] if contents else None).split())[:MAX_TITLE_CHARS]
 
 
 async def _forget(session_id: str, yes: bool, force: bool) -> None:

@@ -13,6 +13,7 @@ from google.adk.events import Event
 from google.genai import types
 from pydantic import BaseModel, ValidationError
 
+from tools.adk.contents import text_of
 from tools.moderation.verdict import Verdict, schema_error, sentence
 
 with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class
@@ -41,8 +42,7 @@ class Moderator(LlmAgent):
 
 def to_event(event: Event) -> Event:
     """Builds the final event of a moderation: the verdict in words and as data, or why there is none."""
-    parts = (event.content.parts if event.content else None) or []
-    text = "".join(part.text for part in parts if part.text and not part.thought)
+    text = text_of(event.content)
     try:
         if event.error_code:
             raise ValueError(event.error_message or event.error_code)

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from google.genai import types
 from pydantic import BaseModel
 
+from tools.adk.contents import parts_of, text_of
 from tools.interactions.media_types import decode_text, is_text
 
 
-def text_of(message: types.Content) -> str:
+def text_to_judge(message: types.Content) -> str:
     """Returns the text of a message to judge: all text parts as one text, then each other string on its own line.
 
     The parts are joined without a separator, as the researcher gets them.
     """
-    parts = message.parts or []
-    said = "".join(part.text for part in parts if part.text)
-    others = (part.model_copy(update={"text": None}) for part in parts)
+    said = text_of(message, thoughts=True)
+    others = (part.model_copy(update={"text": None}) for part in parts_of(message))
     return "\n".join([*([said] if said else []), *strings(list(others))])
 
 

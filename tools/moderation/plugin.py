@@ -24,10 +24,11 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 from opentelemetry import trace
 
+from tools.adk.contents import parts_of
 from tools.adk.history import RecentEvents
 from tools.errors import DeskError
 from tools.moderation.judge import ModerationClient, NotModerated, load_judge
-from tools.moderation.message_texts import strings, text_of
+from tools.moderation.message_texts import strings, text_to_judge
 from tools.moderation.policy import Action, Policy, load_policy
 from tools.moderation.verdict import Verdict
 
@@ -91,7 +92,7 @@ class ModerationGate(BasePlugin):
     ) -> types.Content | None:
         """Replaces a message by a placeholder if the gate blocks the message or the conversation's restored events."""
         session, config = invocation_context.session, invocation_context.run_config
-        decision = await self.decide("user_messages", text_of(user_message))
+        decision = await self.decide("user_messages", text_to_judge(user_message))
         if decision is None or decision.action != "block":
             decision = await self._decide_restored(session.events) or decision
         if config:  # ADK copies this metadata to every event of the run, the user's message included
@@ -275,7 +276,7 @@ def _placeholder(message: types.Content, decision: Decision, events: Sequence[Ev
     """
     why = decision.verdict.category if decision.verdict else "it could not be checked"
     note = f"[A message of the user was withheld by moderation: {why}]"
-    answered = {part.function_response.id for part in message.parts or [] if part.function_response}
+    answered = {part.function_response.id for part in parts_of(message) if part.function_response}
     calls = [call for event in events for call in event.get_function_calls() if call.id in answered]
     if not calls:
         return types.Content(role="user", parts=[types.Part(text=note)])

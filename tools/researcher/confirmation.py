@@ -18,6 +18,7 @@ from typing import Any
 from google.adk.agents import InvocationContext
 
 from tools.adk.chain_plugin import without_rewound
+from tools.adk.contents import lines_of
 from tools.research.job import JOB_ID
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
@@ -63,7 +64,7 @@ def turn_of(context: InvocationContext) -> TurnContext:
         frozenset(mark for event in shown for mark in (event.custom_metadata or {}).get(key) or ())
         for key in (AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY)
     )
-    message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
+    message = lines_of(content)
     return TurnContext(context.invocation_id, session.user_id, session.id, message, marks, whole)
 
 

@@ -10,6 +10,7 @@ from google.adk.events import Event
 from google.genai import types
 
 from tools.adk.attachments import has_private_address, text_of_file
+from tools.adk.contents import parts_of
 from tools.interactions.media_types import media_type
 
 
@@ -17,7 +18,7 @@ def newest_files(events: Sequence[Event], message: types.Content | None) -> list
     """Returns the files of the user's message; if it has none, the files of the newest earlier message with files."""
     said = [event.content for event in events if event.author == "user" and event.content]
     for content in (message, *reversed(said)):
-        files = [part for part in (content.parts if content else None) or [] if part.inline_data or part.file_data]
+        files = [part for part in parts_of(content) if part.inline_data or part.file_data]
         if files:
             return files
     return []

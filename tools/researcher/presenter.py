@@ -18,6 +18,7 @@ from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
 
+from tools.adk.contents import parts_of
 from tools.moderation.plugin import ReportBlocked, screen_progress, screen_report
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
@@ -151,7 +152,7 @@ class TurnPresenter:
         if last and (not lines or (last.content and not last.error_code)):
             parts = [types.Part(text=f"\n\n{line}") for line in lines]
             if last.content and parts:
-                last.content = types.Content(role="model", parts=[*(last.content.parts or ()), *parts])
+                last.content = types.Content(role="model", parts=[*parts_of(last.content), *parts])
             last.custom_metadata = {**(last.custom_metadata or {}), **marks} or None
             yield last
             return

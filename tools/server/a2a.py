@@ -28,6 +28,7 @@ from google.adk.events import Event
 from google.adk.sessions.base_session_service import GetSessionConfig
 from starlette.routing import BaseRoute
 
+from tools.adk.contents import parts_of
 from tools.interactions.backend import is_loopback
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.database import Database
@@ -188,7 +189,7 @@ async def _replayed(given: list[dict[str, Any]]) -> AsyncGenerator[Event, None]:
 
 def _parts(event: Event) -> list[Part]:
     """The texts and files of an event. Thoughts are sent only as progress; tool calls are never sent."""
-    parts = (event.content.parts if event.content else None) or []
+    parts = parts_of(event.content)
     shown = [p for p in parts if (p.text or p.inline_data or p.file_data) and (event.partial or not p.thought)]
     found = [convert_genai_part_to_a2a_part(part) for part in shown]
     return [part for part in found if part is not None]

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TextDelta, TimedStep, Turn
+from interactions_emulator.contents import text_of
 from interactions_emulator.extras import explain
 from interactions_emulator.requests.steps import STEP_FIELDS
 
@@ -102,4 +103,4 @@ def _check(entry: object) -> None:
 
 def _text(step: Step, kind: str) -> str:
     contents = step.get("summary" if kind == "thought" else "content") or () if step["type"] == kind else ()
-    return "".join(content.get("text", "") for content in contents)
+    return text_of(contents)

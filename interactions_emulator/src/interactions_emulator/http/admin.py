@@ -35,6 +35,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from interactions_emulator.contents import text_of
 from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.request_log import MAX_CAPTURES
 from interactions_emulator.errors import Refused
@@ -167,12 +168,12 @@ async def _set_clock(context: AppContext, change: Any) -> None:
 def _summary(interaction: Interaction) -> dict[str, Any]:
     events = Cursor(interaction, sys.maxsize)
     events.read()  # counts the events, and makes none
-    texts = [content.get("text", "") for step in interaction.input for content in step.get("content", ())]
+    contents = [content for step in interaction.input for content in step.get("content", ())]
     return {
         "id": interaction.id,
         "status": interaction.status,
         "target": interaction.echoed.get("model") or interaction.echoed.get("agent"),
-        "input": "\n".join(text for text in texts if text),
+        "input": text_of(contents, "\n"),
         "events": events.number,
         "steps": len(interaction.steps),
         "background": interaction.background,

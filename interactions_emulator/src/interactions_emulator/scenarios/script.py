@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TimedStep, Turn
+from interactions_emulator.contents import text_of
 from interactions_emulator.scenarios.model import HOP, Answer, Match, ResultMatch, Scenario
 
 MAX_CONTINUATIONS = 1_000
@@ -118,7 +119,7 @@ def _as_text(result: Any) -> str:
     if isinstance(result, str):
         return result
     if isinstance(result, list) and all(isinstance(item, dict) and item.get("type") == "text" for item in result):
-        return "\n".join(item.get("text", "") for item in result)
+        return text_of(result, "\n")
     return json.dumps(result, ensure_ascii=False)
 
 
@@ -136,7 +137,7 @@ def _newest_text(steps: Sequence[Step]) -> str | None:
     """The text of the newest user_input, None if there is none."""
     for step in reversed(steps):
         if step["type"] == "user_input":
-            return "\n".join([content.get("text", "") for content in step.get("content", ())])
+            return text_of(step.get("content"), "\n")
     return None
 
 

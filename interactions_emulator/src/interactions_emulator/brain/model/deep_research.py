@@ -16,7 +16,6 @@ from typing import Any
 from interactions_emulator.brain.model.budget import Asker, BudgetSpent, without_heading
 from interactions_emulator.brain.model.citations import cited_numbers, source_list
 from interactions_emulator.brain.model.mcp import McpServer, found_in, mcp_servers
-from interactions_emulator.brain.model.messages import text_of
 from interactions_emulator.brain.model.plan import (
     MAX_QUERY_CHARS,
     Plan,
@@ -32,6 +31,7 @@ from interactions_emulator.brain.model.sources import Found, Library, SearchErro
 from interactions_emulator.brain.model.state import pack, unpack
 from interactions_emulator.brain.model.writer import Writer
 from interactions_emulator.brain.protocol import Ending, Entry, Step, TimedStep, Turn
+from interactions_emulator.contents import text_of
 from interactions_emulator.corpus.words import clip, join_names
 
 SEARCH_S = 1.0
@@ -196,7 +196,7 @@ class Research:
         """Write the text of a section. Return the numbers that it cites."""
         if told := self._take("model_output"):
             yield TimedStep(0, told)
-            return cited_numbers(text_of(told))
+            return cited_numbers(text_of(told.get("content")))
         if not material:
             searched = f"Nothing was found for this section. It was searched for “{section.query}”."
             yield TimedStep(0, _output(searched + self._trouble))

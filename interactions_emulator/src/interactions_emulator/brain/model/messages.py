@@ -10,6 +10,7 @@ from interactions_emulator.brain.model.documents import document_text
 from interactions_emulator.brain.model.sources import Found, Sources, as_prompt
 from interactions_emulator.brain.model.state import unpack
 from interactions_emulator.brain.protocol import Step
+from interactions_emulator.contents import text_of
 
 Message = dict[str, Any]
 
@@ -63,18 +64,13 @@ def tool_result(call_id: str, text: str) -> Message:
     return {"role": "tool", "tool_call_id": call_id, "content": text}
 
 
-def text_of(step: Step) -> str:
-    """The text of a step's contents."""
-    return "".join(content.get("text") or "" for content in step.get("content") or () if content["type"] == "text")
-
-
 def _messages(step: Step, sources: Sources, searched: bool) -> Iterator[Message]:
     kind = step["type"]
     if kind == "user_input":
         if content := _user_content(step.get("content") or ()):
             yield {"role": "user", "content": content}
     elif kind == "model_output":
-        if text := text_of(step):
+        if text := text_of(step.get("content")):
             yield {"role": "assistant", "content": text}
     elif kind == "function_call":
         yield tool_call(step["id"], step["name"], step["arguments"])

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from interactions_emulator.brain.model.messages import text_of
 from interactions_emulator.brain.protocol import Step
+from interactions_emulator.contents import text_of
 from interactions_emulator.corpus.words import clip, word_set, words
 
 MAX_SECTIONS = 6
@@ -61,11 +61,11 @@ def request_of(steps: Iterable[Step]) -> Request:
     plan: Plan | None = None
     for step in steps:
         if step["type"] == "user_input":
-            newest = text_of(step).strip() or newest
+            newest = text_of(step.get("content")).strip() or newest
             if plan is None:
                 before, question = question, newest
         elif step["type"] == "model_output":
-            plan = read_shown(text_of(step))
+            plan = read_shown(text_of(step.get("content")))
     return Request(question, newest if plan else "", plan, before)
 
 

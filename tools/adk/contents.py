@@ -1,0 +1,24 @@
+"""Reads the parts and the text of ADK's contents."""
+
+from __future__ import annotations
+
+from google.genai import types
+
+
+def parts_of(content: types.Content | None) -> list[types.Part]:
+    """Returns the parts of a content; an empty list if there are none."""
+    return (content.parts if content else None) or []
+
+
+def text_of(content: types.Content | None, *, thoughts: bool = False) -> str:
+    """Returns the text of a content as a model writes and reads it: the parts continue each other.
+
+    Args:
+        thoughts: whether the text of thoughts is included.
+    """
+    return "".join(part.text for part in parts_of(content) if part.text and (thoughts or not part.thought))
+
+
+def lines_of(content: types.Content | None) -> str:
+    """Returns the text of a content for a search of its words: each part begins on a line of its own."""
+    return "\n".join(part.text for part in parts_of(content) if part.text and not part.thought)
