@@ -1,9 +1,10 @@
-"""Each package of `tools/` imports only from the layers below it."""
+"""Each package of `tools/` imports only from the layers below it, and no modules import each other in a circle."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -61,6 +62,38 @@ def wrong(folder: Path) -> Iterator[str]:
                 yield f"{file.relative_to(folder.parent)}:{line}: {source} must not import {name}"
 
 
+def modules(roots: Sequence[Path]) -> dict[str, Path]:
+    """The files of packages by the names of their modules."""
+    return {
+        ".".join(file.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__"): file
+        for root in roots
+        for file in root.rglob("*.py")
+    }
+
+
+def imported(files: Mapping[str, Path]) -> dict[str, set[str]]:
+    """Which of the modules each module imports, also inside functions and for types only."""
+    graph = dict[str, set[str]]()
+    for module, file in files.items():
+        names = set[str]()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+        graph[module] = {name for name in names if name in files and name != module}
+    return graph
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """The first circle of modules that import each other; empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def test_packages_of_tools_import_only_from_lower_layers() -> None:
     assert list(wrong(ROOT / "tools")) == []
 
@@ -77,3 +110,17 @@ def test_an_import_from_an_upper_layer_is_reported_with_its_line(tmp_path: Path)
     (folder / "research" / "bad.py").write_text("def f():\n    from tools.cli.app import app\n    import evals.cli\n")
     found = [line.partition("bad.py:")[2] for line in wrong(folder)]
     assert found == ["2: research must not import tools.cli.app", "3: research must not import evals.cli"]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    roots = [ROOT / "tools", ROOT / "evals", ROOT / "interactions_emulator/src/interactions_emulator"]
+    assert circle(imported(modules(roots))) == []
+
+
+def test_a_circle_through_an_import_inside_a_function_is_found(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("VERSION = 1\n")
+    (package / "upper.py").write_text("from package import lower, VERSION\n")
+    (package / "lower.py").write_text("def f():\n    import package.upper\n")
+    assert sorted(set(circle(imported(modules([package]))))) == ["package.lower", "package.upper"]

@@ -17,6 +17,7 @@ import uvicorn
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
+from tools.board.app import board_app
 from tools.board.local import LocalAccess, listen, working
 from tools.board.routes import Board
 from tools.research.factory import research
@@ -170,7 +171,7 @@ def site(
     with Emulator(brain=brain, speed=speed) as api, listen(0) as socket:
         use(api)
         moved = list[float]()
-        access = LocalAccess(Board(screen, clock=lambda: time.time() + sum(moved)).app(), *socket.getsockname())
+        access = LocalAccess(board_app(Board(screen, clock=lambda: time.time() + sum(moved))), *socket.getsockname())
         monkeypatch.setenv("NO_PROXY", f"127.0.0.1,localhost,{access.host}")
         server = uvicorn.Server(uvicorn.Config(access, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
         loops = list[asyncio.AbstractEventLoop]()

@@ -26,6 +26,7 @@ from tools.extras import install_command
 from tools.research.notices import apprise_sender
 from tools.research.notices.message import sample_message
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
+from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target, TargetError
 
 PUBLIC = "8.8.4.4"
@@ -95,9 +96,9 @@ def test_a_missing_package_is_named_before_a_run_is_paid_for(
 )  # fmt: skip
 async def test_a_private_address_is_refused_in_every_spelling_and_by_every_sender(host: str) -> None:
     with pytest.raises(TargetError, match="public https://"):
-        Target(url=f"https://{host}/hook", secret=SECRET).filled({})
+        resolve_target(Target(url=f"https://{host}/hook", secret=SECRET), {})
     try:
-        Target(url=f"json://{host}/hook").filled({})
+        resolve_target(Target(url=f"json://{host}/hook"), {})
     except TargetError:
         return
     raise AssertionError("Apprise may connect there")
@@ -109,14 +110,14 @@ async def test_a_private_address_is_refused_in_every_spelling_and_by_every_sende
 )
 def test_a_service_of_this_machine_is_refused_like_a_private_address(scheme: str, rest: str) -> None:
     with pytest.raises(TargetError, match="this machine itself: `private: true` allows it"):
-        Target(url=f"{scheme}://{rest}").filled({})
-    assert Target(url="syslog://", private=True).filled({})
+        resolve_target(Target(url=f"{scheme}://{rest}"), {})
+    assert resolve_target(Target(url="syslog://", private=True), {})
 
 
 @pytest.mark.parametrize("scheme", ["mqtt", "mqtts", "xmpp", "XMPPS"])
 def test_a_service_whose_connections_cannot_be_watched_needs_permission(scheme: str) -> None:
     with pytest.raises(TargetError, match="cannot be checked: `private: true` allows it"):
-        Target(url=f"{scheme}://user:password@a.example/topic").filled({})
+        resolve_target(Target(url=f"{scheme}://user:password@a.example/topic"), {})
 
 
 @pytest.mark.parametrize("addresses", [["10.0.0.1"], [PUBLIC, "127.0.0.1"], ["::ffff:10.0.0.1"]])
@@ -126,7 +127,7 @@ async def test_a_webhook_to_a_name_that_leads_into_a_private_network_is_never_se
     async def look_up(host: str) -> list[str]:
         return addresses
 
-    target = Target(url=f"https://a.example:{receiver.port}/", secret=SECRET).filled({})
+    target = resolve_target(Target(url=f"https://a.example:{receiver.port}/", secret=SECRET), {})
     assert await send(target, HELLO, look_up) == "its host is in a private network"
     assert receiver.asked == []
 
@@ -142,7 +143,7 @@ async def test_a_webhook_connects_to_the_address_that_was_checked(monkeypatch: p
         return httpx2.Response(200)
 
     monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", answer)
-    assert await send(Target(url="https://a.example/hook", secret=SECRET).filled({}), HELLO, look_up) == ""
+    assert await send(resolve_target(Target(url="https://a.example/hook", secret=SECRET), {}), HELLO, look_up) == ""
     (request,) = sent
     assert request.url == f"https://{PUBLIC}/hook"
     assert (request.headers["host"], request.extensions["sni_hostname"]) == ("a.example", "a.example")
@@ -156,10 +157,10 @@ async def test_apprise_never_connects_to_a_private_address_that_a_name_leads_to(
         "getaddrinfo",
         lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", receiver.port))],
     )
-    said = await send(Target(url=f"json://a.example:{receiver.port}/").filled({}), HELLO)
+    said = await send(resolve_target(Target(url=f"json://a.example:{receiver.port}/"), {}), HELLO)
     assert "its address is in a private network, which needs `private: true`" in said
     assert receiver.asked == []
-    assert await send(Target(url=f"json://a.example:{receiver.port}/", private=True).filled({}), HELLO) == ""
+    assert await send(resolve_target(Target(url=f"json://a.example:{receiver.port}/", private=True), {}), HELLO) == ""
     assert len(receiver.others) == 1
 
 
@@ -180,7 +181,7 @@ async def test_apprise_runs_no_command() -> None:
 @pytest.mark.parametrize("scheme", ["http", "json"])
 async def test_a_redirect_of_a_receiver_is_not_followed(scheme: str, receiver: Receiver) -> None:
     receiver.status = 307
-    target = Target(url=f"{scheme}://127.0.0.1:{receiver.port}/hook", secret=SECRET, private=True).filled({})
+    target = resolve_target(Target(url=f"{scheme}://127.0.0.1:{receiver.port}/hook", secret=SECRET, private=True), {})
     assert "307" in await send(target, HELLO)
     assert receiver.asked == ["/hook"]
 
@@ -190,7 +191,7 @@ async def test_a_receiver_that_never_answers_is_left_after_the_time_limit(
     scheme: str, receiver: Receiver, later: Later
 ) -> None:
     receiver.hangs = threading.Event()
-    target = Target(url=f"{scheme}://127.0.0.1:{receiver.port}/", secret=SECRET, private=True).filled({})
+    target = resolve_target(Target(url=f"{scheme}://127.0.0.1:{receiver.port}/", secret=SECRET, private=True), {})
     sending = asyncio.create_task(send(target, HELLO))
     while not receiver.asked:
         await asyncio.sleep(0.001)
@@ -201,7 +202,7 @@ async def test_a_receiver_that_never_answers_is_left_after_the_time_limit(
 async def test_a_mail_has_the_text_and_the_id_of_its_notice(letters: tuple[int, list[str]]) -> None:
     port, got = letters
     url = f"mailto://127.0.0.1:{port}?from=desk@a.example&to=ada@a.example&mode=insecure&format=text"
-    assert await send(Target(url=url, private=True).filled({}), HELLO) == ""
+    assert await send(resolve_target(Target(url=url, private=True), {}), HELLO) == ""
     (mail,) = got
     assert "Subject: Research Desk: test" in mail
     assert "This is a test of the target hook." in mail and "notice_1" in mail
@@ -213,9 +214,10 @@ async def test_the_error_of_a_service_shows_no_part_of_its_address(
     caplog.set_level(0)
     receiver.status = 404
     target = Target(url=f"json://ada:hush-hush@127.0.0.1:{receiver.port}/${{X}}/?rto=9", private=True)
-    said = await send(target.filled({"X": "a/told-to-nobody"}), HELLO)
+    said = await send(resolve_target(target, {"X": "a/told-to-nobody"}), HELLO)
     assert "404" in said
-    unreachable = Target(url=f"json://ada:hush-hush@127.0.0.1:{free_port()}/told-to-nobody", private=True).filled({})
+    url = f"json://ada:hush-hush@127.0.0.1:{free_port()}/told-to-nobody"
+    unreachable = resolve_target(Target(url=url, private=True), {})
     refusal = await send(unreachable, HELLO)
     assert "Connection error" in refusal and "127.0.0.1" not in refusal
     for secret in ("hush-hush", "told-to-nobody"):

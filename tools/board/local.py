@@ -27,6 +27,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tools.board.app import board_app
 from tools.board.routes import NOBODY, Board, is_public
 from tools.board.sending import PiecewiseSending
 from tools.interactions import backend
@@ -103,7 +104,7 @@ class LocalAccess:
 
 def local_app(at: socket) -> LocalAccess:
     """Returns the page of this machine's user, for a server at that socket."""
-    return LocalAccess(Board().app(), *at.getsockname())
+    return LocalAccess(board_app(Board()), *at.getsockname())
 
 
 @asynccontextmanager

@@ -15,13 +15,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 
 from tools.board import actions, forms, pages
 from tools.board.actions import own_job
@@ -30,8 +27,7 @@ from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
 from tools.board.load_limits import LoadLimits
 from tools.board.paths import go, root
-from tools.board.schedules import SchedulePages
-from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
+from tools.board.security import Signer, check_form, form_token, own_origin
 from tools.board.share_links import DEFAULT_SHARE_DAYS, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.research.config import research_settings
@@ -105,31 +101,6 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-
-    def app(self) -> ASGIApp:
-        """Returns the page as an ASGI application, for a server that sends answers by `PiecewiseSending`."""
-        acts = "approve|revise|rewrite|cancel|again|look|ask|share"
-        static = StaticFiles(directory=_FOLDER / "static")
-        routes = [
-            Mount(STATIC_PATH, static),  # first, since everybody may read what is below it
-            Route("/", self.handled(self.list_page)),
-            Route("/research/new", self.handled(self.new_page)),
-            Route("/research/new", self.handled(self.order), methods=["POST"]),
-            Route("/research/shared/{token}", self.handled(self.shared_page)),
-            *SchedulePages(self).routes(),
-            Route("/research/{job_id}", self.handled(self.job_page)),
-            Route("/research/{job_id}/events", self.handled(self.events)),
-            Route("/research/{job_id}/delete", self.handled(self.delete_page)),
-            Route("/research/{job_id}/delete", self.handled(self.delete), methods=["POST"]),
-            Route("/research/{job_id}/report.{ending}", self.handled(self.download)),
-            *(
-                Route(f"/research/{{job_id}}/{name}", self.handled(self.act), methods=["POST"], name=name)
-                for name in acts.split("|")
-            ),
-        ]
-        app = Starlette(routes=routes, exception_handlers={HTTPException: self._http_error})
-        app.router.redirect_slashes = False  # a redirect would trust the header Host
-        return SecurityHeaders(app)
 
     async def list_page(self, request: Request) -> Response:
         service, user = research(), request.user.username
@@ -262,7 +233,7 @@ class Board:
             response.headers["Connection"] = "close"
         return response
 
-    async def _http_error(self, request: Request, error: Exception) -> Response:
+    async def http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         texts = {404: "There is nothing at this address.", 405: "This address is not meant to be used that way."}
         response = self.error_page(request, error.status_code, texts.get(error.status_code, error.detail))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +12,7 @@ from starlette.routing import Route
 from tools.board import forms, pages
 from tools.board.errors import Outdated, described
 from tools.board.paths import go
+from tools.board.routes import Board
 from tools.errors import DeskError
 from tools.research.config import research_settings
 from tools.research.factory import research
@@ -25,9 +25,6 @@ from tools.research.schedules.timing import machine_zone, new_timing
 from tools.research.screening import screen_text
 from tools.research.service import Research
 from tools.research.texts import order_title
-
-if TYPE_CHECKING:
-    from tools.board.routes import Board
 
 PATH = "/research/schedules"
 WORDS = {

@@ -26,8 +26,9 @@ async def _test(name: str) -> None:
     from tools.research.config import research_settings
     from tools.research.notices.message import sample_message
     from tools.research.notices.sender import send
+    from tools.research.notices.target_checks import resolve_target
 
-    target = research_settings().target(name).filled(os.environ)
+    target = resolve_target(research_settings().target(name), os.environ)
     sent = sample_message(f"notice_{secrets.token_hex(12)}", name, time.time())
     if error := await send(target, sent):
         fail(RuntimeError(f"{sent.id} was not sent to {name}: {error}"))

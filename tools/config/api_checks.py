@@ -21,6 +21,7 @@ from tools.adk.deferred import DEFERRED_TIER
 from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import ToolType, capability_errors
 from tools.interactions.server_tools import VARIABLE, ServerTool
+from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target, TargetError
 from tools.suggestions import did_you_mean
 from tools.yaml_files import Finding, Location, entries
@@ -203,7 +204,7 @@ def _targets(targets: dict[str, Any]) -> Iterator[Finding]:
     """Yields a finding for each target of notices that cannot be used."""
     for name, entry in targets.items():
         try:
-            Target.model_validate(entry).filled(os.environ)
+            resolve_target(Target.model_validate(entry), os.environ)
         except ValidationError:  # the agent's schema reports it
             continue
         except TargetError as error:

@@ -21,6 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
+from tools.board.app import board_app
 from tools.board.routes import Board
 from tools.board.sending import PiecewiseSending
 from tools.database_url import redacted_url, sqlite_file
@@ -150,7 +151,7 @@ def build_server(
         routes.router.routes.extend(a2a.routes)
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
-    board = Board(_screen(app), settings.public_url).app()
+    board = board_app(Board(_screen(app), settings.public_url))
     limits = (storage, server.max_body, server.request_seconds)
     gateway = GatewayMiddleware(routes, board, authenticate, *turns, *limits)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from interactions_emulator.version import __version__
+
 if TYPE_CHECKING:
     from interactions_emulator.emulator import Emulator
 
 __all__ = ["Emulator", "__version__"]
-__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:

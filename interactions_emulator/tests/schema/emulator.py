@@ -10,7 +10,7 @@ import httpx2
 
 from interactions_emulator import Emulator
 from interactions_emulator.requests import vocabulary
-from interactions_emulator.requests.create import Body
+from interactions_emulator.requests.body import Body
 from interactions_emulator.requests.steps import CONTENT_FIELDS, OPTIONAL_STEP_FIELDS, STEP_FIELDS
 from schema.names import Names, of_object
 

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from tools.extras import install_command
 from tools.public_address import is_public, is_public_ip
 from tools.research.notices.event import Event
-from tools.research.notices.message import Message
 from tools.research.notices.targets import Target, TargetError
 
 if TYPE_CHECKING:
     import apprise
+
+    from tools.research.notices.message import Message
 
 _NOTIFY_TYPES: Mapping[str, str] = {
     Event.COMPLETED: "success",

@@ -22,6 +22,7 @@ from tools.research.notices.event import Event
 from tools.research.notices.message import Message, ceiling_message, event_of, message
 from tools.research.notices.outbox import CEILING, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
+from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target
 from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_markdown
@@ -98,7 +99,7 @@ async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock:
             return
         if clock() > until - SEND_TIMEOUT_S:
             return  # this process stood still, and another one may have taken the notice
-        error = await send(target.filled(os.environ), sent)
+        error = await send(resolve_target(target, os.environ), sent)
     except DeskError as problem:
         error = str(problem)
     except ValueError:  # a person or a newer program wrote the report

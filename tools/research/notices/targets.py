@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field
-from standardwebhooks import Webhook
-from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from tools.errors import DeskError
 from tools.interactions.server_tools import VARIABLE
-from tools.public_address import is_public
 from tools.research.notices.event import Event
 
 MIN_REDACTED_CHARS = 4
@@ -58,7 +55,7 @@ class Target(BaseModel):
         """Returns the target with each `${VARIABLE}` replaced by its value in `env`.
 
         Raises:
-            TargetError: a variable is not set, or the address cannot be used.
+            TargetError: a variable is not set.
         """
         values = {}
         for key in ("url", "secret"):
@@ -67,14 +64,7 @@ class Target(BaseModel):
                 if not env.get(name):
                     raise TargetError(key, f"`{key}` needs {name}: set it in the environment")
             values[key] = VARIABLE.sub(lambda found: env[found[1]], text)
-        target = self.model_copy(update=values)
-        if target.is_webhook:
-            _check_webhook(target)
-        else:
-            from tools.research.notices.apprise_sender import check_url
-
-            check_url(target)
-        return target
+        return self.model_copy(update=values)
 
     def redact(self, text: str) -> str:
         """Replaces all parts of the address and the signing secret by `***`. Call it on a filled target."""
@@ -83,32 +73,3 @@ class Target(BaseModel):
             if len(part) >= MIN_REDACTED_CHARS:
                 text = text.replace(part, "***").replace(unquote(part), "***")
         return text
-
-
-def _check_webhook(target: Target) -> None:
-    if not target.secret:
-        raise TargetError(
-            "url",
-            "a webhook needs a `secret` to sign with; a service such as Slack or Teams has an Apprise URL of its own",
-        )
-    try:
-        if not target.secret.startswith("whsec_"):
-            raise ValueError("no prefix")
-        Webhook(target.secret)
-    except (EmptyWebhookSecretError, ValueError):
-        raise TargetError(
-            "secret", "`secret` is not a signing secret: write whsec_ and random bytes in base64"
-        ) from None
-    try:
-        parts = urlsplit(target.url)
-        complete = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        complete = False
-    if not complete:
-        raise TargetError("url", "`url` is not the address of a webhook: write https://HOST/PATH")
-    if not target.private and (parts.scheme != "https" or not is_public(target.url)):
-        raise TargetError(
-            "url",
-            "a webhook goes to a public https:// address; `private: true` allows http:// and addresses of a private"
-            " network",
-        )

@@ -22,7 +22,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from interactions_emulator import __version__
 from interactions_emulator.errors import Refused, error_body
 from interactions_emulator.http.admin import control_routes
 from interactions_emulator.http.api import Api, internal_error
@@ -30,6 +29,7 @@ from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.http.responses import AsgiResponse, refusal
 from interactions_emulator.synthetic import weather
+from interactions_emulator.version import __version__
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

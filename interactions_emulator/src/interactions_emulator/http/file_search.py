@@ -14,7 +14,7 @@ from interactions_emulator.http.paging import page
 from interactions_emulator.http.responses import Answer, Prepared
 from interactions_emulator.http.routes import Action, Operation, Route, Table
 from interactions_emulator.http.uploads import upload_operation
-from interactions_emulator.requests.create import parse_object
+from interactions_emulator.requests.body import parse_object
 from interactions_emulator.requests.fields import field
 
 KIND = "file_search_stores"

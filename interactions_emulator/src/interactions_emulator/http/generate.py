@@ -28,7 +28,7 @@ from interactions_emulator.http.json_operations import taking_body
 from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.http.responses import EVENT_STREAM_TYPE, refusal
 from interactions_emulator.http.routes import Action, Route, Table
-from interactions_emulator.requests.create import parse_object
+from interactions_emulator.requests.body import parse_object
 
 
 def routes(context: AppContext) -> Table:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from interactions_emulator import __version__
 from interactions_emulator.engine.request_log import Capture
 from interactions_emulator.recording.redaction import REDACTED, SECRET_HEADERS, Redactor
+from interactions_emulator.version import __version__
 
 
 def to_har(captures: Iterable[Capture]) -> dict[str, Any]:

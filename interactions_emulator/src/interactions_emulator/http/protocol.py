@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 import httptools
 
-from interactions_emulator import __version__
 from interactions_emulator.engine.request_log import Capture, Log
+from interactions_emulator.version import __version__
 
 SERVER = f"interactions-emulator/{__version__}"
 MAX_QUEUED_REQUESTS = 100

@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
-
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.errors import Refused
+from interactions_emulator.requests.body import parse_body
 from interactions_emulator.requests.rules import check_rules
 from interactions_emulator.requests.steps import input_steps
 from interactions_emulator.requests.vocabulary import MODALITIES
@@ -55,37 +53,9 @@ class Create:
     """What the real service might refuse; see `rules.py`."""
 
 
-class Body(BaseModel):
-    """The fields of the body with their types. Unknown fields are in `model_extra`."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    model: str | None = None
-    agent: str | None = None
-    input: Any = None
-    previous_interaction_id: str | None = None
-    stream: bool | None = None
-    store: bool | None = None
-    background: bool | None = None
-    system_instruction: str | None = None
-    tools: list[dict[str, Any]] | None = None
-    generation_config: dict[str, Any] | None = None
-    agent_config: dict[str, Any] | None = None
-    response_format: dict[str, Any] | list[dict[str, Any]] | None = None
-    response_mime_type: str | None = None
-    response_modalities: list[str] | None = None
-    cached_content: str | None = None
-    service_tier: str | None = None
-    labels: dict[str, str] | None = None
-    safety_settings: list[dict[str, Any]] | None = None
-    webhook_config: dict[str, Any] | None = None
-    environment: str | dict[str, Any] | None = None
-    continuation_token: str | None = None
-
-
 def parse_create(raw: bytes) -> Create:
     """Parse the body of `POST /interactions`. Raises `Refused` (400) with the reason."""
-    body = _parse_body(raw)
+    body = parse_body(raw)
     elsewhere = body.continuation_token or body.model_extra  # a misspelled input is an unknown parameter, see the rules
     steps = () if body.input is None and elsewhere else input_steps(body.input)
     warnings = check_rules(body, steps)
@@ -109,26 +79,6 @@ def parse_create(raw: bytes) -> Create:
         continuation_token=body.continuation_token,
         warnings=warnings,
     )
-
-
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """Parse a body that is a JSON object. Raises `Refused` (400) with the reason."""
-    try:
-        body = from_json(raw, allow_inf_nan=False)
-    except ValueError as error:
-        raise Refused(400, f"the body is not valid JSON in UTF-8: {error}") from error
-    if not isinstance(body, dict):
-        raise Refused(400, "the body must be a JSON object")
-    return body
-
-
-def _parse_body(raw: bytes) -> Body:
-    try:
-        return Body.model_validate(parse_object(raw))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise Refused(400, f"{field}: {first['msg']}") from error
 
 
 def _modalities(formats: list[dict[str, Any]], older: Iterable[str]) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.errors import Refused
+from interactions_emulator.requests.body import Body
 from interactions_emulator.requests.steps import (
     CONTENT_FIELDS,
     OPTIONAL_STEP_FIELDS,
@@ -36,9 +37,6 @@ from interactions_emulator.requests.vocabulary import (
     TOOL_FIELDS,
     WEBHOOK_CONFIG_FIELDS,
 )
-
-if TYPE_CHECKING:
-    from interactions_emulator.requests.create import Body
 
 logger = logging.getLogger(__name__)
 

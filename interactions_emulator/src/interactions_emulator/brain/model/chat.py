@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from interactions_emulator.brain.model import schema as structured
 from interactions_emulator.brain.model.chat_client import ChatClient, ChatError, Delta
 from interactions_emulator.brain.model.messages import (
     Message,
@@ -17,6 +16,14 @@ from interactions_emulator.brain.model.messages import (
     tool_call,
     tool_result,
     without_images,
+)
+from interactions_emulator.brain.model.schema import (
+    FORMATS,
+    INSTRUCTION,
+    SchemaError,
+    check,
+    plain_schema,
+    response_format,
 )
 from interactions_emulator.brain.model.server_tools import call_step, new_id, pending_call, result_step
 from interactions_emulator.brain.model.sources import Found, Library, Sources, as_prompt
@@ -68,7 +75,7 @@ class Chat:
         self._library = library
         self._abilities = abilities
         self._offer: Offer = offer(turn)
-        self._schema = None if turn.response_schema is None else structured.plain_schema(turn.response_schema)
+        self._schema = None if turn.response_schema is None else plain_schema(turn.response_schema)
         self._sources = Sources()
         self._writer = Writer(self._sources)
         self._messages: list[Message] = []
@@ -189,7 +196,7 @@ class Chat:
         refused = error.status >= 400 and error.status not in (401, 403, 404, 429, 503)
         if (refused or error.cut) and self._offer.tools and tried.tool_streams:
             return replace(tried, tool_streams=False)
-        if refused and self._schema is not None and tried.format + 1 < len(structured.FORMATS):
+        if refused and self._schema is not None and tried.format + 1 < len(FORMATS):
             return replace(tried, format=tried.format + 1)
         if refused and tried.images and has_images(self._messages):
             return replace(tried, images=False)
@@ -206,7 +213,7 @@ class Chat:
         elif self._offer.forced and self._repairs:  # llama-server takes the name of a function for "auto"
             tools["tool_choice"] = "required"
         if self._schema is not None:
-            settings |= structured.response_format(structured.FORMATS[abilities.format], self._schema)
+            settings |= response_format(FORMATS[abilities.format], self._schema)
         if tools and not abilities.tool_streams:
             settings["stream"] = False
         return {"messages": self._messages if abilities.images else without_images(self._messages), **tools, **settings}
@@ -214,14 +221,14 @@ class Chat:
     def _system(self) -> str:
         parts = [self._turn.system_instruction]
         if self._schema is not None:
-            parts.append(structured.INSTRUCTION + json.dumps(self._schema, ensure_ascii=False))
+            parts.append(INSTRUCTION + json.dumps(self._schema, ensure_ascii=False))
         return "\n\n".join(filter(None, parts))
 
     def _checked(self, text: str) -> tuple[str, str]:
         assert self._schema is not None
         try:
-            return structured.check(text, self._schema)
-        except structured.SchemaError as error:
+            return check(text, self._schema)
+        except SchemaError as error:
             raise ChatError("invalid_request", str(error)) from error
 
     def _repair(self, code: str, words: str, request: str) -> None:

@@ -1,0 +1,3 @@
+"""The version of the distribution, for `pyproject.toml` and for the answers of the server."""
+
+__version__ = "0.2.0"
