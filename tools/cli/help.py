@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -10,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tools.cli.console import show_markdown
+from tools.suggestions import nearest
 
 GROUPS = {
     "Talk": ("ask", "sessions", "forget-session", "moderate"),
@@ -80,7 +80,7 @@ def show_help(
     elif topic in topics():
         show_markdown((TOPICS / f"{topic}.md").read_text())
     else:
-        near = difflib.get_close_matches(topic, [*topics(), *group.list_commands(root)], n=1)
-        near += [name for name in topics() if name.startswith(topic)]
-        meant = f", did you mean `desk help {near[0]}`?" if near else ""
+        begun = next((name for name in topics() if name.startswith(topic)), "")
+        near = nearest(topic, [*topics(), *group.list_commands(root)]) or begun
+        meant = f", did you mean `desk help {near}`?" if near else ""
         raise typer.BadParameter(f"there is no topic or command {topic!r}{meant}; topics are {', '.join(topics())}")

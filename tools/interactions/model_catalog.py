@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tools.interactions.media_types import media_type
 from tools.settings import ROOT, load_settings
-from tools.suggestions import did_you_mean
+from tools.suggestions import did_you_mean, nearest
 from tools.yaml_files import ConfigError, explain, read_yaml
 
 Medium = Literal["text", "image", "audio", "video", "document"]
@@ -65,9 +64,9 @@ def misspelt(name: str) -> str:
     known = [*known_names("model"), *known_names("agent")]
     words = {_DIGITS.sub("", each) for each in known}
     word = _DIGITS.sub("", name)
-    if word in words or not difflib.get_close_matches(word, words, n=1, cutoff=0.85):
+    if word in words or not nearest(word, words, cutoff=0.85):
         return ""
-    return difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+    return nearest(name, known, cutoff=0)
 
 
 def capability_errors(
