@@ -91,6 +91,15 @@ async def shape(url: str) -> tuple[dict[str, set[str]], set[str]]:
     return found
 
 
+async def optional_columns(url: str, table: str) -> set[str]:
+    """The columns of a table that may be NULL."""
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        columns = await connection.run_sync(lambda connection: inspect(connection).get_columns(table))
+    await engine.dispose()
+    return {column["name"] for column in columns if column["nullable"]}
+
+
 @pytest.mark.parametrize("statements", RELEASED.values(), ids=RELEASED)
 async def test_concurrent_first_connections_apply_each_migration_once(
     url: str, open_ledger: Open, statements: Sequence[str]
@@ -103,6 +112,8 @@ async def test_concurrent_first_connections_apply_each_migration_once(
     assert [number for (number,) in numbers] == [*range(1, LATEST + 1)]
     columns, indexes = await shape(url)
     assert columns["research_jobs"] == set(JOBS.columns.keys())
+    optional = {column.name for column in JOBS.columns if column.nullable}
+    assert await optional_columns(url, "research_jobs") - {"id"} == optional
     assert columns["desk_spending"] == set(SPENDING.columns.keys())
     assert columns["desk_questions"] == set(QUESTIONS.columns.keys())
     assert columns["desk_notices"] == set(NOTICES.columns.keys())

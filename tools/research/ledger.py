@@ -35,16 +35,7 @@ from tools.research.question_queries import delete_questions, read_questions, us
 from tools.research.questions import Question, Yes
 from tools.research.quota_usage import used_by
 from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
-from tools.research.rows import (
-    UnreadableJob,
-    answers_text,
-    changes_text,
-    job_of,
-    options_text,
-    plan_text,
-    row_of,
-    spending_of_row,
-)
+from tools.research.rows import UnreadableJob, job_of, row_of, spending_of_row, stored
 from tools.research.schedules.store import ScheduleStore
 from tools.research.spending import Spending, spending_of
 from tools.research.spending_queries import lock_user, newest_create, record_spending
@@ -203,8 +194,8 @@ class Ledger:
             row = _change(connection, job_id, JOBS.c.state.in_(list(expected)), now, values)
             if row and refused:
                 connection.execute(newest_create(job_id).values(refused=1))
-            if row and values.get("usage"):
-                connection.execute(newest_create(job_id).values(usage=values["usage"]))
+            if row and "usage" in values:
+                connection.execute(newest_create(job_id).values(usage=stored("usage", values["usage"])))
             return row
 
         return _job(await self._database.write(work))
@@ -229,8 +220,8 @@ class Ledger:
         waits = and_(
             JOBS.c.state == State.AWAITING_APPROVAL,
             JOBS.c.brief == job.order.brief,
-            JOBS.c.options == options_text(job.order.options),
-            JOBS.c.plan.is_(None) if job.plan is None else JOBS.c.plan == plan_text(job.plan),
+            JOBS.c.options == stored("options", job.order.options),
+            JOBS.c.plan.is_(None) if job.plan is None else JOBS.c.plan == stored("plan", job.plan),
         )
 
         def work(connection: Connection) -> _Row | None:
@@ -256,8 +247,7 @@ class Ledger:
             JOBS.c.plan.is_(None),
             JOBS.c.brief == job.order.brief,
         )
-        options = options_text(order.options)
-        values = {"brief": order.brief, "title": order.title, "options": options, "key": order.key}
+        values = {"brief": order.brief, "title": order.title, "options": order.options, "key": order.key}
         try:
             row = await self._database.write(lambda connection: _change(connection, job.id, waits, now, values))
         except IntegrityError:
@@ -382,8 +372,8 @@ class Ledger:
         self, job_id: str, change: Callable[[Sequence[FollowUpAnswer]], list[FollowUpAnswer]]
     ) -> Job | None:
         while job := await self._first(JOBS.c.id == job_id):
-            unchanged = JOBS.c.follow_ups == answers_text(job.follow_ups)
-            values = {"follow_ups": answers_text(change(job.follow_ups))}
+            unchanged = JOBS.c.follow_ups == stored("follow_ups", job.follow_ups)
+            values = {"follow_ups": change(job.follow_ups)}
             write = partial(_change, job_id=job_id, condition=unchanged, now=job.updated, values=values)
             if changed := await self._database.write(write):  # else another writer has changed the answers: try again
                 return job_of(changed)
@@ -559,13 +549,8 @@ def _change(
 
     Parse the row after the transaction: an error must not undo the change.
     """
-    if "usage" in values:
-        values["usage"] = json.dumps(values["usage"])
-    if "plan" in values:
-        values["plan"] = plan_text(values["plan"])
-    if "changes" in values:
-        values["changes"] = changes_text(values["changes"])
-    query = update(JOBS).where(JOBS.c.id == job_id, condition).values(updated=now, **values)
+    new = {name: stored(name, value) for name, value in values.items()}
+    query = update(JOBS).where(JOBS.c.id == job_id, condition).values(updated=now, **new)
     found = connection.execute(query.returning(*JOB_COLUMNS, *notification(connection))).first()
     row = {column.name: found._mapping[column] for column in JOB_COLUMNS} if found else None
     if row and "state" in values:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from types import NoneType
 from typing import Any, TypeVar
+
+from sqlalchemy import Column, Float, Integer
 
 from tools.errors import DeskError
 from tools.interactions.server_name import normalized_server
 from tools.research.job import FollowUpAnswer, Job, Kind, Order, Plan, ReportChanges, State
 from tools.research.spending import Spending
+from tools.research.tables import JOBS, SafeText
 from tools.sanitize import sanitize
 
 P = TypeVar("P", Plan, FollowUpAnswer, ReportChanges)
@@ -30,63 +33,32 @@ class UnreadableJob(DeskError):
 
 
 def row_of(job: Job) -> dict[str, Any]:
-    """Returns a new job's row."""
-    order = job.order
-    return {
-        "id": job.id,
-        "key": order.key,
-        "user": order.user,
-        "session": order.session,
-        "brief": order.brief,
-        "agent": order.agent,
-        "options": options_text(order.options),
-        "attempt": order.attempt,
-        "state": job.state,
-        "created": job.created,
-        "updated": job.updated,
-        "interaction_id": job.interaction_id,
-        "cursor": job.cursor,
-        "events": job.events,
-        "finished": job.finished,
-        "usage": json.dumps(dict(job.usage)),
-        "error": job.error,
-        "line": job.line,
-        "plan": plan_text(job.plan),
-        "inputs": json.dumps([dict(content) for content in order.inputs]),
-        "cost": job.cost,
-        "server": order.server,
-        "follow_ups": answers_text(job.follow_ups),
-        "base": order.base,
-        "previous": order.previous,
-        "title": order.title,
-        "started": job.started,
-        "trace": job.trace,
-        "may_run": int(job.may_run),
-        "notify": json.dumps(list(order.notify)),
-        "schedule": order.schedule,
-        "due": order.due,
-        "changes": changes_text(job.changes),
-    }
+    """Returns a new job's row: a value for each field of `Order` and `Job`, and the order's key."""
+    values = {**vars(job.order), **vars(job), "key": job.order.key}
+    del values["order"]
+    return {name: stored(name, value) for name, value in values.items()}
 
 
-def options_text(options: Mapping[str, Any]) -> str:
-    """Formats an order's options as JSON for their column; equal options give the same text."""
-    return json.dumps(dict(options), sort_keys=True)
+def stored(name: str, value: Any) -> Any:
+    """Returns the value of a job's field as its column has it: JSON, unless the column has the value itself."""
+    return _STORED[name](value) if name in _STORED else value
 
 
-def plan_text(plan: Plan | None) -> str | None:
-    """Formats a plan as JSON for its column."""
-    return json.dumps(asdict(plan)) if plan else None
+def _json_of_part(part: Plan | ReportChanges | None) -> str | None:
+    return json.dumps(asdict(part)) if part else None
 
 
-def changes_text(changes: ReportChanges | None) -> str | None:
-    """Formats what has changed as JSON for its column."""
-    return json.dumps(asdict(changes)) if changes else None
-
-
-def answers_text(answers: Sequence[FollowUpAnswer]) -> str:
-    """Formats answers as JSON for their column."""
-    return json.dumps([asdict(answer) for answer in answers])
+_STORED: Mapping[str, Callable[[Any], Any]] = {
+    "options": lambda options: json.dumps(dict(options), sort_keys=True),  # equal options give the same text
+    "inputs": lambda contents: json.dumps([dict(content) for content in contents]),
+    "notify": lambda names: json.dumps(list(names)),
+    "usage": lambda usage: json.dumps(dict(usage)),
+    "plan": _json_of_part,
+    "changes": _json_of_part,
+    "follow_ups": lambda answers: json.dumps([asdict(answer) for answer in answers]),
+    "may_run": int,
+}
+"""How the value of a field becomes that of its column, for fields whose column does not have the value itself."""
 
 
 def spending_of_row(values: Mapping[Any, Any]) -> Spending:
@@ -117,70 +89,53 @@ def job_of(values: Mapping[Any, Any]) -> Job:
 
 
 def _job(values: Mapping[Any, Any]) -> Job:
-    for name, (kinds, words) in _KINDS.items():
-        if not isinstance(values[name], kinds):
+    for name, (types, words) in _TYPES.items():
+        if not isinstance(values[name], types):
             raise ValueError(f"`{name}` is not {words}")
     for name, maximum in _MAX_VALUES.items():
         if (number := values[name]) is not None and not 0 <= number <= maximum:  # also rejects NaN
             raise ValueError(f"`{name}` is {number}, out of bounds")
     if (state := values["state"]) not in _STATES:
         raise ValueError(f"`state` is {state[:40]!r}, which is not known here")
-    order = Order(
-        brief=values["brief"],
-        user=values["user"],
-        session=values["session"],
-        agent=values["agent"],
-        options=_data(values, "options", dict),
-        inputs=tuple(_records(values, "inputs")),
-        attempt=values["attempt"],
-        server=normalized_server(values["server"]),
-        base=values["base"],
-        previous=values["previous"],
-        title=values["title"],
-        notify=tuple(map(str, _data(values, "notify", list))),
-        schedule=values["schedule"],
-        due=values["due"],
-    )
-    return Job(
-        id=values["id"],
-        order=order,
-        state=State(state),
-        created=values["created"],
-        updated=values["updated"],
-        interaction_id=values["interaction_id"],
-        cursor=values["cursor"],
-        events=values["events"],
-        finished=values["finished"],
-        usage=_data(values, "usage", dict),
-        error=values["error"],
-        line=values["line"],
-        plan=_part(Plan, "plan", _data(values, "plan", dict)) if values["plan"] else None,
-        cost=values["cost"],
-        started=values["started"],
-        follow_ups=tuple(_part(FollowUpAnswer, "follow_ups", answer) for answer in _records(values, "follow_ups")),
-        trace=values["trace"],
-        may_run=bool(values["may_run"]),
-        changes=_part(ReportChanges, "changes", _data(values, "changes", dict)) if values["changes"] else None,
-    )
+    read = {name: _READ[name](values) if name in _READ else values[name] for name in _TYPES}
+    order = Order(**{name: read[name] for name in _ORDER_FIELDS})
+    return Job(order=order, **{name: read[name] for name in _JOB_FIELDS})
 
 
-_TEXT, _TEXT_OR_NONE = (str, "a text"), ((str, NoneType), "a text")
-_COUNT, _NUMBER, _NUMBER_OR_NONE = (
-    (int, "a whole number"),
-    ((float, int), "a number"),
-    ((float, int, NoneType), "a number"),
-)
-_KINDS: Mapping[str, tuple[Any, str]] = {
-    **dict.fromkeys(("id", "user", "session", "brief", "agent", "options", "state", "usage", "error", "line"), _TEXT),
-    **dict.fromkeys(
-        ("inputs", "server", "follow_ups", "base", "previous", "title", "trace", "notify", "schedule"), _TEXT
+_ORDER_FIELDS = tuple(field.name for field in fields(Order))
+_JOB_FIELDS = tuple(field.name for field in fields(Job) if field.name != "order")
+_READ: Mapping[str, Callable[[Mapping[Any, Any]], Any]] = {
+    "options": lambda values: _data(values, "options", dict),
+    "inputs": lambda values: tuple(_records(values, "inputs")),
+    "notify": lambda values: tuple(map(str, _data(values, "notify", list))),
+    "server": lambda values: normalized_server(values["server"]),
+    "state": lambda values: State(values["state"]),
+    "usage": lambda values: _data(values, "usage", dict),
+    "plan": lambda values: _part(Plan, "plan", _data(values, "plan", dict)) if values["plan"] else None,
+    "changes": lambda values: (
+        _part(ReportChanges, "changes", _data(values, "changes", dict)) if values["changes"] else None
     ),
-    **dict.fromkeys(("interaction_id", "cursor", "plan", "changes"), _TEXT_OR_NONE),
-    **dict.fromkeys(("attempt", "events", "may_run"), _COUNT),
-    **dict.fromkeys(("created", "updated", "cost"), _NUMBER),
-    **dict.fromkeys(("finished", "started", "due"), _NUMBER_OR_NONE),
+    "follow_ups": lambda values: tuple(
+        _part(FollowUpAnswer, "follow_ups", answer) for answer in _records(values, "follow_ups")
+    ),
+    "may_run": lambda values: bool(values["may_run"]),
 }
-"""Maps each column to its type, and to the type's name in errors. SQLite itself stores values of any type."""
+"""How a row gives the value of a field, for fields whose column does not have the value itself."""
+
+
+def _types_of(column: Column[Any]) -> tuple[tuple[type, ...], str]:
+    """Returns the types of a column's values, and the name of the type in errors."""
+    kinds: Sequence[tuple[type, tuple[type, ...], str]] = (
+        (SafeText, (str,), "a text"),
+        (Integer, (int,), "a whole number"),
+        (Float, (float, int), "a number"),
+    )
+    types, words = next((types, words) for kind, types, words in kinds if isinstance(column.type, kind))
+    return (*types, NoneType) if column.nullable else types, words
+
+
+_TYPES = {name: _types_of(JOBS.columns[name]) for name in (*_ORDER_FIELDS, *_JOB_FIELDS)}
+"""The types of each column's values. SQLite itself stores values of any type."""
 _STATES = frozenset(map(str, State))
 MAX_TIME_S, MAX_COST_USD = 1e11, 1e6
 """Highest valid time (seconds since the epoch, the year 5138) and highest valid price (USD)."""
@@ -214,10 +169,10 @@ def _records(values: Mapping[Any, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _part(kind: type[P], name: str, values: dict[str, Any]) -> P:
-    fields = _FIELDS[kind]
-    if wrong := [key for key, value in values.items() if not isinstance(value, fields.get(key, ()))]:
+    types = _FIELDS[kind]
+    if wrong := [key for key, value in values.items() if not isinstance(value, types.get(key, ()))]:
         raise ValueError(f"`{name}` has an unknown or wrong `{wrong[0]:.40}`")
-    lists = {key: tuple(values.get(key, ())) for key, kind_ in fields.items() if kind_ is list}
+    lists = {key: tuple(values.get(key, ())) for key, kind_ in types.items() if kind_ is list}
     for key, ids in lists.items():
         if not all(isinstance(id_, str) for id_ in ids):
             raise ValueError(f"`{name}` has an `{key}` that is no list of texts")

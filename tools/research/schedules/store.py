@@ -19,7 +19,7 @@ from tools.research.question_queries import use_yes
 from tools.research.questions import Yes
 from tools.research.quota_usage import used_by
 from tools.research.quotas import LimitReached, Quotas, question_check, quota_check
-from tools.research.rows import MAX_COST_USD, MAX_TIME_S, changes_text, options_text, row_of
+from tools.research.rows import MAX_COST_USD, MAX_TIME_S, row_of, stored
 from tools.research.schedules.schedule import MAX_SCHEDULES, BadSchedule, Schedule, Status
 from tools.research.schedules.timing import Timing
 from tools.research.spending import Spending
@@ -238,10 +238,10 @@ class ScheduleStore:
         Returns:
             False if the job was deleted.
         """
-        told = update(JOBS).where(JOBS.c.id == job.id, JOBS.c.changes == changes_text(job.changes))
+        told = update(JOBS).where(JOBS.c.id == job.id, JOBS.c.changes == stored("changes", job.changes))
 
         def work(connection: Connection) -> bool:
-            saved = connection.execute(told.values(changes=changes_text(changes))).rowcount == 1
+            saved = connection.execute(told.values(changes=stored("changes", changes))).rowcount == 1
             release_notices(connection, job.id, now)
             return saved
 
@@ -313,7 +313,7 @@ def _row(schedule: Schedule) -> dict[str, Any]:
         "brief": order.brief,
         "title": order.title,
         "agent": order.agent,
-        "options": options_text(order.options),
+        "options": stored("options", order.options),
         "notify": json.dumps(list(order.notify)),
         "server": order.server,
         "cron": timing.cron,
