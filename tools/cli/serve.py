@@ -8,14 +8,7 @@ from typing import Annotated
 import typer
 
 from tools.cli.console import fail
-from tools.cli.server_options import (
-    SHUTDOWN_GRACE_S,
-    CloudTrace,
-    LogContents,
-    OtelUrl,
-    PlainLogs,
-    listen_address,
-)
+from tools.cli.server_options import CloudTrace, LogContents, OtelUrl, PlainLogs, listen_address, run_server
 from tools.errors import DeskError
 
 PORT = 8080
@@ -41,8 +34,6 @@ def serve(
     contents: LogContents = False,
 ) -> None:
     """Serve the desk: ADK's API with authentication, limits, health, webhooks. `adk web` is for development."""
-    import uvicorn
-
     if not follow:
         os.environ["DESK_FOLLOW"] = "0"
     try:
@@ -56,15 +47,6 @@ def serve(
         app = build()  # also before workers start, so that an unusable setting ends the command with its sentence
     except DeskError as error:
         fail(error)
-    uvicorn.run(
-        FACTORY if workers > 1 else app,
-        factory=workers > 1,
-        workers=workers,
-        host=host,
-        port=port,
-        http=PROTOCOL,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-        access_log=False,
-        proxy_headers=True,
-        log_config=None,
-    )
+    several = workers > 1
+    served = FACTORY if several else app
+    run_server(served, host, port, PROTOCOL, factory=several, workers=workers, proxy_headers=True)

@@ -1,10 +1,11 @@
-"""Options of the commands that run as servers: the address to listen on, telemetry and logs."""
+"""What the commands that run as servers share: options for the address, telemetry and logs, and the server itself."""
 
 from __future__ import annotations
 
 import os
 import socket
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -41,3 +42,16 @@ def listen_address(host: str, port: int, default_port: int) -> tuple[str, int]:
         used = f"port {port} of {host} cannot be used ({error.strerror or error})"
         raise SettingsError(f"{used}: name others with --host, --port") from None
     return host, port
+
+
+def run_server(app: Callable[..., Any] | str, host: str, port: int, protocol: type | str, **options: Any) -> None:
+    """Serves an ASGI application, or the one that a name in an import string makes, until a signal ends it.
+
+    Args:
+        protocol: class for the connections, or its import string.
+        options: further settings of uvicorn.
+    """
+    import uvicorn
+
+    settings: dict[str, Any] = {"timeout_graceful_shutdown": SHUTDOWN_GRACE_S, "access_log": False, "log_config": None}
+    uvicorn.run(app, host=host, port=port, http=protocol, **settings, **options)

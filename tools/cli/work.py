@@ -8,14 +8,7 @@ from typing import Annotated
 import typer
 
 from tools.cli.console import fail
-from tools.cli.server_options import (
-    SHUTDOWN_GRACE_S,
-    CloudTrace,
-    LogContents,
-    OtelUrl,
-    PlainLogs,
-    listen_address,
-)
+from tools.cli.server_options import CloudTrace, LogContents, OtelUrl, PlainLogs, listen_address, run_server
 from tools.errors import DeskError
 
 PORT = 8081
@@ -32,8 +25,6 @@ def work(
     contents: LogContents = False,
 ) -> None:
     """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
-    import uvicorn
-
     from tools.server.protocol import REQUEST_S, timed_protocol
     from tools.server.work import build_worker
     from tools.settings import load_settings
@@ -47,12 +38,4 @@ def work(
         app = build_worker(load_settings())
     except DeskError as error:
         fail(error)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        http=timed_protocol(REQUEST_S),
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-        access_log=False,
-        log_config=None,
-    )
+    run_server(app, host, port, timed_protocol(REQUEST_S))
