@@ -119,7 +119,7 @@ def researchers(root: BaseAgent) -> list[Researcher]:
 
 
 def split_by_research(sets: Sequence[EvalSet]) -> tuple[list[EvalSet], list[EvalSet]]:
-    """Splits sets into cases that order no research run, and cases that do."""
+    """Splits sets into cases that order no research run, and cases that order one."""
     return _cases_with(sets, research=False), _cases_with(sets, research=True)
 
 

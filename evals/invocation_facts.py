@@ -43,13 +43,13 @@ class Facts:
     text: str
     """The final answer of the turn."""
     routes: tuple[str, ...]
-    """The agents that the desk handed over to, or the desk if there were none. In an expected turn: accepted agents."""
+    """The agents that the desk handed over to; only the desk if it answered itself. If expected: accepted agents."""
     tools: tuple[tuple[str, Mapping[str, Any]], ...]
     """All other function calls, with their arguments."""
     tool_effects: tuple[ToolEffect, ...]
     """What the research tools did. In an expected turn: empty."""
     expectation: Expectation | None
-    """In an expected turn: what the research tools should do. None: not specified; then no run may start."""
+    """What the research tools should do, in an expected turn. None: not specified; then no run may start."""
     verdicts: tuple[tuple[str, float | None], ...]
     """Moderation categories with their confidence. In an expected turn: accepted categories, the best one first."""
 

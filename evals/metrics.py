@@ -204,7 +204,7 @@ def report_structure(actual: Facts, expected: Facts) -> float | None:
 def passages_found(actual: Facts, expected: Facts) -> float | None:
     """Share of the cited passages that their pages have, as the answer's checks of sources say. None without checks.
 
-    Passages that cannot be told are left out. A source with one verdict has as many passages as sentences cite it.
+    Passages that could not be checked do not count. A source with one verdict has a passage for each citing sentence.
     """
     found = told = 0
     for check in actual.source_checks:

@@ -125,7 +125,7 @@ class Run(_Data):
 
     @property
     def paid(self) -> str:
-        """A sentence about the runs that were created, and how they were allowed; empty if there are none."""
+        """A sentence about the runs that were created, and what allowed them; empty if no run was created."""
         if not self.creates and not self.allowed:
             return ""
         counted = "in the spending table" if self.server_creates is None else "at the server"

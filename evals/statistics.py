@@ -24,9 +24,9 @@ class Scores:
     """The scores of one label."""
 
     precision: float | None
-    """None if the label was never the actual one."""
+    """None if no case had this actual label."""
     recall: float | None
-    """None if the label was never the expected one."""
+    """None if no case had this expected label."""
     f1: float
     support: int
     """Number of pairs in which the label was expected."""

@@ -39,7 +39,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         if target.exists():
             shutil.copymode(target, temporary)
         temporary.replace(target)
-    except OSError as error:  # that of a full disk names no file, others name the temporary one
+    except OSError as error:  # the error of a full disk names no file, and other errors name the temporary file
         if error.filename in (None, str(temporary)):
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise

@@ -20,7 +20,7 @@ _READ_BY_ASYNCPG = {
     *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib"),
     *("user", "password", "passfile", "application_name", "options"),
 }
-"""Parameters that asyncpg 0.32 understands in an address and SQLAlchemy 2.1 does not pass on."""
+"""Parameters of an address that asyncpg 0.32 understands, but SQLAlchemy 2.1 does not pass to it."""
 _READ_BY_SQLITE = {"uri", "timeout", "mode", "cache", "immutable", "nolock", "psow", "vfs"}
 
 

@@ -16,7 +16,7 @@ class BadArgument(DeskError):
 
 
 def words_of(error: OSError) -> str:
-    """The reason of an error of the system, after the name of the file that it is about, if there is one."""
+    """The reason of an error of the system, with the name of its file in front if it has one."""
     reason = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {reason}" if error.filename else reason
 

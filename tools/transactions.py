@@ -93,7 +93,7 @@ class Transactions:
 
     @shielded
     async def connect(self, use: Callable[[Connection], R]) -> R:
-        """Runs `use`, which begins transactions itself, and returns its result.
+        """Calls `use` with a connection and returns its result. `use` begins and ends its own transactions.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError, OSError: as `run`.

@@ -319,7 +319,7 @@ def test_a_server_on_a_public_address_does_not_start_without_authentication() ->
 def test_two_ways_to_authenticate_exclude_each_other() -> None:
     for field in ("oidc_issuer", "oidc_audience"):
         both = ServerSettings(iap_audience="a", **{field: "https://issuer.example"})  # type: ignore[arg-type]
-        with pytest.raises(SettingsError, match="DESK_IAP_AUDIENCE and DESK_OIDC_… exclude each other"):
+        with pytest.raises(SettingsError, match="DESK_IAP_AUDIENCE and DESK_OIDC_… cannot be set together"):
             build_authenticator(both, "127.0.0.1")
 
 

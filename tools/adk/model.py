@@ -142,7 +142,7 @@ class InteractionsLlm(Gemini):
             return
         annotate_span(whole, collector.status)
         if body.get("store") is False:
-            whole.interaction_id = None  # the server stores nothing that a chain could continue from
+            whole.interaction_id = None  # the server has not stored the interaction, so no chain can continue from it
         for response in to_responses(whole, collector, with_sources=not has_schema(llm_request.config)):
             yield response
 

@@ -158,7 +158,7 @@ class TurnSessions(WindowedDatabaseSessions):
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Reads and writes within this block belong to one turn of one conversation, which nobody else may change.
+        """Reads and writes within this block belong to one turn of one conversation, which only this turn may change.
 
         The turn's end writes what is left if the turn has failed or was cancelled.
         """
@@ -270,8 +270,8 @@ class TurnSessions(WindowedDatabaseSessions):
         """Writes the turn's unwritten events in one transaction; then the session is known as it is stored.
 
         Raises:
-            StaleSessionError: somebody else has changed the session.
-            SessionNotFoundError: somebody has deleted it.
+            StaleSessionError: another process has changed the session.
+            SessionNotFoundError: the session was deleted.
         """
         async with turn.lock:
             if turn.timer:

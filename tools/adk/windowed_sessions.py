@@ -2,7 +2,7 @@
 
 ADK 2.13 reads and copies the whole session at the beginning of each turn (`runners.py:966`), so that turn 1,000 takes
 ten times as long as turn 10. ADK's own `num_recent_events` does not solve this: it loses the chains of agents that have
-not spoken for a long time, and may separate a call from its result.
+not answered for a long time, and may separate a call from its result.
 """
 
 from __future__ import annotations
@@ -153,7 +153,10 @@ class WindowedDatabaseSessions(WindowedSessions, _ShieldedSessions, DatabaseSess
 
 
 async def recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
-    """Reads the newest events, from a user message on. If they have a rewind or no user message, reads all events."""
+    """Reads the newest events, beginning with a message of the user.
+
+    Reads all events if there is a rewind or no such message among the newest.
+    """
     session = await read(config=GetSessionConfig(num_recent_events=WINDOW_EVENTS))
     if session is None or len(session.events) < WINDOW_EVENTS:
         return session

@@ -31,7 +31,7 @@ async def own_job(service: Research, user: str, job_id: str, *, with_files: bool
         with_files: whether it has the files of its order, which may be large.
 
     Raises:
-        UnknownJob: the user has no such job. The message is the same if another user has one.
+        UnknownJob: the user has no such job. The message does not show whether another user has it.
     """
     if (job := await service.own_job(user, job_id, with_files=with_files)) is None:
         raise UnknownJob("the user has no such research run")
@@ -62,13 +62,13 @@ async def order(
 
 
 async def approve(service: Research, settings: ResearchSettings, job: Job, shown: str) -> None:
-    """Starts what a job waits for. Does nothing if it does not wait any more, as after a repeated click."""
+    """Approves the price or the plan of a waiting job. Does nothing if it no longer waits, as after a second click."""
     if phase(job) != "waiting":
         return
     _check(job, shown)
     settings.need_storage()
     approved = await service.approve(job.id, limits=settings.limits, yes=await _yes(service, job))
-    if phase(approved) == "waiting":  # it was changed at the same moment
+    if phase(approved) == "waiting":  # another request changed the plan at the same moment
         _check(approved, shown)
     await resume(service, job)
 

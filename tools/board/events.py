@@ -1,7 +1,7 @@
 """The live progress of a run, as server-sent events. It reads the ledger only, so any replica can send it.
 
 Each line of progress has the id `RUN.NUMBER`: RUN changes when the job gets another interaction, for example when its
-plan was approved. A client that names the last id that it got receives the lines after that one.
+plan was approved. A client sends the last id that it received, and gets the lines after it.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def title(form: Mapping[str, str]) -> str:
 
 
 def _is_visible(text: str) -> bool:
-    """Whether a text has more than white space and characters that nobody sees, like U+200B."""
+    """Whether a text has visible characters, so not only white space and characters like U+200B."""
     return any(character.isprintable() and not character.isspace() for character in text)
 
 

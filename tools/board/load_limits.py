@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 from tools.turns import Turns, counted
 
 MAX_LOADED = 8
-"""Maximum number of reports, or of lists, that are in memory for a page; at most one of them for each reader."""
+"""Maximum number of reports, or of lists, that are in memory for pages. Each reader has at most one of them."""
 MAX_REQUESTS = 20
-"""Maximum number of a reader's requests that wait for a report, or for a list, or are being sent one."""
+"""Maximum number of a reader's requests that wait for a report or a list, or whose answer is being sent."""
 
 
 class LoadLimits:

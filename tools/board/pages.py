@@ -92,7 +92,7 @@ class JobPage:
     """Whether the next yes starts a plan, and not the run."""
     builds_on: str
     schedule: str
-    """Id of the schedule that ordered it; empty if a person did."""
+    """Id of the schedule that ordered it; empty if a person ordered it."""
     files: str
     age: str
     created: str
@@ -102,7 +102,7 @@ class JobPage:
     may_have_result: bool
     """Whether the server may have the result after all, so that it helps to look again."""
     may_cost_again: bool
-    """Whether to repeat the run costs once more."""
+    """Whether repeating the run costs money again."""
 
 
 def phase(job: Job) -> Phase:
@@ -141,7 +141,7 @@ def list_page(jobs: Sequence[Job], entries: Sequence[Spending], now: float, limi
     Args:
         jobs: all of the user's jobs, newest first.
         entries: the user's spending.
-        page: number of the wanted page, from 1; another number than there are pages gives the nearest one.
+        page: number of the page to show, from 1; a number that is too high gives the last page.
     """
     pages = max(-(-len(jobs) // JOBS_PER_PAGE), 1)
     page = min(max(page, 1), pages)

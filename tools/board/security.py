@@ -52,7 +52,7 @@ class Signer:
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def is_valid(self, signature: str, purpose: str, *parts: str) -> bool:
-        """Whether a signature is right. Takes the same time for every wrong one."""
+        """Whether a signature is right. Takes the same time for every wrong token."""
         return hmac.compare_digest(signature.encode(), self.sign(purpose, *parts).encode())
 
 

@@ -44,7 +44,7 @@ def shared_job(signer: Signer, token: str, now: float) -> str:
 
     Raises:
         BadLink: the link was changed, or is no such link.
-        LinkExpired: it was valid until some time ago.
+        LinkExpired: the link was valid in the past.
     """
     found = _TOKEN.fullmatch(token)
     if found is None or not signer.is_valid(found[3], "share", found[1], found[2]):

@@ -60,7 +60,7 @@ def main() -> None:
     except OSError as error:  # stdout cannot be written; without the next line, Python would fail again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(ended := error.__context__, SystemExit) and ended.code:
-            sys.exit(ended.code)  # the command has told its error
+            sys.exit(ended.code)  # the command has printed its error
         if not isinstance(error, BrokenPipeError):  # the reader of a pipe has closed it
             sys.exit(f"error: {words_of(error)}")
 

@@ -13,8 +13,8 @@ from tools.cli.arguments import AsJson
 from tools.cli.console import run, show_markdown
 from tools.cli.terminal import err
 
-Earlier = Annotated[str, typer.Argument(metavar="EARLIER", help="Id of the run whose report is the earlier one.")]
-Later = Annotated[str, typer.Argument(metavar="LATER", help="Id of the run whose report is the later one.")]
+Earlier = Annotated[str, typer.Argument(metavar="EARLIER", help="Id of the run with the earlier report.")]
+Later = Annotated[str, typer.Argument(metavar="LATER", help="Id of the run with the later report.")]
 
 
 def diff(

@@ -56,7 +56,7 @@ class Finding:
 
 WORDS = {True: "ok", False: "FAILED", None: "warning"}
 MARKS = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[yellow]![/]"}
-"""What stands before a finding in a pipe, and on a terminal, by whether its result is good."""
+"""The marks before a good and a bad finding: in a pipe, and on a terminal."""
 
 
 async def findings() -> list[Finding]:
@@ -243,7 +243,7 @@ def _webhook(settings: Settings, chosen: backend.Backend) -> Finding:
 
 
 async def _weather() -> Finding:
-    """Checks that the weather service answers; any HTTP status will do."""
+    """Checks that the weather service answers; any HTTP status counts as an answer."""
     try:
         url = backend.weather_urls()[1]
     except BackendError as error:

@@ -26,7 +26,7 @@ async def confirm_price(service: Research, order: Order, up_to: float, again: bo
         again: whether to start a new run even if there is a run of the same order.
 
     Returns:
-        True if the user agrees to the price. False if the order joins an existing run, so that nothing was asked.
+        True if the user agrees to the price. False if the order joins an existing run, so that nobody was asked.
     """
     _, high = cost_of(order.agent)
     if high <= up_to:

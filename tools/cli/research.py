@@ -143,7 +143,7 @@ async def _research(
     if base:
         order = await service.with_base(base, order)
     up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to
-    # Nothing is asked if the order joins a run. If that run is deleted meanwhile, the new run waits for a yes.
+    # The person is not asked if the order joins a run. If that run is deleted meanwhile, the new run waits for a yes.
     must_confirm = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=must_confirm)
     if again and not new:

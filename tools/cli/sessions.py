@@ -1,4 +1,4 @@
-"""The commands about conversations of `desk ask`: list them, forget one."""
+"""The commands about conversations of `desk ask`: list all, and forget one."""
 
 from __future__ import annotations
 

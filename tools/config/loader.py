@@ -193,7 +193,9 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
             if entry["loc"][:1] != ("static_instruction",):
                 reported.add(entry["loc"])
                 yield _schema_finding(schema, entry)
-            elif ("static_instruction",) not in reported:  # pydantic lists each form that it could have
+            elif (
+                "static_instruction",
+            ) not in reported:  # pydantic reports each possible form
                 reported.add(("static_instruction",))
                 yield ("static_instruction",), "`static_instruction` has to be a text"
     name = data.get("name")
@@ -294,7 +296,7 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
 
 
 def _unusable(key: str, name: str) -> str:
-    """Says why the Python object of a name cannot stand at a key; empty if it can."""
+    """Says why a key cannot have the Python object with a name as its value; empty if it can."""
     try:
         config_agent_utils._validate_module_reference(name)
     except ValueError:
@@ -331,7 +333,7 @@ def _undeclarable(name: str, function: Callable[..., Any]) -> str:
 
 
 def _undescribable(name: str, schema: type[BaseModel]) -> str:
-    """Says why a pydantic class has no JSON schema, which the API gets; empty if it has one."""
+    """Says why a pydantic class has no JSON schema to send to the API; empty if it has one."""
     try:
         schema.model_json_schema()
     except Exception as error:  # pydantic raises various errors

@@ -204,7 +204,7 @@ def sanitized_text(value: object) -> str:
 
 
 def is_web(url: str) -> bool:
-    """Whether an address may be a link: only http and https may."""
+    """Whether an address may become a link: its scheme is http or https."""
     return re.match(r"https?://[^\s/?#]", url, re.IGNORECASE) is not None
 
 

@@ -11,7 +11,7 @@ from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.redaction import redact, without_credentials
 
 MISSING_ID = "v1_desk-doctor"
-"""Id of an interaction that no server has: with a valid key, the server answers that there is none."""
+"""Id of an interaction that no server has: with a valid key, the server answers that there is no such interaction."""
 TIMEOUT_S = 15.0
 """Timeout for the answer, in seconds."""
 

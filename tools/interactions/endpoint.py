@@ -17,7 +17,7 @@ def default_credentials() -> Any:
     """Returns the application default credentials of Google Cloud.
 
     Raises:
-        google.auth.exceptions.DefaultCredentialsError: there are none.
+        google.auth.exceptions.DefaultCredentialsError: there are no credentials.
     """
     import google.auth  # imported late: the import takes 80 ms (with `requests`), and only Vertex AI needs it
 

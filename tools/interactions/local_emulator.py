@@ -67,7 +67,7 @@ def brain_name() -> str:
 
 
 def model_problem() -> str:
-    """Says what keeps the model of `brain_name` from answering, as far as its server tells; else empty."""
+    """Says why the model of `brain_name` cannot answer, as its server reports it; empty if no reason is known."""
     if not brain_name():
         return ""
     from interactions_emulator.brain.model import ModelBrain

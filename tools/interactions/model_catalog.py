@@ -72,7 +72,7 @@ def misspelt(name: str) -> str:
 def capability_errors(
     name: str, kind: str, tools: Sequence[str], *, schema: bool = False, outputs: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yields an error for each requested feature that a model or an agent of the API does not have.
+    """Yields an error for each requested feature that a model or an agent of the API lacks.
 
     Args:
         kind: the expected kind, "model" or "agent".

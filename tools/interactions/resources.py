@@ -191,7 +191,7 @@ def _text(value: Any) -> str | None:
 
 
 def _item(key: str, value: Any) -> dict[str, Any] | None:
-    """Returns the object under a key; a bare text is expanded to the object that it stands for."""
+    """Returns the object under a key; a bare text becomes the object that it abbreviates."""
     text = _text(value)
     if text is not None and key in ("error", "errors"):
         return {"message": text}

@@ -1,4 +1,4 @@
-"""The webhook that a research run names in its create request: who is told of its end, and with which keys."""
+"""The webhook in a research run's create request: the addresses that get a message about its end, and the keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunWebhook:
 def run_webhook(settings: Settings, backend: Backend) -> RunWebhook | None:
     """Returns the webhook of research runs; None if they have none.
 
-    The emulator sends messages only to this machine, and signs them with its own keys. Vertex AI is not told of a
+    The emulator sends messages only to this machine, and signs them with its own keys. Requests to Vertex AI have no
     webhook: google-genai 2.34 refuses `webhook_config` there (for batches; `batches.py`).
 
     Raises:

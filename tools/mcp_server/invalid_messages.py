@@ -12,7 +12,7 @@ from pydantic import ValidationError
 def error_for(text: str | bytes) -> JSONRPCError | None:
     """Returns the error with which a text is answered; None if it is a message of JSON-RPC 2.0.
 
-    The error has the id of the request, if the text has one.
+    The error has the id of the request if the text contains an id.
     """
     try:
         message = json.loads(text if isinstance(text, str) else text.decode(), parse_constant=_refuse)

@@ -32,7 +32,7 @@ def revision_price(job: Job) -> float:
 
 
 def question(job: Job) -> str:
-    """Formats the question whether a waiting job may continue, with all that its price is for."""
+    """Formats the question whether a waiting job may continue, with all work that its price pays for."""
     head = f"Research {job.id}: **{inert(title(job))}**"
     if job.plan:
         cost = f"The run by this plan costs {price_range(job.order.agent)}."

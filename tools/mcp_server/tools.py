@@ -227,7 +227,7 @@ async def own_job(service: Research, user: str, job_id: str) -> Job:
     """Returns a user's job.
 
     Raises:
-        UnknownJob: the user has no such job. The message is the same if another user has one.
+        UnknownJob: the user has no such job. The message does not show whether another user has it.
     """
     if (job := await service.own_job(user, job_id)) is None:
         raise UnknownJob(f"you have no research run {job_id!r}: research_list shows what there is")

@@ -160,7 +160,7 @@ class ModerationGate(BasePlugin):
                 batch, waiting[:] = waiting[:], []
                 for line in await self._screen_lines(batch):
                     yield line
-            await reading  # raises the error of reading, if there was one
+            await reading  # raises the error of reading
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -246,7 +246,7 @@ async def screen_report(context: InvocationContext, text: str) -> None:
 
 
 async def screen_progress(context: InvocationContext, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
-    """Yields the progress lines of a research run without those that the application's gate, if any, blocks."""
+    """Yields the progress lines of a research run, without those that the application's moderation gate blocks."""
     gate = _gate_of(context)
     async with aclosing(lines), aclosing(gate.screen_progress(lines) if gate else lines) as shown:
         async for line in shown:
@@ -270,7 +270,7 @@ def _is_answer(event: Event) -> bool:
 
 
 def _placeholder(message: types.Content, decision: Decision, events: Sequence[Event]) -> types.Content:
-    """Builds the message that replaces a blocked one.
+    """Builds the message that replaces a blocked message.
 
     It answers the calls that the blocked message answered, because a call without an answer breaks the chain.
     """

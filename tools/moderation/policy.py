@@ -32,7 +32,7 @@ class Rule(_Strict):
     """Minimum confidence for the action, from 0 to 1."""
     action: Literal["block", "flag"] = "block"
     message: str = Field(default="This goes no further: it breaks the rules of this desk.", min_length=1)
-    """What the user is told instead of an answer."""
+    """The text that the user gets instead of an answer."""
 
 
 class Categories(_Strict):

@@ -20,7 +20,7 @@ from tools.research.verification.passages import blocks, plain_text
 from tools.research.verification.terms import Terms, keys_of, normalized, terms_of
 
 PAIR_SHARE = 0.6
-"""Two statements with at least this share of their words in common belong together; 1 is all words of both."""
+"""Two statements are a pair if at least this share of their words is in both, from 0 to 1 (all words)."""
 SAME_SHARE = 0.8
 """With at least this share in common, and equal figures, they say the same."""
 MAX_STATEMENTS = 2_000

@@ -85,7 +85,7 @@ class ResearchSettings(BaseModel):
         """Returns the target of notices with that name.
 
         Raises:
-            UnknownTarget: there is none. The message does not repeat what looks like an address.
+            UnknownTarget: there is no target of that name. The message does not repeat what looks like an address.
         """
         if name in self.notify:
             return self.notify[name]

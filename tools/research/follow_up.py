@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL_S = 1.0
 """Seconds between two looks for an answer that another process gets."""
 MAX_ANSWER_WAIT_S = 300.0
-"""Seconds after which a caller is told that the answer comes later; longer than a request to a model may take."""
+"""Seconds after which a caller hears that the answer comes later; longer than a request to a model may take."""
 LEASE_FACTOR = 1.5
 """The lease of the lock on a question, as a multiple of the timeout of a request to a model.
 
-A lease is renewed after a third of its time. So a process that is frozen keeps its question for as long as its request
-may take, and nobody pays for a second one meanwhile.
+A lease is renewed after a third of its time. While its request may still be running, a frozen process keeps the
+question, so that no other process pays for it again.
 """
 
 

@@ -42,7 +42,7 @@ TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCO
 HAS_INTERACTION = frozenset({State.RUNNING, State.STALLED})
 """States in which there is an interaction to follow."""
 ACTIVE = HAS_INTERACTION | {State.INTENDED, State.STARTING}
-"""States in which a worker has something to do."""
+"""States in which a job has work for a worker."""
 
 STATE_OF_STATUS: Mapping[str, State] = {
     "completed": State.COMPLETED,
@@ -113,7 +113,7 @@ class Order:
     notify: Sequence[str] = ()
     """Names of the targets that get notices about the run (`notify:` in the researcher's YAML)."""
     schedule: str = ""
-    """Id of the schedule that ordered the run; empty if a person did."""
+    """Id of the schedule that ordered the run; empty if a person ordered it."""
     due: float | None = None
     """When the run of a schedule was due, in seconds since the epoch."""
 
@@ -174,9 +174,9 @@ class ReportChanges:
     text: str = ""
     """What has changed, as Markdown, cut to `changes.MAX_TEXT_CHARS`."""
     words: str = ""
-    """A model's words for them; empty if it was not asked."""
+    """A model's description of the changes; empty if no model was asked."""
     interactions: Sequence[str] = ()
-    """Ids of the interactions with these words."""
+    """Ids of the interactions that wrote this description."""
 
 
 @dataclass(frozen=True)

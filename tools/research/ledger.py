@@ -470,7 +470,7 @@ class Ledger:
         found = select(JOBS.c.id).where(free)
         taken = update(JOBS).where(free).values(owner=owner, lease_until=now + seconds)
         if await self._database.read(lambda connection: connection.execute(found).first()) is None:
-            return False  # waiting processes ask at each change: avoid a write
+            return False  # processes that wait for the lease call this at each change: avoid a write
         return await self._database.write(lambda connection: connection.execute(taken).rowcount == 1)
 
     @shielded

@@ -73,7 +73,7 @@ class Locks:
             self._holding.discard(task)
             keeping.cancel()
             releasing = self._begin_release(name, owner)
-            with suppress(*DATABASE_ERRORS):  # the lease expires by itself
+            with suppress(*DATABASE_ERRORS):  # if the lease cannot be released, it expires
                 await asyncio.shield(releasing)
 
     @shielded

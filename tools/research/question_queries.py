@@ -21,7 +21,7 @@ def write_question(connection: Connection, question: Question) -> None:
 def read_questions(
     connection: Connection, user: str, session: str | None = None, subject: str | None = None
 ) -> list[Question]:
-    """Returns a user's unanswered questions. Leaves out those with actions that only a newer desk knows."""
+    """Returns a user's unanswered questions. Leaves out questions with actions that only a newer desk knows."""
     rows = connection.execute(select(QUESTIONS).where(_of(user, session, subject))).mappings().all()
     names = ("user", "session", "subject", "version", "invocation")
     known = [row for row in rows if row["action"] in set(Action)]

@@ -119,7 +119,7 @@ class Research:
         """Returns the order, set to build on a finished run: on its newest follow-up answer, or else on its report.
 
         Raises:
-            UnknownJob, NotFinished: there is nothing to build on.
+            UnknownJob, NotFinished: there is no report to build on.
             WrongBackend: the run belongs to another server.
         """
         job, _ = await self.finished(job_id, "that could be built on")
@@ -347,7 +347,7 @@ class Research:
             log.warning("%s waits for a yes to its plan, which the server keeps until %s", job.id, to_minute(until))
 
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
-        """Yields lines of progress until the job needs no more work or `seconds` are over. The job itself continues.
+        """Yields lines of progress until the job needs no more work, or for `seconds`. The job itself continues.
 
         Raises:
             UnknownJob: there is no such job.

@@ -23,7 +23,7 @@ class Spending:
     job: str
     kind: Kind
     agent: str
-    """Name of the agent, or of the model that was asked."""
+    """Name of the agent or the model."""
     estimate: float
     """Highest price in USD."""
     usage: Mapping[str, Any] = field(default_factory=dict)

@@ -225,7 +225,7 @@ class Worker:
             telemetry.set_job(running)
             return stream
         known = await self._ledger.get(job.id)
-        if known and known.interaction_id == named:  # a webhook named it before the answer did
+        if known and known.interaction_id == named:  # a webhook's message named the interaction before the answer did
             return stream
         await stream.aclose()
         if known and known.state is not State.CANCELLED:
@@ -273,7 +273,7 @@ class Worker:
             telemetry.record_unknown_start(job)
 
     async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
-        if job.interaction_id is None:  # its plan was answered elsewhere meanwhile
+        if job.interaction_id is None:  # another process has answered its plan meanwhile
             return
         follower = Follower(
             self._client,
@@ -357,7 +357,7 @@ class Worker:
 
 
 def warn_of_second_run(job: Job, second: str) -> None:
-    """Logs that another interaction was started for a job that has one, or needs none."""
+    """Logs that an interaction was started for a job that has another one or needs no interaction."""
     log.warning(
         "%s (%s, interaction %s) was started a second time, as interaction %s: perhaps a proxy sent its create request"
         " again. The second run is neither followed nor cancelled; `desk interaction %s` shows it",

@@ -103,7 +103,7 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
 
 
 def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
-    """Returns why a turn cannot answer a question; None if it can."""
+    """Returns the reason why a turn cannot answer a question; None if it can."""
     if question.invocation == turn.invocation:
         return "nobody has answered yet: the question is shown only after this turn. Do nothing more now"
     if question.version != version:

@@ -66,7 +66,7 @@ class Presentation:
     is_new: bool = False
     """Whether the run has just been ordered or approved."""
     asks_about: str = ""
-    """Id of the run or schedule about which the texts ask a question; empty if they ask none."""
+    """Id of the run or schedule that the question in the texts is about; empty if they ask no question."""
     asks_to: Action = Action.START
     """What the question of the texts asks."""
 
@@ -272,7 +272,7 @@ class WaitingQuestion(NamedTuple):
     asked: bool
     """Whether the user was asked before: false, for example, for a plan that has just arrived."""
     line: str
-    """What repeats the question, or says that there is one."""
+    """The text that repeats the question, or that says which question waits."""
 
 
 async def waiting_questions(

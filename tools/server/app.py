@@ -219,7 +219,7 @@ def build_authenticator(server: ServerSettings, host: str) -> Authenticator | No
     """
     if server.iap_audience and (server.oidc_issuer or server.oidc_audience):
         raise SettingsError(
-            "DESK_IAP_AUDIENCE and DESK_OIDC_… exclude each other: keep the one that names who authenticates users"
+            "DESK_IAP_AUDIENCE and DESK_OIDC_… cannot be set together: keep those of the service that you use"
         )
     if server.iap_audience:
         return iap(server.iap_audience, server.emails)

@@ -41,7 +41,8 @@ _LATER = {"Retry-After": "5"}
 async def handle_and_notify(interaction_id: str, job_id: str) -> str:
     """Handles a message with this process's service, then sends the notices that are due.
 
-    The process may get no time after the answer, so a background task may send none. See `WebhookMessages.handle`.
+    Notices are sent before the answer, because a platform may give the process no time after it.
+    See `WebhookMessages.handle`.
     """
     end = asyncio.get_running_loop().time() + ANSWER_S
     words = await research().webhooks.handle(interaction_id, job_id)

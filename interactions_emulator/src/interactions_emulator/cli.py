@@ -171,7 +171,7 @@ def main(
 def record(
     file: Annotated[Path, typer.Argument(help="YAML file to write. It must not exist yet, or be empty.")],
     upstream: Annotated[str, typer.Option(help="Address of the API.")] = "https://generativelanguage.googleapis.com",
-    port: Annotated[int, typer.Option(help="Port to serve on. 0: a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port to serve on; 0 chooses a free port.")] = 0,
     address_file: Annotated[
         Path | None, typer.Option(help='File for the JSON object {"url", "pid"}, written once the recorder is ready.')
     ] = None,
@@ -190,7 +190,7 @@ def record(
 
 
 def _model_brain(url: str, model: str, key: str, search_url: str, limits: ResearchLimits) -> ModelBrain:
-    """The brain of the options. A server that does not answer yet is told on stderr: it may be started later."""
+    """The brain of the options. Reports on stderr a server that does not answer yet: it may be started later."""
     from interactions_emulator.brain.model import ModelBrain
 
     if not url or not model:

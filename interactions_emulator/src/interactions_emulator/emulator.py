@@ -91,7 +91,7 @@ class Emulator(Control):
         await asyncio.to_thread(self.close)
 
     def start(self) -> None:
-        """Serve until `close`, on the same port as last time if there was one."""
+        """Serve until `close`; a second call serves on the same port as the first."""
         self._failure = None
         listener = bind(self.port)
         self.port = listener.getsockname()[1]

@@ -122,7 +122,7 @@ class Faults:
         self._faults, self._matches = [], []
 
     def hit(self, kind: str) -> Fault | None:
-        """Return the fault that hits a request of this kind, if any, and count the match."""
+        """Return the fault for a request of this kind, and count the match; None if no fault matches."""
         if not self._faults:
             return None
         kinds = MATCHING_KINDS.get(kind, {kind})

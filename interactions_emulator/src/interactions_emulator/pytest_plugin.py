@@ -6,10 +6,10 @@
         ...
         assert len(interactions_emulator.log()["requests"]) == 2
 
-A test that passes although one of its faults has hit no request, or one of its own scenarios has answered none, fails
-with a sentence that names them: such a test tests less than it says. Scenarios from a file may belong to other tests,
-and do not count. The marker changes this: with `allow_unused=True` nothing needs to be used, with `allow_unused=False`
-the scenarios from files count too.
+A test fails if one of its faults has hit no request, or one of its own scenarios has answered none, because it tests
+less than it says. The error names the fault or the scenario. Scenarios from a file may belong to other tests, and do
+not count. The marker changes this: with `allow_unused=True` nothing needs to be used, with `allow_unused=False` the
+scenarios from files count too.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Notice:
     attempts: int
     """How often a process took it."""
     ended: float | None
-    """When it was sent or given up; None if it waits."""
+    """When it was sent or given up; None while it waits."""
     error: str
     """Why it was not sent; empty if it was sent or was not tried yet."""
 
@@ -89,7 +89,7 @@ def release_notices(connection: Connection, job_id: str, now: float) -> None:
 
 
 def _id(row: Mapping[Any, Any], now: float) -> str:
-    """The id of a notice: the same for the same job, state and plan. So checks of a stalled run make no new one.
+    """The id of a notice: the same for the same job, state and plan. So checks of a stalled run make no new notice.
 
     Each wait for a yes is a new event, since a yes can become too old.
     """
@@ -137,7 +137,7 @@ class Outbox:
 
     @shielded
     async def next_due(self, target: str, now: float, created_before: float | None = None) -> Notice | None:
-        """Returns the notice that has to be sent next to a target: of those that were tried least, the oldest one."""
+        """Returns the notice to send next to a target: the oldest of those with the fewest attempts."""
         query = select(NOTICES).where(_due(now), NOTICES.c.target == target)
         if created_before is not None:
             query = query.where(NOTICES.c.created < created_before)
@@ -151,7 +151,7 @@ class Outbox:
 
     @shielded
     async def end(self, notice: Notice, now: float, error: str = "") -> None:
-        """Writes that a notice was sent, or why it is given up. A notice that was sent stays so."""
+        """Writes that a notice was sent, or why it is given up. A notice that was sent keeps this state."""
         query = update(NOTICES).where(_is(notice), or_(NOTICES.c.ended.is_(None), NOTICES.c.error != ""))
         query = query.values(ended=now, error=error)
         await self._database.write(lambda connection: connection.execute(query))

@@ -37,7 +37,7 @@ def finish_docx(data: bytes) -> bytes:
 
 
 def finish_epub(data: bytes, direction: str, title_direction: str) -> bytes:
-    """Returns an EPUB whose pages have a direction. That of its title may be another one."""
+    """Returns an EPUB whose pages have a direction. The language of its title may differ."""
     starts = {
         "<html": direction,
         '<section epub:type="titlepage" class="titlepage"': title_direction,

@@ -86,7 +86,7 @@ class _Writing:
     def of(self, *texts: str) -> _Writing:
         """Returns how a text within this one, or a list of several, is written.
 
-        The language is this one if that text has the same letters, or none. The direction is that of most items.
+        It is also used if that text has the same letters, or no letters. The direction is that of most items.
         """
         direction = direction_of_most(texts, self.direction)
         language = language_of(_ADDRESS.sub("", " ".join(texts)))
@@ -104,7 +104,7 @@ class _Builder:
     shown: set[str] = field(default_factory=set)
     """Names of the pictures that the document has so far."""
     depth: int = 0
-    """How many lists and quotations the current block is in."""
+    """How many lists and quotations contain the current block."""
     cited: Counter[int] = field(default_factory=Counter)
     """How often each source was cited so far."""
 

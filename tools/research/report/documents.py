@@ -1,7 +1,7 @@
 """Converts reports to PDF, Word and EPUB. Needs the extra `documents`.
 
 The conversion runs in a process of its own (`document_worker`), because a report may be anything: a process can be
-limited and ended.
+limited and killed.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 
 UNKNOWN = "und"
-"""The tag for a language that cannot be told."""
+"""The tag for a language that is not known."""
 MAX_WORDS = 2_000
 """Number of words at the start of a text from which its language is guessed."""
 MIN_FREQUENT_WORDS = 3
@@ -45,7 +45,7 @@ _LANGUAGES = {
 _LETTER_WEIGHTS = {"CJK": 2, "HANGUL": 2, "HIRAGANA": 2, "KATAKANA": 2}
 """Scripts with short words: one letter counts as this many, so that a few English names do not outweigh a sentence."""
 _LETTERS = (("ar", "fa", "پچژگ"), ("ar", "ur", "ٹڈڑے"), ("ru", "uk", "іїєґ"))
-"""The usual language of a script, another language, and letters that only the other one has.
+"""The usual language of a script, another language, and letters that only the other language has.
 
 A text in which these are over 2 % of the letters is in the other language.
 """
@@ -107,7 +107,7 @@ def language_of(text: str) -> str:
 
 
 def is_other_language(language: str, other: str) -> bool:
-    """Whether two texts are in different languages, given what they are. False if it cannot be told."""
+    """Whether two texts are in different languages, given their tags. False if that is not certain."""
     if UNKNOWN in (language, other):  # in the Latin script, or in one without a known language
         known = language if other == UNKNOWN else other
         return known not in ("", UNKNOWN, *_WORDS)

@@ -51,7 +51,7 @@ class Page:
 
 
 def readable_text(report: Report, pictures: str) -> str:
-    """Returns a report's text for a reader of Markdown: citations as `[1]`, and nothing that loads by itself.
+    """Returns a report's text for a reader of Markdown: citations as `[1]`, and no pictures that load automatically.
 
     Args:
         pictures: base address of the report's pictures; each becomes a link.
@@ -63,7 +63,7 @@ def readable_text(report: Report, pictures: str) -> str:
 
 
 def sections(text: str) -> tuple[Section, ...]:
-    """Returns the sections of a Markdown text. A heading in a code block is none."""
+    """Returns the sections of a Markdown text. A line in a code block is never a heading."""
     found, open_ = list[Section](), list[int]()
     for start, block in _blocks(text):
         if heading := _HEADING.match(block.partition("\n")[0]):
@@ -78,7 +78,7 @@ def sections(text: str) -> tuple[Section, ...]:
 
 
 def find_section(found: Sequence[Section], wanted: str) -> Section | None:
-    """Returns the section with a number or a name; a part of the name is enough if no other section has it."""
+    """Returns the section with a number or a name; a part of the name is enough if only one section has it."""
     name = wanted.strip().casefold()
     for each in found:
         if name in (str(each.number), each.title.casefold()):

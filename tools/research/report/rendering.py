@@ -71,7 +71,7 @@ def to_chat(report: Report) -> str:
 
 
 def inert(text: str) -> str:
-    """Makes Markdown safe: a browser loads and runs nothing by itself. Also removes links to anchors.
+    """Makes Markdown safe: a browser loads and runs nothing automatically. Also removes links to anchors.
 
     Adds an invisible character after each start of a picture or of HTML, so that it is a link or text. A block
     that every Markdown parser reads as code stays unchanged: the character would be copied with the code.

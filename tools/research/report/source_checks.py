@@ -34,7 +34,7 @@ def checks_table(verification: Verification) -> str:
     )
 
 
-NOT_NAMED = "The run does not name the pages that it found, so it cannot be told whether a cited page is among them."
+NOT_NAMED = "The run does not name the pages that it found, so it is not known whether a cited page is among them."
 
 
 def _remark(check: SourceCheck) -> str:

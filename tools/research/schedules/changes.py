@@ -1,4 +1,4 @@
-"""What has changed between two runs of a schedule: counted and listed without a model, then put into words by one."""
+"""What has changed between two runs of a schedule: counted and listed without a model, then described by a model."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def in_words(client: InteractionsClient, model: str, changes: ReportChange
 
 
 def _shortened(text: str, characters: int) -> str:
-    """Cuts a text at the end of a line, or in a line if it is too long by itself."""
+    """Cuts a text at the end of a line, or within the first line if that is too long."""
     if len(text) <= characters:
         return text
     head = text[: characters - 2]

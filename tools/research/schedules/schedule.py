@@ -108,7 +108,7 @@ def _cents(usd: float) -> int:
 def new_schedule(
     order: Order, timing: Timing, max_usd: float, now: float, limits: Quotas, status: Status = Status.ACTIVE
 ) -> Schedule:
-    """Builds a schedule. Its runs make no plan, since nobody is there to approve it.
+    """Builds a schedule. Its runs make no plan, because no person is there to approve it.
 
     Raises:
         BadSchedule: the ceiling or a limit of the user allows no run.

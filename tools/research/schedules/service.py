@@ -64,7 +64,7 @@ class Schedules:
         wanted = new_schedule(order, timing, max_usd, self._clock(), limits, status)
         made, new = await self._ledger.schedules.add(wanted)
         if propose and made.status is Status.PROPOSED and made.version != wanted.version:
-            await self._ledger.schedules.delete(made)  # not one that was started meanwhile
+            await self._ledger.schedules.delete(made)  # a schedule that was started meanwhile is kept
             made, new = await self._ledger.schedules.add(wanted)
         return made, new
 
@@ -77,7 +77,7 @@ class Schedules:
         """Returns a user's schedule.
 
         Raises:
-            UnknownSchedule: the user has none with that id. The message is the same if another user has.
+            UnknownSchedule: the user has no such schedule. The message does not show whether another user has it.
         """
         found = await self._ledger.schedules.get(schedule_id)
         if found is None or found.order.user != user:
@@ -174,8 +174,7 @@ class Schedules:
 
         The notices about the run wait for it. If the model cannot be asked, the computed text stays.
 
-        Args:
-            model: name of the model; empty: none is asked.
+        Args: model: name of the model; if it is empty, no model is asked.
         """
         if job.changes is None:
             return
@@ -193,6 +192,6 @@ class Schedules:
         except DeskError as error:
             log.warning("%s: what has changed is listed, but not put into words: %s", job.id, error)
         if not await self._ledger.schedules.save_words(job, changes, self._clock()):
-            for interaction_id in changes.interactions:  # the run was deleted, and nothing else knows of its words
+            for interaction_id in changes.interactions:  # the run was deleted, so these ids are stored nowhere else
                 with suppress(ApiError):
                     await self._client.delete(interaction_id)

@@ -38,7 +38,7 @@ As long, `Research.resume` sends it without that check.
 
 @dataclass(frozen=True)
 class DueOutcome:
-    """What became of a run that was due: it has a job, or there is a reason why it has none."""
+    """The result of a run that was due: its job, or the reason why it has no job."""
 
     job: str = ""
     """Id of the job of the run."""
@@ -108,7 +108,7 @@ class ScheduleStore:
         return await self._change(schedule, yes, status=Status.ACTIVE, due=due, held="")
 
     async def pause(self, schedule: Schedule) -> Schedule | None:
-        """Stops a schedule until it is activated again. Returns it; None if it has changed meanwhile."""
+        """Stops a schedule until it is activated again. Returns its new form; None if it has changed meanwhile."""
         return await self._change(schedule, None, status=Status.PAUSED, due=None, held="")
 
     @shielded
@@ -158,7 +158,7 @@ class ScheduleStore:
     async def order_due(self, schedule: Schedule, job: Job, next_due: float, limits: Quotas) -> DueOutcome | None:
         """Orders the run of a schedule that has one to start, and moves the schedule on to its next due time.
 
-        An order of the schedule that was never sent, since its process died, takes the place of a new one.
+        If an earlier order of the schedule was never sent, because its process died, that order is used again.
 
         Args:
             schedule: as `due` has returned it.

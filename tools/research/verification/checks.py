@@ -80,7 +80,7 @@ class SourceCheck:
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader should know besides the verdict, in phrases."""
+        """What a reader should know in addition to the verdict, in phrases."""
         told = [self.problem] if self.problem else []
         told += [f"archived at {self.archived_url}"] if self.archived_url else []
         told += ["unsupported by the run"] if self.in_run is False else []
@@ -112,7 +112,7 @@ class Verification:
 
     @property
     def found_share(self) -> float | None:
-        """Share of the cited passages that were found, of those that can be told; None if there are none.
+        """Share of the cited passages that were found, without those that could not be checked; None if none is left.
 
         A passage whose source is unreachable counts as not found.
         """
@@ -126,7 +126,7 @@ class Verification:
 
     @property
     def sound_share(self) -> float | None:
-        """Share of the sources that answer and that the run does not leave unsupported, of those that can be told."""
+        """Share of the sources that answer and that the run supports, without those that could not be checked."""
         told = [
             not source.dead and source.in_run is not False
             for source in self.sources

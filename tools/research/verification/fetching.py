@@ -49,7 +49,7 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A page, or why there is none."""
+    """A page, or the reason why there is no page."""
 
     url: str
     """The last address, after all redirects."""
@@ -59,7 +59,7 @@ class Fetched:
     truncated: bool = False
     """Whether the page is longer than `data`."""
     problem: str = ""
-    """Why there is no page, in a phrase; empty if there is one."""
+    """Why there is no page, in a phrase; empty if there is a page."""
     unreachable: bool = False
     """Whether there was no answer, an error status, too many redirects, or a private address."""
     hide_from_archive: bool = False

@@ -29,7 +29,7 @@ from tools.research.verification.terms import (
 WINDOW_SENTENCES = 5
 """Consecutive sentences of a page that are compared with a passage at a time."""
 FOUND_SHARE = 0.6
-"""Share of a passage's words, from 0 to 1, that a window has to have."""
+"""Share of a passage's words, from 0 to 1, that a part of a page must contain."""
 MIN_TERMS = 3
 """A passage with fewer words and figures is too short to be looked for."""
 MIN_PAGE_WORDS = 30

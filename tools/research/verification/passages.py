@@ -33,8 +33,8 @@ class Passage:
 def cited_passages(text: str, sources: Sequence[Source]) -> list[Passage]:
     """Lists the passages of a report's text, one for each mark.
 
-    A passage is the sentence or the table row before the mark. It begins after an earlier mark at the latest, because
-    what stands before that is cited from elsewhere. A sentence that is too short is extended by those before it.
+    A passage is the sentence or the table row before the mark. It begins after the mark before at the latest, because
+    the text before that mark cites other sources. A sentence that is too short is extended by those before it.
     """
     found = list[Passage]()
     for piece, numbers in split_at_marks(text, sources):

@@ -17,7 +17,7 @@ def pages_of_run(steps: object) -> tuple[str, ...] | None:
     """Returns the canonical addresses in the results of a run's tools; None if the steps do not name them.
 
     The API (2.34) names the pages of `url_context_result`. A `google_search_result` usually has only suggestions for
-    further searches; after such a search, nothing can be told. Never raises, whatever the steps are.
+    further searches; after such a search, the result is None. Never raises, whatever the steps are.
     """
     found = set[str]()
     for step in steps if isinstance(steps, list | tuple) else ():

@@ -78,7 +78,7 @@ class Figure:
     written: str
     values: frozenset[str]
     unit: str = ""
-    """What the number counts: a unit, `UNKNOWN_UNIT`, or nothing that can be told."""
+    """What the number counts: a unit, `UNKNOWN_UNIT`, or empty if the text does not say."""
 
 
 @dataclass(frozen=True)

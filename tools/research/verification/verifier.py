@@ -29,7 +29,7 @@ from tools.research.verification.page_text import NoText, page_text
 from tools.research.verification.passages import cited_passages
 
 _THREADS = ThreadPoolExecutor(2, "check source")
-"""Compare pages with passages, two at a time: a hostile page takes seconds, and a process of its own if it is a PDF."""
+"""Compare pages with passages, two at a time: a hostile page takes seconds, and a PDF a separate process."""
 ARCHIVE_URL = "https://archive.org/wayback/available"
 """The Internet Archive's API that finds the copy of a page (archive.org/help/wayback_api.php)."""
 _NO_SUCH_PAGE = re.compile(
@@ -89,7 +89,7 @@ class Verifier:
         return _compared(checks.values(), report.run_pages)
 
     async def _archived(self, fetcher: Fetcher, url: str) -> str:
-        """Returns the address of the newest copy of a page; empty if there is none or it cannot be told."""
+        """Returns the address of the newest copy of a page; empty if there is none or the archive does not say."""
         base = self.archive_url()
         with suppress(NotPublic, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, LookupError, TypeError):
             answer = await fetcher.get(f"{base}?url={quote(url, safe='')}", 100_000) if base else None

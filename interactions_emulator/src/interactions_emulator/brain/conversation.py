@@ -59,7 +59,7 @@ class Conversation:
 
     @property
     def answers(self) -> list[Utterance]:
-        """What the user was told, newest first, without the emulator's sign-off."""
+        """The answers to the user, newest first, without the emulator's sign-off."""
         told = [one for one in reversed(self.history) if one.speaker != "user"]
         return [one._replace(text=one.text.rstrip().removesuffix(SIGN_OFF).rstrip()) for one in told]
 

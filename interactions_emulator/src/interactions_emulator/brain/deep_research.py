@@ -17,7 +17,7 @@ PLANNING_S, WRITING_S, RUN_S = 60.0, 120.0, 1200.0
 
 
 class Search(NamedTuple):
-    """One search of a run, and what is said about its findings."""
+    """One search of a run, and the text about its findings."""
 
     query: str
     note: str

@@ -41,7 +41,7 @@ class Turn:
     documents_url: str = ""
     """Base URL of the corpus documents on the server."""
     answered: tuple[Step, ...] = ()
-    """Steps of the answer that a server stopped in the middle had already told; see `Brain`."""
+    """Steps of the answer that were sent before the server stopped in the middle of it; see `Brain`."""
 
 
 class TimedStep(NamedTuple):

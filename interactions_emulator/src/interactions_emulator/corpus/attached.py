@@ -21,7 +21,7 @@ _PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
 
 class AttachedDocuments(NamedTuple):
-    """The documents of a conversation: a corpus of the readable documents, and an error message for each other one."""
+    """The documents of a conversation: a corpus of the readable ones, and an error message for each other one."""
 
     corpus: Corpus
     errors: tuple[str, ...]

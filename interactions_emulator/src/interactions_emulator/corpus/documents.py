@@ -70,7 +70,7 @@ class Source:
 
 
 def attached_source(document: Document) -> Source:
-    """Return a document that came with a message as a source of its own."""
+    """Return a document that came with a message as a separate source."""
 
     def read() -> Iterator[Document]:
         yield document

@@ -25,7 +25,7 @@ _NAME = re.compile(r"(?<=\s)[A-ZÀ-Þ][\w'-]+")
 _VAGUE = frozenset(
     terms("get like have make now know mean thing good far one two three four five six seven eight nine ten")
 )
-"""Words that say little about what is asked."""
+"""Words that say little about the subject of a question."""
 
 Quotation = tuple[str, Passage]
 
@@ -136,7 +136,7 @@ def excerpts(
 ) -> list[Excerpt]:
     """Up to `limit` excerpts about a subject within a topic, best first, at most half of them from one document.
 
-    They repeat no sentence of `said` and have no sentence about what is in `without`.
+    Leaves out the sentences in `said`, and sentences about the words in `without`.
     """
     unwanted = [set(terms(one)) for one in without]
     found: list[Excerpt] = []

@@ -52,13 +52,15 @@ def read_answer(brain: Brain, turn: Turn, hop: int, name: str) -> Generator[Entr
 
 
 def missing_part(answer: Iterable[Entry], answered: Iterable[Step], hop: int) -> Iterator[Entry]:
-    """Yield the entries after the first `hop` endings and the steps in `answered`, up to the next ending.
+    """Yield the entries that are still to be sent: those after `hop` endings and after the steps in `answered`.
+
+    The entries stop at the next ending.
 
     Raises:
         TypeError: an entry is not of a type that a brain may yield.
     """
     present = deque(answered)
-    told = ""  # the text that the brain told again of the next present step
+    told = ""  # the part of the next present step that the brain has repeated
     for entry in answer:
         _check(entry)
         if hop:

@@ -42,7 +42,7 @@ class Chains:
     def steps_until(self, last: str | None) -> Sequence[Step]:
         """Return the timeline of the chain that ends with `last`, valid until the next call.
 
-        Raises `Refused` if any link is gone.
+        Raises `Refused` if an interaction of the chain no longer exists.
         """
         if last is None:
             return ()

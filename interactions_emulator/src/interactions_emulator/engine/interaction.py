@@ -57,7 +57,7 @@ class Interaction:
     steps: list[Step] = field(default_factory=list)
     """The complete output steps."""
     open: OpenStep | None = None
-    """The output step after `steps` that is being written, if any."""
+    """The output step that is being written, after those in `steps`; None if no step is."""
     pieces: dict[int, list[int]] = field(default_factory=dict)
     """Maps the index of a step that came in pieces to their lengths, so that each stream sends the same events."""
     usage: dict[str, Any] | None = None

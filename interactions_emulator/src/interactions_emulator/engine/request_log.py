@@ -26,7 +26,7 @@ MAX_BODY_BYTES = 65_536
 
 @dataclass(slots=True)
 class Capture:
-    """One request and its answer, as far as they are kept."""
+    """One request and its answer; long bodies are cut."""
 
     entry: dict[str, Any]
     """The request in the log. Its `seconds` are the real seconds until the end of the answer; None while it lasts."""

@@ -62,7 +62,7 @@ class FileSearch:
             yield from entries
 
     def _documents(self, tool: Tool) -> list[Document]:
-        """The documents that a tool searches. A store that was deleted since has none."""
+        """The documents that a tool searches. A store that was deleted in the meantime has no documents."""
         matches = parse_filter(str(tool["metadata_filter"])) if tool.get("metadata_filter") else None
         found: list[Document] = []
         for name in dict.fromkeys(tool["file_search_store_names"]):

@@ -140,7 +140,7 @@ class Files:
                 self._remove(file)
 
     def _checked_id(self, name: str) -> str:
-        """The id in a name that the client chose, or a new one."""
+        """The id in a name that the client chose; a new id if it chose none."""
         if not name:
             return new_id()
         file_id = name.removeprefix("files/")

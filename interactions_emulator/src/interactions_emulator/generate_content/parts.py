@@ -12,7 +12,7 @@ Part = dict[str, Any]
 
 
 class Parts:
-    """Makes parts from steps. The signature of a thought goes to the part after it, as the real service has it.
+    """Makes parts from steps. The part after a thought has its signature, as in answers of the real service.
 
     `thoughts`: whether summaries of thoughts become parts. `bare_enum`: whether a text is a JSON string, of which only
     the value becomes a part.
@@ -65,7 +65,7 @@ class Parts:
         return self._signed({"fileData": {"mimeType": mime_type, "fileUri": content.get("uri", "")}})
 
     def _first_signature(self, call_id: str) -> str | None:
-        """A signature for the first call of an answer, which has one in answers of Gemini 3; None if there is one."""
+        """A signature for the first call of an answer, as Gemini 3 sends it; None if the answer has one already."""
         first, self._has_call = not self._has_call, True
         if not first or self._signature:
             return None

@@ -135,7 +135,7 @@ def _local(endpoint: Endpoint) -> Endpoint:
         # A browser on this machine also runs pages of other sites, which may reach us through DNS rebinding.
         origin = urlsplit(request.headers.get("origin", "http://localhost")).hostname or ""
         if not all(is_loopback(host) for host in (peer, request.url.hostname or "", origin)):
-            raise Refused(403, "/_emulator/ answers only to programs on the machine the emulator runs on.")
+            raise Refused(403, "/_emulator/ answers only programs on the same machine as the emulator.")
         return await endpoint(request)
 
     return for_local_peers
@@ -167,7 +167,7 @@ async def _set_clock(context: AppContext, change: Any) -> None:
 
 def _summary(interaction: Interaction) -> dict[str, Any]:
     events = Cursor(interaction, sys.maxsize)
-    events.read()  # counts the events, and makes none
+    events.read()  # counts the events without making them
     contents = [content for step in interaction.input for content in step.get("content", ())]
     return {
         "id": interaction.id,

@@ -95,7 +95,7 @@ class Api:
             raise Refused(401, "This is not the token that the emulator was started with: send that as the API key.")
 
     def _with_fault(self, call: Call, action: Action, errors: ErrorBody) -> Answer:
-        """Carry out an operation, with the fault that hits the request, if any."""
+        """Carry out an operation, with the fault that was set for such a request."""
         header = call.header(b"x-emulator-fault")
         fault = parse_header(header, call.kind) if header else self._context.faults.hit(call.kind)
         if fault and header and fault.crashes and not call.is_local:

@@ -28,7 +28,7 @@ class Call:
 
     @property
     def id(self) -> str:
-        """The last id in the path, "" if there is none."""
+        """The last id in the path; "" if the path has no id."""
         return self.ids[-1] if self.ids else ""
 
     @property

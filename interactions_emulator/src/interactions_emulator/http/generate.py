@@ -44,7 +44,7 @@ def routes(context: AppContext) -> Table:
 
     def parsed(call: Call) -> Generate:
         request = parse_generate(call.id, _with_token(parse_object(call.body(max_bytes))))
-        del request.create.echoed["model"]  # so that no webhook is told of it: it is not an interaction of the API
+        del request.create.echoed["model"]  # so that no webhook message is sent: it is not an interaction of the API
         return request
 
     def generate(call: Call) -> Action:

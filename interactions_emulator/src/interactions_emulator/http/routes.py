@@ -17,7 +17,7 @@ from interactions_emulator.http.call import Call
 from interactions_emulator.http.responses import Answer
 
 Action = Callable[[Fault | None], Answer]
-"""Carries out a request, with the fault that hits it, if any. Raises `Refused`."""
+"""Carries out a request, with the fault that was set for such a request. Raises `Refused`."""
 Operation = Callable[[Call], Action]
 """Checks a request, and returns the action that carries it out. Raises `Refused`."""
 

@@ -66,7 +66,7 @@ class Rule(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """What a request must keep to."""
+        """What a request must do to be accepted."""
         return self.check.__doc__ or ""
 
 
@@ -75,7 +75,7 @@ RULES: list[Rule] = []
 
 
 def _rule(verdict: Verdict, source: str, *fields: str, code: str = "") -> Callable[[Check], Check]:
-    """Add a function to the rules. Its docstring says what a request must keep to."""
+    """Add a function to the rules. Its docstring says what a request must do to be accepted."""
 
     def add(check: Check) -> Check:
         RULES.append(Rule(check.__name__.lstrip("_"), verdict, source, frozenset(fields), check, code))

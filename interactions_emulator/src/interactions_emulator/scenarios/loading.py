@@ -16,7 +16,7 @@ from interactions_emulator.recording.replay import Exchange, RecordedEvent, Reco
 from interactions_emulator.scenarios.model import Answer, Failure, Match, ResultMatch, Scenario
 
 Source = Path | str | list[dict[str, Any]] | dict[str, Any]
-"""A path, a YAML text, or what the YAML would be: a list of entries, or an object with `scenarios` and `strict`."""
+"""A path, a YAML text, or parsed YAML: a list of entries, or an object with `scenarios` and `strict`."""
 Place = tuple[int | str, ...]
 Form = TypeVar("Form", bound=BaseModel)
 

@@ -75,7 +75,7 @@ class Answer(_Form):
         return self
 
     def says_something(self) -> bool:
-        """Whether the answer differs from an empty one."""
+        """Whether the answer has anything in it."""
         return bool(self.steps or self.wait or self.error) or self.status != "completed"
 
 

@@ -59,7 +59,7 @@ async def geocode(request: Request) -> Response:
 
 
 async def predict(request: Request) -> Response:
-    """Answer `GET /weather/v1/forecast`, from the current real time on."""
+    """Answer `GET /weather/v1/forecast` with a forecast that begins at the current real time."""
     return _answer(lambda: forecast(request.query_params, time.time()))
 
 

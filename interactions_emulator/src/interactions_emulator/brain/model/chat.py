@@ -33,7 +33,7 @@ from interactions_emulator.brain.model.writer import Writer
 from interactions_emulator.brain.protocol import Ending, Entry, Step, TextDelta, TimedStep, Turn
 
 MAX_REPAIRS = 2
-"""Maximum number of times that the model is told what is wrong with its answer, and asked again."""
+"""Maximum number of times that the model is asked again, with the errors of its answer."""
 MAX_SEARCH_ROUNDS = 5
 """Maximum number of completions in a turn that may search; after them, no tool can be called."""
 _SETTINGS = {
@@ -86,7 +86,7 @@ class Chat:
         turn = self._turn
         yield from (TimedStep(0, step) for step in turn.answered)
         if turn.answered and turn.answered[-1]["type"] in ("model_output", "function_call"):
-            return  # a server that stopped had told all but the end
+            return  # a server that stopped had sent everything but the end
         if turn.modalities and "text" not in turn.modalities:
             wanted = ", ".join(turn.modalities)
             raise ChatError(

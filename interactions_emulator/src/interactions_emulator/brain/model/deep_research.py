@@ -140,7 +140,7 @@ class Research:
     def _ask_server(self, server: McpServer, query: str) -> Generator[Entry, None, list[Found]]:
         call = self._take("mcp_server_tool_call")
         if call is None:
-            if self._told:  # this continues an interrupted answer, in which the server was not asked
+            if self._told:  # this continues an interrupted answer, for which the server was not asked
                 return []
             try:
                 call = server.call_step(query)

@@ -150,7 +150,7 @@ def _allowed(tool: dict[str, Any]) -> list[str] | None:
 
 
 def _query_argument(tool: dict[str, Any]) -> str:
-    """The argument of a tool that takes the query: a text, the only required one; "" if there is none."""
+    """The name of the argument that takes the query: the only required argument, a text; "" if there is none."""
     schema = tool.get("inputSchema") or {}
     properties, required = schema.get("properties") or {}, schema.get("required") or []
     texts = [name for name, one in properties.items() if one.get("type") == "string"]

@@ -52,7 +52,7 @@ class Request(NamedTuple):
     plan: Plan | None
     """The plan that the newest text answers."""
     before: str
-    """The question of the research before this one in the chain; else ""."""
+    """The question of the earlier research in the same chain; "" if there was none."""
 
 
 def request_of(steps: Iterable[Step]) -> Request:

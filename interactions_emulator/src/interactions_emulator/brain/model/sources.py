@@ -24,7 +24,7 @@ class SearchError(Exception):
 
 
 class Found(NamedTuple):
-    """A result of a search: a text, and the page or file it is from. `url` is "" for an attached file."""
+    """A result of a search: a text, and the page or file that contains it. `url` is "" for an attached file."""
 
     title: str
     url: str

@@ -101,7 +101,7 @@ class Call:
     """The arguments as the model wrote them."""
 
     def arguments(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return the arguments. Raises `BadCall` if they are no object, or if the name is not in `names`."""
+        """Return the arguments. Raises `BadCall` if they are not an object, or if the name is not in `names`."""
         if self.name not in names:
             known = ", ".join(sorted(names)) or "none"
             raise BadCall(f"there is no tool {self.name!r}; the tools are: {known}")

@@ -67,7 +67,7 @@ def _value(key: str, kind: str, schema: Schema, message: str) -> Any:
 
 
 def mentioned(values: list[Any], message: str) -> Any:
-    """The value of an enum that a text names, directly or by a unit that belongs to it; None if there is none."""
+    """The value of an enum that a text names, by its own name or by a unit of it; None if it names none."""
     plain = message.casefold()
     named = (one for one in values if re.search(rf"(?<!\w){re.escape(str(one).casefold())}(?!\w)", plain) and one != "")
     words = set(re.findall(r"[\w°]+", plain))
@@ -85,7 +85,7 @@ def _number(key: str, schema: Schema, plain: str) -> int | None:
 
 
 def days_in(plain: str) -> int:
-    """How many days, with today, a text in lower case is about; 0 if it names none."""
+    """How many days a text in lower case is about, including today; 0 if it names no days."""
     return next((days for words, days in _DAYS if re.search(words, plain)), 0)
 
 

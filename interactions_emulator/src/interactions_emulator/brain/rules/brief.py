@@ -24,7 +24,7 @@ _FORM = {
     "sources": re.compile(r"(?i)[\s,]*\b(?:(?:only|with|use|using)\s)+(?:\w+\s)?(?:sources|studies|papers)\b[^,.;!?]*"),
     "extent": re.compile(r"(?i)[\s,]*\bmake (?:it|that|the report) (?:\w+ )?(?:shorter|longer|simpler)\b"),
 }
-"""Words about the form of the report, which are not searched for."""
+"""Words about the form of the report; searches leave them out."""
 _LIST_START = re.compile(r"(?i):\s+|,?\s\b(?:including|such as|especially|covering|with a focus on)\s")
 _BETWEEN = re.compile(r"(?i)[,;.?!]\s(?:and\s)?(?:about\s|on\s)?|\s(?:and|versus|vs\.?|und|et|y)\s(?:about\s|on\s)?")
 _EDIT = re.compile(

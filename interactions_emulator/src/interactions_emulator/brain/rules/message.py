@@ -29,7 +29,7 @@ STUDY = (
 )
 """Matches a word for a research run or its report."""
 RUN = rf"(?:{STUDY}|runs?|schedules?)"
-"""Matches a word for what the list of research runs has."""
+"""Matches a word for an entry in the list of research runs."""
 
 
 def any_line(lines: str) -> str:
@@ -230,7 +230,7 @@ def without_polite(text: str) -> str:
 
 
 def first_wish(text: str) -> tuple[str, str]:
-    """Divides “Draw a boat and research tides” after its first wish; the rest is "" if it is no wish of its own."""
+    """Divides “Draw a boat and research tides” after its first request; the rest is "" if there is only one."""
     if len(text) > MAX_CHARS or _OPENING.search(text) or _SEPARATOR.search(text):
         return text, ""
     for found in list(_APART.finditer(text))[:MAX_PARTS]:

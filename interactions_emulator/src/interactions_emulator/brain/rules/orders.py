@@ -95,7 +95,7 @@ def title_of(brief: str) -> str:
 
 
 def schedule_in(text: str) -> tuple[dict[str, Any], str]:
-    """When research is repeated and what it may cost in a month, as far as a text names them; and the other words."""
+    """Reads when research is repeated and what it may cost in a month; returns these and the other words."""
     if _EVERY.search(text):
         text = _CLOCK.sub(_in_24_hours, text.replace(" at noon", " at 12:00"))
     every, ceiling = _EVERY.search(text), _CEILING.search(text)

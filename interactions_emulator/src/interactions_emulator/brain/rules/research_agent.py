@@ -16,7 +16,7 @@ from interactions_emulator.corpus.retrieval import MIN_SHARE, Subject, excerpts
 from interactions_emulator.corpus.words import join_names, terms
 
 MAX_EXCERPTS, MAX_SINGLE_EXCERPTS = 4, 10
-"""Maximum number of excerpts for one of several aspects, and for a single one."""
+"""Maximum number of excerpts for each of several aspects, and for a single aspect."""
 
 
 def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:

@@ -45,7 +45,7 @@ class Run(NamedTuple):
     is_schedule: str
     """"sched" if it is a schedule; else ""."""
     waits_for: str
-    """What needs a yes of the user: "price", "plan", "schedule" or "deletion"; "" if nothing does."""
+    """What waits for the user's yes: "price", "plan", "schedule" or "deletion"; "" if nothing waits."""
     state: str
     title: str
 
@@ -233,12 +233,12 @@ class _Situation:
         return _titled(self.message.plain, runs) or last
 
     def _id(self, runs: Sequence[Run]) -> str:
-        """The id in the message, whether known or not; else that of the run that it means; "" if there is none."""
+        """The id in the message, even if it is not known; else the id of the run that the message means; else ""."""
         found = self._meant(runs)
         return self.named or (found.id if found else "")
 
     def _call(self, name: str, preferred: Sequence[Run]) -> Call | str:
-        """A call about the run that a command means. One that names a subject that no run has means none."""
+        """A call about the run that a command means. A message about a subject that no run has means no run."""
         named_subject = re.search(r"\b(?:on|about) \w|\bthe \w+(?: \w+)* one\b", self.message.plain)
         titled = _titled(self.message.plain, preferred) or _titled(self.message.plain, self.runs)
         meant = self._id([titled] if titled else [] if named_subject else preferred)

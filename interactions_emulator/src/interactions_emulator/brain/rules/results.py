@@ -40,7 +40,7 @@ def report_result(step: Step, asked: str = "") -> str:
 
 
 def _on_days(records: Sequence[Any], asked: str) -> list[Any]:
-    """Those of the records, which begin today, whose `date` is a day that the message names; [] if it names none."""
+    """The records whose `date` is a day that the message names; [] if it names none. The first record is today's."""
     try:
         dates = [date.fromisoformat(str(one["date"])) for one in records]
     except (KeyError, TypeError, ValueError):

@@ -37,7 +37,7 @@ SPAM_WEIGHT = 0.6
 """The weight of one cue of spam, which alone is too little. Other cues weigh 1."""
 _BENIGN = word_set("safe none neutral ok okay other clean ham general normal unknown allowed harmless no")
 _REPORTED = re.compile(r"(?i)\bcalled (?:me|him|her|us|them) an? (?:\w+ )?\w+")
-"""Matches a report of what others said, which is no insult."""
+"""Matches a report of what others said: an insult in it is not the writer's."""
 _CONFIDENCE = re.compile(r"(?i)confidence|score|probability")
 _BASELESS = ("", [], {}, NOT_GIVEN, *(placeholder for _, placeholder in _FORMATS.values()))
 
@@ -162,7 +162,7 @@ def is_benign(name: str) -> bool:
 
 
 def cues_of(name: str, text: str) -> tuple[float, list[str]]:
-    """How strongly a text indicates what a name such as `isSpam` means, and the words that do."""
+    """How strongly a text indicates what a name such as `isSpam` means, and the words in it that indicate this."""
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").casefold().split()
     stems = {stem(part) for part in (*parts, "".join(parts))}
     plain, weight, cues = _REPORTED.sub(" ", text), 0.0, list[str]()

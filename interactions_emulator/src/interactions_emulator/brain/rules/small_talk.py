@@ -1,4 +1,4 @@
-"""Answers small talk and questions about the conversation, in a sentence or with what was said."""
+"""Answers small talk and questions about the conversation, in a sentence or with a quotation."""
 
 import re
 

@@ -213,5 +213,5 @@ def _asked_before(conversation: Conversation, message: Message, tools: Tools) ->
         if option and is_short and (re.search(rf"\b(?:{place})\b", plain) or (words and words <= own)):
             return option, one
         if option and words & (own - shared) and (plain.startswith("the ") or _WEATHER.search(plain)):
-            return option, f"in {one}: {message.text}"  # a longer reply, which also says what is wanted there
+            return option, f"in {one}: {message.text}"  # a longer reply, which also says what the user wants there
     return None
