@@ -111,7 +111,7 @@ class Turn(BaseModel):
 
 
 class Conversation(BaseModel):
-    """A case. In YAML the fields of a single turn may stand directly in the case."""
+    """A case. In YAML, a case with a single turn may have the turn's fields itself."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -150,7 +150,7 @@ class Cases(BaseModel):
     unfinished: bool = False
     """Whether runs are still running when the next turn comes, as in most real use; else they finish at once."""
     contexts: dict[str, list[Turn]] = {}
-    """Maps a name to turns with which a case can begin. They prepare the turns that are judged."""
+    """Maps a name to the turns at the beginning of a case. They prepare the turns that are judged."""
     cases: list[Conversation]
 
     @model_validator(mode="after")

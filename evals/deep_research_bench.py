@@ -69,7 +69,7 @@ class _EarlierJobs:
 def read_tasks(file: Path) -> list[Task]:
     """Reads the tasks of a `query.jsonl`. The id of a task is its `source_id` if that is a number, else its `id`.
 
-    A sample may number its tasks anew in `id`, and keep the benchmark's numbers in `source_id`.
+    A sample may have new task numbers in `id` and the benchmark's numbers in `source_id`.
 
     Raises:
         TasksError: the file is unreadable, has no tasks, or has a malformed or repeated task.

@@ -46,7 +46,7 @@ class Prose:
 
     sentences: tuple[Sentence, ...]
     marks: tuple[Mark, ...]
-    """All marks, also those in tables."""
+    """All marks, including marks in tables."""
     sources: tuple[Source, ...]
     headings: tuple[tuple[int, str], ...]
     """The level (from 1) and the text of each heading."""

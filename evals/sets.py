@@ -1,4 +1,4 @@
-"""Finds evaluation sets: those of this folder, and the public samples if they are present."""
+"""Finds evaluation sets: the sets of this folder, and the public samples if they are present."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Scores:
     """None if no case had this expected label."""
     f1: float
     support: int
-    """Number of pairs in which the label was expected."""
+    """Number of pairs with this expected label."""
 
 
 @dataclass(frozen=True)

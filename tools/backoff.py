@@ -17,7 +17,7 @@ def backoff_s(retries: int, first_s: float, max_s: float = math.inf) -> float:
 
 
 def spread_wait(seconds: float, at_least: float, draw: float) -> float:
-    """Returns a wait that differs between clients, so that those that a failure hit together do not return together.
+    """Returns a random wait, so that clients that fail at the same time do not retry at the same time.
 
     Args:
         seconds: the average wait; the result is between half of it and one and a half.

@@ -22,6 +22,6 @@ def words_of(error: OSError) -> str:
 
 
 def damage(error: BaseException) -> str:
-    """What to do about a damaged file of SQLite, to stand after its error; empty for any other error."""
+    """What to do about a damaged file of SQLite, to add to its error message; empty for any other error."""
     damaged = getattr(error, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT")
     return ": restore a copy of the file, or move it away to begin anew" if damaged else ""

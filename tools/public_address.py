@@ -1,4 +1,4 @@
-"""Tells public web addresses from those of private networks, in every notation that browsers read."""
+"""Distinguishes public web addresses from addresses in private networks, in every notation that browsers read."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A host name is resolved once, all its addresses are checked, and the connection goes to one that was checked. So a name
 that leads into a private network is refused however it is spelled, and it cannot change between check and use (DNS
-rebinding). The certificate is that of the name. Proxies of the environment are not used: they would resolve again.
+rebinding). The certificate is checked for the name. Proxies of the environment are not used: they would resolve again.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _REPLACEMENTS = (
     (re.compile("[\x80-\x9f]"), "??"),
     (re.compile("[\ud800-\udfff]"), "\ufffd"),
 )
-"""What stands for unsafe characters of one, two and three bytes of UTF-8."""
+"""The texts that replace unsafe characters of one, two and three bytes of UTF-8."""
 _PIECE_CHARS = 100_000
 _DIRECTION_MARKS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates of text direction."""
@@ -52,7 +52,7 @@ def without_direction_marks(text: str) -> str:
 
 
 def may_be_unsafe(json_text: str) -> bool:
-    """Whether a JSON text has an unsafe character, or an escape that may stand for one. Most texts have neither."""
+    """Whether a JSON text has an unsafe character, or an escape that may mean one. Most texts have neither."""
     return _UNSAFE.search(json_text) is not None or _UNSAFE_ESCAPE.search(json_text) is not None
 
 

@@ -122,7 +122,7 @@ class Settings(EnvironmentSettings):
     follow: bool = True
     """Whether this process follows research runs; if not, a `desk work` on the same ledger has to."""
     webhook_jwks_url: WebAddress = JWKS_URL
-    """Address of the keys (JWKS) with which Google signs the messages of these webhooks."""
+    """Address of Google's keys (JWKS) for the signatures of these webhooks' messages."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator if it is the backend."""
 

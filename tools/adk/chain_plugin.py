@@ -50,7 +50,7 @@ class ChainPlugin(BasePlugin):
     async def before_model_callback(
         self, *, callback_context: CallbackContext, llm_request: LlmRequest
     ) -> LlmResponse | None:
-        """Sets the interaction that the request continues; reduces the contents to those that the server lacks."""
+        """Sets the interaction that the request continues; removes the contents that the server already has."""
         context = callback_context.get_invocation_context()
         agent = _conversing(context)
         if agent is None:

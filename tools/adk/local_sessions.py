@@ -1,4 +1,4 @@
-"""Gives `adk web` and `adk run` sessions of which a turn reads only the newest events, by ADK's service registry.
+"""Registers sessions for `adk web` and `adk run` in ADK's service registry; a turn reads only their newest events.
 
 `agents/services.py` and `agents/desk/services.py`, which ADK loads, call `register`; people then start ADK with
 `--session_service_uri windowed://`. Without it, ADK 2.13 chooses its own service, and offers no way to replace that.

@@ -12,7 +12,7 @@ from tools.adk.contents import parts_of
 from tools.sanitize import sanitize_json
 
 EMPTY_MESSAGE = "(an empty message)"
-"""What stands for a message without any text or file. Without it, ADK would let the model repeat its last work."""
+"""Replaces a message without text or file; otherwise ADK would let the model repeat its last work."""
 
 
 class SanitizePlugin(BasePlugin):
@@ -45,7 +45,7 @@ class SanitizePlugin(BasePlugin):
 
 
 def _is_empty(part: types.Part) -> bool:
-    """Whether a part has nothing but white space as its text."""
+    """Whether a part has only white space as its text."""
     return not (part.text or "").strip() and part.model_dump(exclude_none=True).keys() <= {"text"}
 
 

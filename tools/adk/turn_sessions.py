@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 WRITE_AFTER_S = 5.0
 """Maximum seconds for which an event stays unwritten."""
 KEPT_SESSIONS = 100
-"""Maximum number of conversations whose newest events stay in memory: those of the last turns."""
+"""Maximum number of conversations whose newest events stay in memory; the least recent are dropped first."""
 KEPT_BYTES = 200_000
 """Maximum bytes of texts and files of a conversation whose events stay in memory."""
 TRANSFER_TOOL = "transfer_to_agent"

@@ -15,7 +15,7 @@ NAMES = {"md": "Markdown", "html": "Web page", "json": "JSON", "pdf": "PDF", "do
 
 
 def formats() -> Mapping[str, str]:
-    """Returns the formats in which a report can be had here, with their MIME types."""
+    """Returns the formats of reports that can be downloaded here, with their MIME types."""
     return _TEXT_TYPES | (DOCUMENT_TYPES if documents_installed() else {})
 
 

@@ -86,7 +86,7 @@ class LocalAccess:
         """Returns the answer to a request that may not pass, or that brings the secret; None if it may pass.
 
         Args:
-            known: whether the path is that of the page, and the browser has the cookie.
+            known: whether the path is the page's, and the browser has the cookie.
         """
         if Headers(scope=scope).getlist("host") != [f"{self.host}:{self.port}"]:
             return _plain("This page is at the address that `desk board` has printed, and nowhere else.")

@@ -155,7 +155,7 @@ def list_page(jobs: Sequence[Job], entries: Sequence[Spending], now: float, limi
 
 
 def with_begun(entries: Sequence[Spending], jobs: Iterable[Job], now: float) -> Sequence[Spending]:
-    """Returns a user's spending, with what is ordered and begins now, as the limits count it too."""
+    """Returns a user's spending, including orders that begin now, because the limits count them too."""
     begun = [
         spending_of(job, now)
         for job in jobs

@@ -376,7 +376,7 @@ class Board:
         return form
 
     async def token(self, request: Request) -> str:
-        """Returns what a form sends back to prove that a page of this server has shown it."""
+        """Returns a token. A form sends it back to prove that a page of this server has shown the form."""
         return form_token(await self._sign(), request.user.username, self.now())
 
     async def _sign(self) -> Signer:
@@ -401,7 +401,7 @@ def _as_report(text: str) -> Report:
 
 
 def _back(request: Request) -> str:
-    """Returns the page to go back to: that of the research run whose page or form it was, else the list."""
+    """Returns the page to go back to: the page of the research run, else the list."""
     path = request.scope["path"].removeprefix(root(request))
     found = re.fullmatch(r"(/research/(?:job_|schedules/sched_)\w+)(?:/.*)?", path)
     if found and path != found[1]:

@@ -24,7 +24,7 @@ TOPICS = Path(__file__).with_name("topics")
 
 
 class Command(TyperCommand):
-    """A command that refuses an empty value, such as that of a variable of the shell that is not set."""
+    """A command that refuses an empty value, such as the value of an unset shell variable."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads the command line. Raises `typer.BadParameter` if a value is empty."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """Formats in which a report is saved. The last three need the extra `documents`."""
+    """Formats of saved reports. The last three need the extra `documents`."""
 
     md = "md"
     html = "html"
@@ -59,7 +59,7 @@ Formats = Annotated[
 
 
 def format_names(formats: Sequence[Format] | None) -> list[str]:
-    """Returns the names of the formats, by default those that need no optional package."""
+    """Returns the names of the formats, by default all that need no optional package."""
     return [format_.value for format_ in formats or DEFAULT_FORMATS]
 
 

@@ -163,7 +163,7 @@ async def _research(
 
 
 def _price_without_question(settings: ResearchSettings) -> float:
-    """The price in USD up to which nothing is asked: that of a standard run in scripts and on the emulator, else 0."""
+    """Up to this price in USD, no question is asked: a standard run's price in scripts and on the emulator, else 0."""
     from tools.interactions import backend
     from tools.research.pricing import cost_of
 

@@ -23,8 +23,8 @@ LogContents = Annotated[bool, typer.Option("--log-contents", help="Log messages 
 def listen_address(host: str, port: int, default_port: int) -> tuple[str, int]:
     """Returns the host and port to listen on.
 
-    Port 0 stands for `PORT` of the environment, or else for `default_port`. An empty host stands for all addresses if
-    `PORT` is set, because the platform that sets it calls from outside, else for 127.0.0.1.
+    Port 0 means `PORT` of the environment, or else `default_port`. An empty host means 127.0.0.1, or all addresses if
+    `PORT` is set, because the platform that sets it calls from outside.
 
     Raises:
         SettingsError: `PORT` is not a port, or nothing can listen there.
@@ -45,7 +45,7 @@ def listen_address(host: str, port: int, default_port: int) -> tuple[str, int]:
 
 
 def run_server(app: Callable[..., Any] | str, host: str, port: int, protocol: type | str, **options: Any) -> None:
-    """Serves an ASGI application, or the one that a name in an import string makes, until a signal ends it.
+    """Serves an ASGI application until a signal ends it. `app` may be the import string of a function that makes it.
 
     Args:
         protocol: class for the connections, or its import string.

@@ -171,7 +171,7 @@ def _unfilled(value: Any, location: Location = ()) -> Iterator[Finding]:
 
 
 def _allowed_functions(data: dict[str, Any]) -> Iterator[Finding]:
-    """Yields a finding for each name in `allowed_function_names` that is no function of the agent."""
+    """Yields a finding for each name in `allowed_function_names` that is not a function of the agent."""
     location = ("generate_content_config", "tool_config", "function_calling_config", "allowed_function_names")
     names: Any = data
     for key in location:

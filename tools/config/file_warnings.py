@@ -1,4 +1,4 @@
-"""Finds files beside the root agent's file that are not read, and secrets that stand in a file."""
+"""Finds files beside the root agent's file that are not read, and secrets that are written in a file."""
 
 from __future__ import annotations
 

@@ -193,9 +193,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
             if entry["loc"][:1] != ("static_instruction",):
                 reported.add(entry["loc"])
                 yield _schema_finding(schema, entry)
-            elif (
-                "static_instruction",
-            ) not in reported:  # pydantic reports each possible form
+            elif ("static_instruction",) not in reported:  # pydantic reports each possible form
                 reported.add(("static_instruction",))
                 yield ("static_instruction",), "`static_instruction` has to be a text"
     name = data.get("name")

@@ -77,7 +77,7 @@ class Refused(ApiError):
 class Unavailable(ApiError):
     """A temporary failure that is worth a retry: no connection, a broken stream, or status 408, 409, 429 or 5xx.
 
-    It is also a 404 without the API's error: that of a proxy or a wrong address says nothing about an interaction.
+    It is also a 404 without the API's error: a 404 of a proxy or a wrong address says nothing about an interaction.
     """
 
 
@@ -106,7 +106,7 @@ class InteractionsClient:
         """Whether a message will name a run of this client when it ends."""
         try:
             return bool(self._webhook_url())
-        except DeskError:  # a wrong setting, with which no run starts
+        except DeskError:  # a wrong setting, so no run starts
             return False
 
     async def create(self, request: CreateRequest) -> AsyncGenerator[Event, None]:

@@ -1,8 +1,8 @@
 """Parses server-sent events: takes bytes, returns the data of complete events (html.spec.whatwg.org, section 9.2).
 
 The SDK's parser is not used: it looks at each byte in Python, which blocks the event loop for 0.7 s on an event with a
-picture of 4 MB (google-genai 2.34, `_gaos/utils/eventstreaming.py`). A parser that is given single lines is not used
-either: it cannot tell which events arrived together.
+picture of 4 MB (google-genai 2.34, `_gaos/utils/eventstreaming.py`). A parser of single lines is not used either: it
+does not know which events arrived together.
 """
 
 from __future__ import annotations

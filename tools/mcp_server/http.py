@@ -44,7 +44,7 @@ class McpHttp:
 
 
 class _Checked:
-    """ASGI application that refuses what is no JSON-RPC message; the SDK 2.3 would show pydantic's report of it."""
+    """ASGI application that refuses bodies that are not JSON-RPC messages; the SDK 2.3 would show pydantic's report."""
 
     def __init__(self, manager: StreamableHTTPSessionManager) -> None:
         self._manager = manager

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 
 def error_for(text: str | bytes) -> JSONRPCError | None:
-    """Returns the error with which a text is answered; None if it is a message of JSON-RPC 2.0.
+    """Returns the error that answers a text; None if the text is a message of JSON-RPC 2.0.
 
     The error has the id of the request if the text contains an id.
     """
@@ -20,7 +20,7 @@ def error_for(text: str | bytes) -> JSONRPCError | None:
         return _error(PARSE_ERROR, None, "the message is not JSON in UTF-8, or is nested much too deeply")
     if not isinstance(message, dict):
         return _error(INVALID_REQUEST, None, "a message has to be one JSON object: send each message by itself")
-    asks = not message.keys() & {"result", "error"}  # else its id is that of a request of the server
+    asks = not message.keys() & {"result", "error"}  # else its id belongs to a request of the server
     id_ = message.get("id") if asks else None
     if "id" in message and asks and not _is_id(id_):
         return _error(INVALID_REQUEST, None, "`id` has to be a text or a whole number")
@@ -29,7 +29,7 @@ def error_for(text: str | bytes) -> JSONRPCError | None:
     try:
         jsonrpc_message_adapter.validate_json(text, by_name=False)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":  # the parser of the SDK is stricter than that of Python
+        if error.errors()[0]["type"] == "json_invalid":  # the SDK's parser is stricter than Python's
             return _error(INVALID_PARAMS, id_, "the message has half of a surrogate pair, or is nested too deeply")
         return _error(INVALID_REQUEST, id_, "the message has to be a request, a notification or an answer")
     return None
@@ -41,7 +41,7 @@ def _refuse(constant: str) -> None:
 
 
 def _is_id(value: object) -> bool:
-    """Whether a value is an id that can be repeated. A truth value is no number, and half a surrogate pair no text."""
+    """Whether a value is an id that can be repeated. True, false and half a surrogate pair cannot."""
     return type(value) is int or (isinstance(value, str) and value.encode(errors="ignore").decode() == value)
 
 

@@ -20,7 +20,7 @@ MAX_PLAN_CHARS = 6_000
 
 
 def price(job: Job) -> float:
-    """Returns the upper price in USD of what a yes starts next: a plan, a run, or the run of a plan."""
+    """Returns the upper price in USD of the next step after a yes: a plan, a run, or the run of a plan."""
     plan = job.plan and replace(job.plan, approved=True)
     return spending_of(replace(job, plan=plan), 0).estimate
 

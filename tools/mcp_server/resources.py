@@ -77,7 +77,7 @@ def parse_uri(uri: str) -> tuple[str, str]:
     """Returns the job's id and the name of the file.
 
     Raises:
-        BadArgument: it is no address of a report.
+        BadArgument: it is not the address of a report.
     """
     found = _URI.fullmatch(uri)
     if found is None:

@@ -20,7 +20,7 @@ with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
 
     class ModeratorConfig(LlmAgentConfig):
-        """Keys of a moderator's YAML file: those of ADK's LLM agents; `output_schema` is required."""
+        """Keys of a moderator's YAML file: the same as for ADK's LLM agents; `output_schema` is required."""
 
         output_schema: CodeConfig
 

@@ -1,8 +1,8 @@
 """The moderation gate: judges user messages before processing, and research before it is shown. It fails closed.
 
 A blocked message never enters the session, so no model and no chain can see it later: a placeholder replaces it
-(`on_user_message_callback`), and the run ends with the policy's message (`before_run_callback`). Events with which a
-client creates a conversation are judged before its first turn; while they are blocked, no turn starts. Not judged:
+(`on_user_message_callback`), and the run ends with the policy's message (`before_run_callback`). If a client creates a
+conversation with events, they are judged before its first turn; while they are blocked, no turn starts. Not judged:
 attached files other than text, the desk's other answers, live audio, and research on the command line. A message
 without text passes.
 """
@@ -174,7 +174,7 @@ class ModerationGate(BasePlugin):
         return [line for each in lines for line in await self._screen_lines([each])]
 
     async def _decide_restored(self, events: Sequence[Event]) -> Decision | None:
-        """Judges the restored events, with which a client has created the conversation; returns a decision to block.
+        """Judges the events that a client has created a conversation with; returns a decision to block.
 
         Returns None if the events are allowed or were judged before. A client can add events only when it creates a
         session, so an agent's answer shows that they were judged.

@@ -1,7 +1,6 @@
 """Stores the verdicts on a file's rows: in a SQLite table while a batch runs, as JSON lines when it ends.
 
-A batch that is stopped writes the verdicts so far. A batch that is killed leaves the table, from which the next batch
-continues.
+A batch that is stopped writes the verdicts so far. After a batch is killed, the next batch continues from the table.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Receipt:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left anywhere."""
+        """Whether everything was deleted, here and at the server."""
         return not self.refused and not self.still_running
 
     def to_markdown(self) -> str:

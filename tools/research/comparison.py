@@ -29,7 +29,7 @@ _CODE = re.compile(CODE_BLOCK, re.MULTILINE | re.DOTALL)
 _NO_STATEMENT = re.compile(r"[ \t>]*(?:#|!\[)")
 """The start of a heading or a picture."""
 _CITED = "\ue000{}\ue001"
-"""What stands for the marks of these sources while a text is divided. Both characters have no meaning in Unicode."""
+"""Replaces the marks of these sources while a text is divided. Both characters have no meaning in Unicode."""
 _NUMBERS = "\ue000([0-9,]*)\ue001"
 _MARKS = "(?:\ue000[0-9,]*\ue001)*"
 _SENTENCE = re.compile(rf"(?s).+?(?:[.!?…][\"”’)\]]*{_MARKS}(?:\s+|$)|[。！？]{_MARKS}|$)")
@@ -112,7 +112,7 @@ def statements_of(report: Report) -> list[Statement]:
 
 
 def _equal(old: Sequence[Statement], new: Sequence[Statement]) -> dict[int, int]:
-    """Maps the numbers of new statements to those of equal old ones."""
+    """Maps the number of each new statement to the number of an equal old statement."""
     places = defaultdict[str, list[int]](list)
     for number, statement in enumerate(old):
         places[_key(statement)].append(number)
@@ -124,7 +124,7 @@ def _equal(old: Sequence[Statement], new: Sequence[Statement]) -> dict[int, int]
 
 
 def _pairs(old: Sequence[Statement], new: Sequence[Statement], same: dict[int, int]) -> dict[int, int]:
-    """Maps the numbers of new statements to those of the most similar old ones. Each is used once, the best first."""
+    """Maps the number of each new statement to that of the most similar old one. Each is used once, the best first."""
     left = sorted({*range(len(old))} - {*same.values()})
     words, places = {n: _terms(old[n].text).words for n in left}, defaultdict[str, list[int]](list)
     for number in left:

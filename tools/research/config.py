@@ -136,7 +136,7 @@ class ResearchSettings(BaseModel):
 
 
 def research_settings() -> ResearchSettings:
-    """Returns the researcher's settings of this process, read anew.
+    """Reads the researcher's settings of this process again, and returns them.
 
     Raises:
         ConfigError: see `load_research_settings`.

@@ -133,7 +133,7 @@ class FollowUps:
             task.exception()  # else asyncio logs an error if the callers have left
 
     async def _answer(self, job_id: str, question: str, model: str, session: str, limits: Quotas | None) -> str:
-        """Returns the known answer to a question, waits for that of another process, or asks a model."""
+        """Returns the known answer to a question, waits for another process's answer, or asks a model."""
         name = f"ask/{job_id}/{hashlib.sha256(_normalized(question).encode()).hexdigest()}"
         while (text := await self._known(job_id, question)) is None:
             with suppress(Locked):

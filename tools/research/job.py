@@ -296,7 +296,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobVersion:
-    """What tells whether a job has changed. Two versions are equal if the job is unchanged, whoever has its lease."""
+    """Two versions of a job are equal if the job is unchanged, whoever has its lease."""
 
     state: str
     updated: float

@@ -86,6 +86,6 @@ class JobTasks:
             await asyncio.gather(known.task, return_exceptions=True)
 
     async def stop_all(self) -> None:
-        """Stops all tasks, one after another."""
+        """Stops all tasks, one at a time."""
         for job_id in list(self._tasks):
             await self.stop(job_id)

@@ -48,7 +48,7 @@ class Locks:
 
     @asynccontextmanager
     async def hold(self, name: str, lease_s: float = LEASE_S) -> AsyncIterator[None]:
-        """Holds a lock. If its lease is lost, cancels the task, since another one may hold the lock then.
+        """Holds a lock. If its lease is lost, cancels the task, because another task may hold the lock then.
 
         Args:
             lease_s: duration of its lease in seconds, which is renewed after each third.

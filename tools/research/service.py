@@ -455,6 +455,6 @@ class Research:
         if job.state in ACTIVE and not self._tasks.is_running(job_id):
             self._data.check(job)
         if not self._follows and job.state is State.INTENDED and job.updated <= self._clock() - HOUR_S:
-            # Makes it new again for `start_unsent`, which leaves older orders alone.
+            # Makes the order new again, because `start_unsent` skips older orders.
             await self.ledger.change(job_id, {State.INTENDED}, self._clock(), state=State.INTENDED)
         return self._tasks.ensure(job) if self._follows or watched else JobTask()

@@ -72,7 +72,7 @@ class Worker:
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> bool:
-        """Works on a job until its end. While another process holds the lease, passes on the lines that it saves.
+        """Works on a job until its end. While another process holds the lease, passes on the lines that it finds saved.
 
         A process that does not follow runs takes no lease.
 

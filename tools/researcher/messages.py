@@ -13,7 +13,7 @@ from tools.research.texts import state, title
 
 @dataclass(frozen=True)
 class NextSteps:
-    """How a person continues with a job; `{0}` stands for the job's id."""
+    """How a person continues with a job; `{0}` is the job's id."""
 
     watch: str
     cancel: str
@@ -106,7 +106,7 @@ def _minutes() -> str:
 
 
 def started(job: Job) -> str:
-    """Formats the first message of a started job. It has the id, with which the user can ask for the job later."""
+    """Formats the first message of a started job. It has the id, so that the user can ask for the job later."""
     if job.request.plans:
         return f"🔎 A plan for research `{job.id}` is being made; it is shown before anything else is started."
     from_there = f", building on `{job.order.base}`" if job.order.base else ""

@@ -46,7 +46,7 @@ from tools.researcher.messages import (
 log = logging.getLogger(__name__)
 
 STATE_PREFIX = "temp:showing:"
-"""Prefix of the state keys by which tools pass a `Presentation` to the agent's code. ADK stores no `temp:` keys."""
+"""Prefix of the state keys that pass a `Presentation` from tools to the agent's code. ADK stores no `temp:` keys."""
 MAX_REFUSALS = 5
 """The model is not called again after this many refused tool calls in a turn."""
 READ_TIMEOUT_S = 10

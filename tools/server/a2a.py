@@ -165,7 +165,7 @@ class TurnExecutor(AgentExecutor):
         return ending
 
     async def _events(self, context: RequestContext) -> AsyncGenerator[Event, None]:
-        """Returns the turn's events: stored ones if the message was answered before, else those of a new turn."""
+        """Returns the turn's events: the stored ones if the message was answered before, else a new turn's."""
         request, runner = _request(context), self._idempotency.runner
         assert request.user_id and request.session_id and request.run_config and request.new_message
         if any(part.function_call or part.function_response for part in request.new_message.parts or ()):

@@ -54,7 +54,7 @@ def without_protected(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 class CheckedSessions(WindowedSessions):
-    """Checks the three ways in which a client writes: `create_session`, user events, and restored events.
+    """Checks the three ways that a client can write: `create_session`, user events, and restored events.
 
     A client sends restored events to create a conversation with a history.
     """

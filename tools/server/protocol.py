@@ -98,7 +98,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self.cycle and not self.cycle.response_complete:
             self.transport.abort()
-            raise ValueError("a request before the answer to the one before")  # ends the reading of what has come
+            raise ValueError("a request before the answer to the one before")  # stops the reading of received bytes
         super().on_message_begin()
         self._in_body = False
         self.scope["state"]["abort"] = self.transport.abort
@@ -108,7 +108,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         super().on_message_complete()
         if self.cycle and not self.cycle.response_complete:
-            self._stop_waiting()  # for as long as it is answered
+            self._stop_waiting()  # until it is answered
         else:
             self._wait_for_request()
 

@@ -1,4 +1,4 @@
-"""Verifies the signatures of webhook messages: those of the registered webhook, and those of a request's own webhook.
+"""Verifies the signatures of webhook messages: of the registered webhook, and of a request's own webhook.
 
 Both have the headers of Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`. The signature of a
 registered webhook is an HMAC over id, time and body. The signature of a request's own webhook is a JWT (RS256) whose

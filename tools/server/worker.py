@@ -20,7 +20,7 @@ FACTORY, PROTOCOL = f"{__name__}:build", f"{__name__}:Protocol"
 """Names that uvicorn imports in each worker process."""
 Protocol = timed_protocol(load_server_settings().request_seconds)
 _OPTIONS = "_DESK_SERVE_OPTIONS"
-"""Variable by which the command passes its options to its workers, as JSON."""
+"""Variable that passes the command's options to its workers, as JSON."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class NoTracing(trace.NoOpTracerProvider):
     """
 
     def add_span_processor(self, processor: object) -> None:
-        """Ignores ADK's processors, of which there are none: ADK logs a warning if this method is missing."""
+        """Does nothing, because ADK adds no processors here; ADK logs a warning if this method is missing."""
 
 
 class TelemetryError(DeskError):

@@ -94,7 +94,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _place(span: trace.SpanContext) -> dict[str, object]:
-    """The trace and span of a record, in the fields by which Cloud Logging links to Cloud Trace."""
+    """The trace and span of a record, in the fields that Cloud Logging uses to link to Cloud Trace."""
     if not span.is_valid:
         return {}
     project, trace_id = os.environ.get("GOOGLE_CLOUD_PROJECT"), trace.format_trace_id(span.trace_id)

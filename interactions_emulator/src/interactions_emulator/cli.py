@@ -47,7 +47,7 @@ def main(
     prefer_port: Annotated[int, typer.Option(help="Port to try first; any free port if it is taken.")] = 0,
     corpus: Annotated[
         Path | None,
-        typer.Option(help="Folder of documents to quote. Default: those that come with the emulator."),
+        typer.Option(help="Folder of documents to quote. Default: the documents of the emulator."),
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="File that keeps the search index of the corpus between starts.")

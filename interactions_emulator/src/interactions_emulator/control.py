@@ -99,7 +99,7 @@ class Scope(Control):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header with which clients reach this scope."""
+        """The header that clients send to reach this scope."""
         return {HEADER: quote(self._scope)}
 
     def __enter__(self) -> Scope:

@@ -30,7 +30,7 @@ class Emulator(Control):
     `scenarios` may be the path of a YAML file, a YAML text, or a list. `port` 0 means any free port. Inside the `with`,
     `url` is "http://127.0.0.1:<port>". Raises OSError if the port or the corpus cannot be used, `JournalError` if the
     state file or the index cannot be used, `Refused` for a fault or scenario that cannot be read, and TypeError if
-    `brain` is no function.
+    `brain` is not a function.
     """
 
     def __init__(

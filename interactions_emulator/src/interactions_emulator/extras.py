@@ -14,7 +14,7 @@ EXTRAS = {
 
 
 def missing_extra(extra: str) -> str:
-    """Return a sentence that says what is missing of an extra and how to install it; "" if nothing is."""
+    """Return a sentence that says which package of an extra is missing and how to install it; "" if none is missing."""
     missing = [package for package in EXTRAS[extra] if find_spec(package) is None]
     return _sentence(extra, missing) if missing else ""
 

@@ -1,4 +1,4 @@
-"""The fields of faults and the faults with a name: the one table of which the documentation and the help are made."""
+"""The fields of faults and the faults with a name: documentation and help are made from this table."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ FIELDS = {
     "crash_after": FieldHelp(STREAMS, "after this many events kill the server", {"on": "stream", "crash_after": 4}),
     "garbage_after": FieldHelp(
         STREAMS,
-        "after this many events send a line that is no event, then continue",
+        "after this many events send a line that is not an event, then continue",
         {"on": "stream", "garbage_after": 2},
     ),
     "unknown_after": FieldHelp(
@@ -105,7 +105,7 @@ FIELDS = {
     "swap_after": FieldHelp(STREAMS, "after this many events swap the next two", {"on": "stream", "swap_after": 2}),
     "array_after": FieldHelp(
         STREAMS,
-        "after this many events end with the bare JSON array with which the real service cuts streams",
+        "after this many events end with the bare JSON array that the real service sends when it cuts a stream",
         {"on": "stream", "array_after": 4},
     ),
     "error_after": FieldHelp(
@@ -202,7 +202,7 @@ NAMED = {
         "a stream begins with data that is not JSON", ({"on": "stream", "before": "data: ping\n\n"},)
     ),
     "stream_odd_events": NamedFault(
-        "a stream begins with JSON that is no event, and an interaction without an id",
+        "a stream begins with JSON that is not an event, and an interaction without an id",
         ({"on": "stream", "before": _ODD_EVENTS},),
     ),
     "silent_resume": NamedFault(
@@ -226,7 +226,7 @@ NAMED = {
         ({"on": "get", "status": 503, "headers": {"retry-after-ms": "inf"}},),
     ),
 }
-"""Faults by name. A name stands for its faults wherever faults are given."""
+"""Faults by name. A name can be used wherever faults can be given."""
 
 
 def help_lines() -> Iterator[str]:

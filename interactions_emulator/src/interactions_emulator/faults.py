@@ -1,6 +1,6 @@
 """Faults on demand: makes the server fail in the ways that real servers and networks fail.
 
-A fault is a JSON object, `{"on": "stream", "cut_after": 4}`, or a name that stands for some, `"accepted_then_404"`.
+A fault is a JSON object, `{"on": "stream", "cut_after": 4}`, or a name for one or more, `"accepted_then_404"`.
 `fault_table.py` describes the fields and lists the names. There are three ways to set faults:
     when the server starts
     at any time: `POST /_emulator/faults` adds a fault or a list of faults; `DELETE` removes all faults

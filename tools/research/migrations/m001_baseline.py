@@ -137,5 +137,5 @@ def upgrade(connection: Connection) -> None:
     for name, target in INDEXES.items():
         if name not in indexed:
             execute(f"CREATE INDEX {name} ON {target}")
-    if "research_migrations" in known:  # tells an older program that the ledger is newer
+    if "research_migrations" in known:  # shows an older program that the ledger is newer
         execute("INSERT INTO research_migrations (number) VALUES (11)")

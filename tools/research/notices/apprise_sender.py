@@ -177,7 +177,7 @@ def _collect(record: logging.LogRecord) -> bool:
 
 
 async def _in_daemon_thread(work: Callable[[], Any]) -> Any:
-    """Runs work in a thread that does not keep the process alive, unlike those of `asyncio.to_thread`."""
+    """Runs work in a thread that does not keep the process alive, unlike the threads of `asyncio.to_thread`."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 

@@ -21,7 +21,7 @@ from tools.research.tables import NOTICES
 from tools.shielded import shielded
 
 NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
-"""States of a job that people are told about."""
+"""States of a job that people get notices about."""
 CEILING: Literal["ceiling"] = "ceiling"
 """The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
 WORDS_WAIT_S = 60.0
@@ -37,7 +37,7 @@ class Notice:
     target: str
     """Name of the target in `notify:`."""
     job: str
-    """Id of the job; with `CEILING`, that of the schedule."""
+    """Id of the job; with `CEILING`, id of the schedule."""
     state: State | Literal["ceiling"]
     """The state that the job had reached, or `CEILING`."""
     created: float

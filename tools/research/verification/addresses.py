@@ -9,7 +9,7 @@ _TRACKING = re.compile(r"utm_\w+|gclid|fbclid|msclkid|dclid|yclid|mc_[ce]id|igsh
 
 
 def canonical(url: str) -> str:
-    """Returns the form in which equal addresses are equal; the address itself if it cannot be parsed.
+    """Returns the normal form of an address, for comparisons; the address itself if it cannot be parsed.
 
     Ignored are: http or https, case of the host, default ports, tracking parameters, a slash at the end, fragments.
     """

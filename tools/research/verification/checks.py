@@ -56,7 +56,7 @@ class SourceCheck:
     final_url: str = ""
     """The address after all redirects."""
     canonical_url: str = ""
-    """The form of the address, or of the one that the page gives as its own, in which equal addresses are equal."""
+    """The normal form of the address, or of the one that the page gives as its own."""
     archived_url: str = ""
     """A copy of an unreachable page in the Internet Archive."""
     duplicate_of: int | None = None

@@ -20,7 +20,7 @@ from tools.public_http import NotPublic
 from tools.research.report.redirect_links import is_redirect
 
 ROBOT = "research-desk"
-"""The name by which `robots.txt` addresses this program."""
+"""This program's name in `robots.txt`."""
 HEADERS = {
     "user-agent": f"{ROBOT} (checks the sources that a report cites)",
     "accept": "text/html, text/plain;q=0.9, */*;q=0.5",
@@ -135,7 +135,7 @@ class Fetcher:
         return (await self._robots[origin]).can_fetch(ROBOT, url)
 
     async def _read_robots(self, origin: str) -> RobotFileParser:
-        """Reads `robots.txt`. Without one, all is allowed; if its server fails, nothing is (RFC 9309, 2.3.1)."""
+        """Reads `robots.txt`. No file allows everything; a failing server allows nothing (RFC 9309, 2.3.1)."""
         answer = await self.get(f"{origin}/robots.txt", MAX_ROBOTS_BYTES)
         status = answer.status
         try:

@@ -48,7 +48,7 @@ class PageText:
     text: str
     title: str = ""
     canonical: str = ""
-    """The page's own address, as it gives it (`rel=canonical`); empty if it gives none."""
+    """The page's own address, as its `rel=canonical` says; empty if it has none."""
 
 
 class NoText(Exception):
@@ -94,7 +94,7 @@ def unwrapped(text: str) -> str:
 
 
 def _decoded(data: bytes, content_type: str) -> str:
-    """Decodes a page as UTF-8 if it is valid UTF-8, whatever it says of itself; else as it says, else Windows-1252.
+    """Decodes a page as UTF-8 if it is valid UTF-8; else in the encoding that it names, else as Windows-1252.
 
     A text of another character set is never valid UTF-8 by accident, unless it is ASCII.
     """

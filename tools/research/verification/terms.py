@@ -189,7 +189,7 @@ def _stem(word: str) -> str:
 
 
 def _values(written: str) -> frozenset[str]:
-    """Reads 1,234.5 and 1.234,5 and 1 234,5 and 1'234.5 as 1234.5. What is no number, such as 1.2.3, stays as it is."""
+    """Reads 1,234.5 and 1.234,5 and 1 234,5 and 1'234.5 as 1234.5. Other texts, such as 1.2.3, stay as they are."""
     compact = re.sub(r"[ '’]", "", written)
     marks, parts = re.findall(r"[.,]", compact), re.split(r"[.,]", compact)
     whole, fraction = "".join(parts[:-1]), parts[-1]

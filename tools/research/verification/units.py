@@ -49,7 +49,7 @@ _METRIC = re.compile(
     re.IGNORECASE,
 )
 _SYMBOL = re.compile(r"(?:[kMGTm]?(?:Wh|W|Hz)|[kmcM]?m|[km]?g|[kKMGT]B)\b")
-"""Abbreviations of metric units. Their case tells MW from mW."""
+"""Abbreviations of metric units. Their case distinguishes MW from mW."""
 _WORD = re.compile(r"[a-zà-ÿ]{4}", re.IGNORECASE)
 
 

@@ -163,7 +163,7 @@ def _same_site(own: str, url: str) -> bool:
 
 
 def _compared(checks: Iterable[SourceCheck], run_pages: Collection[str] | None) -> tuple[SourceCheck, ...]:
-    """Finds the sources that are the same page, and those that the run's steps do not name."""
+    """Finds the sources that are the same page, and the sources that the run's steps do not name."""
     first: dict[str, int] = {}
     found = list[SourceCheck]()
     for check in checks:
@@ -178,7 +178,7 @@ def _compared(checks: Iterable[SourceCheck], run_pages: Collection[str] | None) 
 
 
 async def _finish(work: Iterable[Coroutine[Any, Any, None]], seconds: float) -> None:
-    """Runs coroutines at the same time, and cancels those that are not done in time."""
+    """Runs coroutines at the same time, and cancels all that are not done in time."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         if tasks:

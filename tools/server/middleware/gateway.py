@@ -51,7 +51,7 @@ A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
 """`A2A_PATH` and `CARD_PATH` are the paths of ADK's own servers."""
 _MCP_PATH = "/mcp"
-"""Without authentication, its user is that of the command line, as on the page: the same brief is the same run."""
+"""Without authentication, its user is the command line's user, as on the page: the same brief is the same run."""
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", CARD_PATH})
 """Paths that need no token, and whose requests have no body. The webhook needs no token either: it is signed."""
 _KNOWN = re.compile(
@@ -62,7 +62,7 @@ _KNOWN = re.compile(
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
-"""Alias by which a client may name its own user in a path or a body."""
+"""Alias that a client may write for its own user in a path or a body."""
 _BODIES_IN_TOTAL = 2
 """Maximum number of bodies of the maximum size that are in memory at a time; one of them for each user."""
 MAX_AGENT_BYTES = 1_000_000
@@ -89,8 +89,8 @@ MAX_AGENT_REQUESTS = 100
 _MAX_MESSAGE_BYTES, _MESSAGE_TIMEOUT_S = 10_000, 5.0
 """Limits of a message to the webhook, which has no token: it names one run.
 
-Messages have no limit together, by which strangers could keep Google's out. Each connection holds one at most, and the
-head of a request may be larger.
+There is no limit for all messages together, because strangers could use it to keep Google's messages out. Each
+connection holds one at most, and the head of a request may be larger.
 """
 _MAX_KEY_CHARS = 255
 """Maximum characters of an `Idempotency-Key`."""

@@ -218,7 +218,7 @@ def _finite(number: str) -> float:
 
 
 def _count_values(json_text: bytes) -> int:
-    """The number of values is at most this, since each follows one of these characters, or stands alone."""
+    """The number of values is at most this, because each follows one of these characters, or is the only one."""
     return sum(map(json_text.count, (b",", b"[", b"{", b":")))
 
 

@@ -119,7 +119,7 @@ class Agents:
         return str(defined[-1]["base_agent"]) if defined else name
 
     def _definitions(self, name: str) -> list[dict[str, Any]]:
-        """The definition of an agent, and those of the agents that it is based on."""
+        """The definitions of an agent and of the agents that it is based on."""
         found: list[dict[str, Any]] = []
         while name in self._all and self._all[name] not in found:
             found.append(self._all[name])
@@ -128,7 +128,7 @@ class Agents:
 
 
 def _check_tools_and_texts(agent: dict[str, Any]) -> None:
-    """Check the fields of a definition as those of a request are checked. Raises `Refused` (400)."""
+    """Check the fields of a definition in the same way as the fields of a request. Raises `Refused` (400)."""
     for name in ("description", "system_instruction"):
         if not isinstance(agent.get(name, ""), str):
             raise Refused(400, f"{name} is a string, not {agent[name]!r:.100}")

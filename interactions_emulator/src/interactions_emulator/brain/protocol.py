@@ -86,5 +86,5 @@ slow; if the interaction is cancelled, the thread stops at the next entry and cl
 entry of another type, ends the interaction as failed with a message that says so.
 
 After a restart of the server the brain is asked again, with `Turn.answered`: its answer must begin with these steps.
-A deterministic brain fulfils this without looking at them; another one yields them first and goes on from there.
+A deterministic brain can ignore them; any other brain yields them first and continues after them.
 """

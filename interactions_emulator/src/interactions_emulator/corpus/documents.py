@@ -45,7 +45,7 @@ REFERENCE_PREFIX = "python/"
 MAX_FILE_BYTES, MAX_PDF_BYTES = 5_000_000, 50_000_000
 """Maximum bytes of a file, and of a PDF file. Larger files are left out."""
 MANY_FILES = 10_000
-"""Number of files from which on a message says why the first search takes long."""
+"""With at least this many files, a message says why the first search takes long."""
 LIBRARY = Path(__file__).with_name("library")
 """Articles about a few subjects, written for the emulator."""
 

@@ -16,7 +16,7 @@ from interactions_emulator.corpus.words import sentences, terms
 MIN_COVERAGE, MIN_ATTACHED_COVERAGE = 0.6, 0.34
 """Minimum share of a question's words, from 0 to 1, in a passage that answers it; lower for an attached document."""
 MIN_SHARE, MIN_ATTACHED_SHARE, MIN_TOPIC_SHARE = 0.5, 0.3, 0.2
-"""Minimum share of a subject's words, and of the whole topic's words, in a passage of which an excerpt is taken."""
+"""Minimum share of a subject's words, and of the whole topic's words, in a passage that gives an excerpt."""
 MAX_ANSWER_SENTENCES, MAX_ANSWER_DOCUMENTS = 4, 3
 MAX_EXCERPT_SENTENCES = 3
 _DEFINITION = re.compile(r"(?:An?|The)?\s?[\w\s`'-]{1,40}\b(?:is|are)\s(?:an?|the)\b")
@@ -43,7 +43,7 @@ class Searched(Protocol):
 
 
 class Excerpt(NamedTuple):
-    """Consecutive sentences of a passage, the first of which stands alone."""
+    """Consecutive sentences of a passage; a reader of the first needs none before it."""
 
     sentences: tuple[str, ...]
     source: Passage
@@ -164,7 +164,7 @@ def excerpts(
 def _best_run(
     passage: Passage, subject: Subject, said: Collection[str], unwanted: Iterable[set[str]]
 ) -> tuple[str, ...]:
-    """The consecutive sentences of a passage that say most about the subject and begin with one that stands alone."""
+    """The consecutive sentences of a passage that say most about the subject; the first needs none before it."""
     whole, best, best_share = sentences(passage.text), tuple[str, ...](), 0.0
     for start, first in enumerate(whole):
         run: list[str] = []

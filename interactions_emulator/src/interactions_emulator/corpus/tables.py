@@ -20,7 +20,7 @@ MAX_ROWS, MAX_CELL_CHARS = 2_000, 500
 
 
 class Table(NamedTuple):
-    """The text of a table's cells. `heading` stands above the table; each row has one cell for each of `columns`."""
+    """The text of a table's cells. `heading` is the line above it; each row has one cell for each of `columns`."""
 
     heading: str
     columns: tuple[str, ...]

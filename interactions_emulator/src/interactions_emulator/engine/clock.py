@@ -18,7 +18,7 @@ class Clock:
     """A clock of virtual seconds since 1970, which pass `speed` times as fast as real seconds.
 
     The clock begins at `start` (default: now). With `speed=math.inf` a wait returns at once, and virtual time jumps to
-    the end of the wait. With `speed=0` virtual time stands still until `advance`. Waits and retention periods are
+    the end of the wait. With `speed=0` virtual time changes only by `advance`. Waits and retention periods are
     virtual; for the times in answers, see `shown`.
     """
 

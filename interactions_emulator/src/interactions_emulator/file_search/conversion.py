@@ -10,7 +10,7 @@ from interactions_emulator.corpus.index import Corpus
 from interactions_emulator.file_search.stores import Document
 
 BASE = "file-search:"
-"""Base of the addresses by which the brain cites documents of stores."""
+"""Base of the addresses of stores' documents in citations."""
 
 
 class Conversion:

@@ -27,7 +27,7 @@ class FileSearch:
     """A brain for turns with the tool `file_search`.
 
     `on_corpus` makes a brain that searches a corpus for the tool `google_search`. It is asked with this tool in place
-    of `file_search`, and its searches and citations are converted. `brain` is the one that searches the web.
+    of `file_search`, and its searches and citations are converted. `brain` is the brain that searches the web.
     """
 
     def __init__(self, brain: Brain, on_corpus: Callable[[Corpus], Brain], stores: Stores) -> None:

@@ -14,8 +14,8 @@ Part = dict[str, Any]
 class Parts:
     """Makes parts from steps. The part after a thought has its signature, as in answers of the real service.
 
-    `thoughts`: whether summaries of thoughts become parts. `bare_enum`: whether a text is a JSON string, of which only
-    the value becomes a part.
+    `thoughts`: whether summaries of thoughts become parts. `bare_enum`: whether a text is a JSON string, whose value
+    becomes the part.
     """
 
     def __init__(self, thoughts: bool, bare_enum: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The routes below `/_emulator/`, with which tests control and inspect the server. Only for clients on this machine.
+"""The routes below `/_emulator/`, for tests that control and inspect the server. Only for clients on this machine.
 
 faults        GET, POST (one fault, a name or a list, to add), DELETE: see `faults.py`
 clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, sent when each

@@ -126,7 +126,7 @@ class App:
         await self.context.stop()
 
     def __call__(self, exchange: Exchange) -> Remainder:
-        """Start the answer. Return a coroutine that sends the rest, or None if nothing is left to send."""
+        """Start the answer. Return a coroutine that sends the rest, or None if everything is sent."""
         if len(self._open) >= self._max_concurrent:
             busy = Refused(429, f"{self._max_concurrent} requests are being answered already: close some streams")
             return refusal(busy).send(exchange)

@@ -32,7 +32,7 @@ def routes(context: AppContext) -> Table:
 
 
 def _resource(model: str) -> dict[str, Any]:
-    """A model as the API shows it. The limits are those of most models of Gemini."""
+    """A model as the API shows it. Each has the limits that most Gemini models have."""
     return {
         "name": f"models/{model}",
         "version": model,

@@ -85,7 +85,7 @@ class Exchange:
         self._connection.answer_next(self._closes)
 
     async def drain(self) -> None:
-        """Return when the client has taken most of what was written."""
+        """Return when most of the written bytes are sent."""
         await self._connection.writable.wait()
 
     def finish(self) -> None:

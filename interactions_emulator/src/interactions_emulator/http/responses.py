@@ -1,7 +1,8 @@
 """Kinds of answers: JSON, event streams with faults, replays, pages, cut and hanging connections.
 
 Each kind has `status`, for the log (None: no answer is sent), and `send`. `send` starts the answer and returns a
-coroutine that sends the rest, or None if nothing is left. If the client disconnects, only this coroutine is cancelled.
+coroutine that sends the rest, or None if everything is sent. If the client disconnects, only this coroutine is
+cancelled.
 """
 
 from __future__ import annotations

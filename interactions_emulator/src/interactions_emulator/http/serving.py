@@ -1,4 +1,4 @@
-"""Builds a server from its settings and runs it on a socket until it is told to stop."""
+"""Builds a server from its settings and runs it on a socket until it is stopped."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ async def serve(
     ready: Callable[[Callable[[], None]], None],
     crash: Callable[[], None] | None = None,
 ) -> None:
-    """Serve on `listener` until told to stop.
+    """Serve on `listener` until stopped.
 
     `ready` is called once the server accepts requests; its argument is a function that stops the server. `crash`
     is called by the fault `crash`; if it is None, the fault stops the server and leaves open requests unanswered.

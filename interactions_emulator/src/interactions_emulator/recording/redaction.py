@@ -46,7 +46,7 @@ _CONVERSATION_KEYS = {"arguments", "content", "input", "parameters", "result", "
 """JSON keys whose contents belong to the conversation and stay unchanged."""
 _ADDRESS_KEYS = {"uri", "uris", "url"}
 _REQUEST_TARGETS = {"tools", "webhook_config", "webhooks"}
-"""JSON keys whose contents have addresses to which the API sends requests. The top level has such addresses too."""
+"""JSON keys whose values contain addresses that the API sends requests to. The top level has such addresses too."""
 _CREDENTIAL = re.compile(r"auth|cookie|key|secret|token", re.I)
 """Matches names of headers whose values are removed from all texts. Values of other headers, such as
 `text/html`, are not secret."""

@@ -68,7 +68,7 @@ def _checked(value: Any) -> Any:
 
 
 Body = Annotated[Any, AfterValidator(_checked)]
-"""A body in the file: a mapping or list stands for JSON, a string for text, bytes for bytes."""
+"""A body in the file: a mapping or list is JSON, a string is text, bytes are bytes."""
 
 
 class _Entry(BaseModel):
@@ -117,7 +117,7 @@ class Exchange(_Entry):
 
     @property
     def where(self) -> str:
-        """Where the exchange stands: file and line, or its number."""
+        """The place of the exchange: file and line, or its number."""
         return self._where
 
 

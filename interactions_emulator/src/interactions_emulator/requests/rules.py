@@ -48,7 +48,7 @@ _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 
 
 Check = Callable[["Body", tuple[Step, ...]], str | None]
-"""Returns what is wrong with a request and what to do instead, None if nothing is."""
+"""Returns what is wrong with a request and what to do instead; None if the request is right."""
 Verdict = Literal["refuse", "warn"]
 
 
@@ -321,7 +321,7 @@ def _call_without_signature(body: Body, steps: tuple[Step, ...]) -> str | None:
 
 @_rule("warn", "the AI SDK sends it so; nobody could ask the real service yet", "input")
 def _result_in_user_input(body: Body, steps: tuple[Step, ...]) -> str | None:
-    """a `function_result` in the content of a `user_input` counts as the step that it means"""
+    """a `function_result` in the content of a `user_input` is read as a `function_result` step"""
     items = body.input if isinstance(body.input, list) else ()
     if not any(results_in_user_input(item) for item in items):
         return None

@@ -105,7 +105,7 @@ class Scenario(Answer):
 
     @property
     def where(self) -> str:
-        """Where the scenario stands: file and line, or its number."""
+        """The place of the scenario: file and line, or its number."""
         return self._where
 
     @property

@@ -142,7 +142,7 @@ def _newest_text(steps: Sequence[Step]) -> str | None:
 
 
 def _asked(turn: Turn) -> str:
-    """A short description of what a turn asks."""
+    """A short description of a turn's input."""
     new = _new(turn)
     results = [
         f"the result of {step.get('name')}: {_as_text(step['result']):.{MAX_SHOWN_CHARS}}"

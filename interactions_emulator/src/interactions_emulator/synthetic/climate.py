@@ -45,7 +45,7 @@ class DayWeather:
 class Conditions:
     """The weather at one time, in °C, %, mm per hour and km/h. `is_day` is 1 by day and 0 by night.
 
-    The names are those of Open-Meteo.
+    The names are Open-Meteo's.
     """
 
     temperature_2m: float
@@ -110,7 +110,7 @@ def conditions_at(location: Location, when: datetime) -> Conditions:
 def weather_code(weather: DayWeather, temperature: float, wet: bool) -> int:
     """Return the WMO code.
 
-    If `wet`, it stands for rain, snow (in frost) or a thunderstorm (in heat); otherwise for a clear sky, clouds or fog.
+    If `wet`, it means rain, snow (in frost) or a thunderstorm (in heat); otherwise a clear sky, clouds or fog.
     """
     if not wet:
         if weather.cloud > 0.9 and weather.wind < 8:

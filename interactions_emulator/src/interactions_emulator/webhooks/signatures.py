@@ -29,7 +29,7 @@ class SigningKey:
         self._making: asyncio.Task[Any] | None = None
 
     async def sign(self, message_id: str, sent: datetime, body: str) -> str:
-        """Return the JWT of a message. Its claims are a proposal, since those of the real service are unknown.
+        """Return the JWT of a message. Its claims are a guess, because the real service's claims are not documented.
 
         `jti` is the message's id, `iat` the time of the attempt, `sha256` the hash of the body (hexadecimal digits).
         """

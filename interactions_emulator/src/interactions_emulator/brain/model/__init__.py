@@ -65,5 +65,5 @@ class ModelBrain:
         return self if self.corpus else replace(self, corpus=corpus)
 
     def problem(self) -> str:
-        """A sentence about what keeps the model from answering now; "" if nothing is known."""
+        """A sentence that says why the model cannot answer now; "" if no reason is known."""
         return describe_problem(self.client)

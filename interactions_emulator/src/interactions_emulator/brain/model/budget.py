@@ -21,10 +21,10 @@ class BudgetSpent(Exception):
 
 @dataclass(frozen=True)
 class ResearchLimits:
-    """Limits of a research run. A server that is started again in the middle of a run counts anew."""
+    """Limits of a research run. A server that is started again in the middle of a run counts from zero."""
 
     context: int = 4096
-    """Tokens of the model's context; each request of the run stays below it. The default is that of Ollama."""
+    """Tokens of the model's context; each request of the run stays below it. The default is Ollama's."""
     minutes: float = 60.0
     tokens: int = 1_000_000
     now: Callable[[], float] = time.monotonic

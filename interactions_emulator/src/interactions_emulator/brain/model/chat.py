@@ -112,7 +112,7 @@ class Chat:
         raise ChatError("internal_error", f"The model {self._client.model!r} searches on and on without an answer.")
 
     def _use(self, reply: Reply) -> Generator[Entry, None, bool]:
-        """Tell what a completion says. Return whether another completion is needed."""
+        """Yield the entries for a completion. Return whether another completion is needed."""
         if reply.calls.all:
             return (yield from self._use_calls(reply))
         if self._offer.forced:
@@ -131,7 +131,7 @@ class Chat:
         return False
 
     def _use_calls(self, reply: Reply) -> Generator[Entry, None, bool]:
-        """Execute the calls of server tools and tell those of functions. Return whether the model goes on."""
+        """Execute the calls of server tools and yield the calls of functions. Return whether the model continues."""
         functions: list[Step] = []
         searches: list[Step] = []
         try:

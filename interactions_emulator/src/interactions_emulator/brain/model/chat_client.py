@@ -34,7 +34,7 @@ _CODES = {400: "invalid_request", 401: "unauthenticated", 403: "permission_denie
 class ChatError(Exception):
     """A request to the model server failed.
 
-    `code` is a code of the Interactions API, `status` the HTTP status, and `cut` tells whether the stream broke off.
+    `code` is a code of the Interactions API, `status` the HTTP status, and `cut` is whether the stream broke off.
     """
 
     def __init__(self, code: str, message: str, status: int = 0, cut: bool = False) -> None:
@@ -63,7 +63,7 @@ class Delta(NamedTuple):
     finish: str = ""
     """Why the completion ended: stop, length, tool_calls, content_filter; "" until it has ended."""
     tokens: int = 0
-    """Total tokens of the request and its answer; 0 where the server does not tell."""
+    """Total tokens of the request and its answer; 0 if the server does not report them."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The research agent: plans, searches, reads, searches for what is missing, and writes a report section by section.
 
-Each stage tells one or more steps, and later stages need only what these steps contain: the plan and the decisions are
-in the signatures of thoughts, and what was read in those of search results. So a server that is started again continues
-with the stage that is missing. The agent also works with models that write nonsense: a simple plan replaces a bad one,
-and a section without citations names what was read for it.
+Each stage yields one or more steps, and later stages need only these steps: the signatures of thoughts contain the plan
+and the decisions, and the signatures of search results the texts that were read. So a server that is started again
+continues with the stage that is missing. The agent also works with models that write nonsense: a simple plan replaces a
+bad one, and a section without citations names what was read for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from interactions_emulator.contents import text_of
 from interactions_emulator.corpus.words import clip, join_names
 
 SEARCH_S = 1.0
-"""Virtual seconds before a search, so that a stopped clock holds a run."""
+"""Virtual seconds before a search. A stopped clock therefore also stops a run."""
 MAX_ROUNDS = 2
 """Maximum number of searches for a section."""
 SEARCH_SHARE = 0.5

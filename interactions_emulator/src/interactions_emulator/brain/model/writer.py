@@ -13,7 +13,7 @@ class Writer:
     """Turns pieces of text and of thoughts into entries. Without sources, marks such as [1] are left as they are."""
 
     def __init__(self, sources: Sources, known: Container[int] | None = None) -> None:
-        """Begin. `known` has the numbers that the text may cite; the default is those of all sources."""
+        """Begin. `known` has the numbers that the text may cite; the default is the numbers of all sources."""
         self._sources = sources
         self._marks = MarkFilter(sources if known is None else known)
         self.text = ""

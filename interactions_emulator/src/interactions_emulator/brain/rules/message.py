@@ -153,7 +153,7 @@ _NO = word_set("""no nope nah not don't dont never keep leave stop skip cancel d
 _DOUBTS = word_set("""whatever too much i'd mind about rather better but wait did hmm hm um so lieber mejor zu trop
     demasiado troppo muito""")
 _CLOSING = word_set("thanks thank you danke merci gracias grazie obrigado oh all report research recherche")
-"""Words with which “ok” and “good” are no yes: “ok thanks”, “good report”."""
+"""Words after which “ok” and “good” do not mean yes: “ok thanks”, “good report”."""
 _FILLERS = word_set("""it that that's this please now then for let's sounds looks right the with plan to me is it's
     i my want really just well great actually of course forget delete both and ahead again das es bitte die klingt
     sieht aus ist mir na c'est la y por supuesto me parece está es muy va pode è é""")

@@ -30,7 +30,7 @@ _REWORDING = re.compile(r"(?i)\bsummar|\bshort|\b(?:main|key) points|\bslides?\b
 
 
 def answer_from_corpus(corpus: Corpus, question: str, url: str, ids: Ids, note: str) -> Iterator[Step]:
-    """Searches the corpus; the answer begins with the note, and quotes what is found or says that it is nothing."""
+    """Searches the corpus; the answer begins with the note, and quotes the passages, or says that there are none."""
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
     draft = Draft(url).write(f"{note}\n\n" if note else "")

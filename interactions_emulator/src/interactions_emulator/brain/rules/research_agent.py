@@ -64,7 +64,7 @@ def _investigate(brief: Brief, corpus: CombinedCorpus) -> tuple[list[Search], li
 
 
 def _wordings(corpus: CombinedCorpus, aspect: str) -> Iterable[str]:
-    """The aspect, and those of its words that the corpus contains, if they are most of them."""
+    """The aspect, and the part of its words that the corpus contains, if that is more than half."""
     known = Subject(corpus, aspect).known
     words = " ".join(word for word in re.findall(r"[\w'-]+", aspect) if known & set(terms(word)))
     return [aspect, words] if 2 * len(known) >= max(2, len(set(terms(aspect)))) and words != aspect else [aspect]

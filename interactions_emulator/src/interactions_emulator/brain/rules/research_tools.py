@@ -138,7 +138,7 @@ class _Situation:
         return f"{PRICE} {ASK_CEILING if ASK_CEILING in self.asked else spent}".rstrip()
 
     def _rescheduled(self, run: Run, old: dict[str, Any], brief: str) -> list[Call] | None:
-        """Proposes a schedule anew, with the times, the ceiling or the brief that the message changes."""
+        """Proposes a changed schedule, with the times, the ceiling or the brief that the message changes."""
         named, _ = schedule_in(self.message.text)
         changed = {key: value for key, value in named.items() if old.get(key) != value}
         if not named and self.message.has("change") and not self.message.has("ask"):
@@ -218,7 +218,7 @@ class _Situation:
         return (SHOW, {"job_id": newest.id}) if newest else NO_RUN
 
     def _ordered(self, run: Run) -> dict[str, Any]:
-        """The arguments with which a run or schedule was ordered, with its newest brief; if unknown, its title."""
+        """The arguments that ordered a run or schedule, with its newest brief; only its title if they are not known."""
         ordered: dict[str, Any] = {"title": run.title, "brief": run.title}
         for call in (call for call in self.conversation.calls if _run_of(call) == run.id):
             keys = call.arguments if call.name in (START, SCHEDULE) else ("brief",)

@@ -12,14 +12,14 @@ from interactions_emulator.brain.rules.tools import WHICH_ONE
 from interactions_emulator.corpus.words import clip
 
 MAX_ROWS, MAX_COLUMNS = 14, 6
-"""Maximum rows of a table, and columns beside those that the message names."""
+"""Maximum rows of a table, and columns in addition to the ones that the message names."""
 _TEXT_KEYS = ("answer", "text", "message", "summary", "content", "report")
 _HIDDEN = ("source", "latitude", "longitude", "timezone", "observed", "retrieved", "time", "units", "synthetic")
 _SAME_UNIT = {"high": "temperature", "low": "temperature", "feels_like": "temperature", "wind_max": "wind_speed"}
 
 
 def report_result(step: Step, asked: str = "") -> str:
-    """The text that reports one function result; of records with dates, those of the days that `asked` names."""
+    """The text that reports one function result; of records with dates, only those for the days that `asked` names."""
     name, value = str(step.get("name") or "the function"), value_of(step.get("result"))
     if isinstance(value, dict) and (value.get("error") or step.get("is_error")):
         return _error(value.get("error") or value)

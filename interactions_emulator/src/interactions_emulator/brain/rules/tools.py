@@ -147,7 +147,7 @@ def _best_by_words(message: Message, options: Sequence[Option]) -> Option | None
 
 
 def small_talk_act(message: Message) -> Act | None:
-    """The act of a message that needs no tool; None if the message is no small talk."""
+    """The act of a message that needs no tool; None if the message is not small talk."""
     always: tuple[Act, ...] = ("recall", "ask_fact", "joke", "abilities", "about_you")
     alone: tuple[Act, ...] = ("tell_fact", "thanks", "bye", "greeting", "later", "no")
     if found := next((act for act in always if message.has(act)), None):
