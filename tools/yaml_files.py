@@ -99,7 +99,7 @@ def read_yaml(path: Path) -> Document:
     except ValueError:
         raise ConfigError(f"{str(path)!r}: no name of a file") from None
     if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{path}:1: more than {MAX_BYTES} bytes: split the file, or take out what is not settings")
+        raise ConfigError(f"{path}:1: more than {MAX_BYTES} bytes: split the file, or remove what is not a setting")
     if not raw.startswith(_UTF16) and len(raw.translate(None, _CONTROLS)) < 0.9 * len(raw):
         raise ConfigError(f"{path}:1: a binary file, not YAML: name the right one")
     try:

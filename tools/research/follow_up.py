@@ -79,7 +79,7 @@ class FollowUps:
         self._answer_tasks: dict[tuple[str, str], asyncio.Task[str]] = {}
         """Questions that this process answers, by job and question: one task at a time looks and asks."""
         self._model_requests: set[asyncio.Task[str]] = set()
-        """Requests to models. They run on when their caller is cancelled: an unrecorded answer cannot be deleted."""
+        """Requests to models. They continue without their caller, because only a recorded answer can be deleted."""
 
     async def ask_once(
         self,

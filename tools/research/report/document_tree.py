@@ -268,7 +268,7 @@ class _Builder:
         return self._with_isolates(built) if direction == "rtl" or has_rtl_letters(_text(nodes)) else built
 
     def _with_isolates(self, inlines: Sequence[Node]) -> list[Node]:
-        """Isolates what is written from left to right beside letters that are not."""
+        """Isolates left-to-right text that is next to letters of the other direction."""
         found = list[Node]()
         for is_text, group in groupby(inlines, lambda node: node["t"] in ("Str", "Space")):
             if not is_text:

@@ -31,7 +31,7 @@ _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILIN
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[\w \t.+#-]*\n", re.MULTILINE)
 _FENCE_END = re.compile(r" {0,3}(`+|~+)[ \t]*\n?")
 _DOUBTFUL = re.compile(r"```|~~~|\]:|^[^\S\n]*<", re.MULTILINE)
-"""Matches the start of what a parser may read as code, or of a link definition or HTML, which may contain code."""
+"""Matches the start of code as a parser may see it, and of link definitions and HTML, which may contain code."""
 _CODE_OR_ANCHOR = re.compile(r"(`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)")
 _ACTIVE = re.compile(r"!(?=\[)|<(?=[a-z/!?])(?!br ?/?>|https?://[^\s<>]*>)", re.IGNORECASE)
 """Matches starts of pictures and HTML. `<br>` and addresses in angle brackets load nothing, so they are left out."""
