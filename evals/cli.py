@@ -250,7 +250,7 @@ async def _play_live(
 
 
 def _selected_sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
-    """The sets to play, and messages about what is left out."""
+    """The sets to play, and messages about the sets that are left out."""
     from evals.build_sets import CaseError
     from evals.sets import NoSuchSet, load_sets, select_sets
     from tools.settings import ROOT

@@ -217,7 +217,7 @@ def passages_found(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def supported_addresses(actual: Facts, expected: Facts) -> float | None:
-    """Share of the sources whose address the run found, as the checks of sources say. None if they do not show it."""
+    """Share of the sources whose address the run found, as the checks of sources say. None if no answer shows it."""
     if not actual.source_checks or NOT_NAMED in actual.text:
         return None
     return _mean([float(not check.unsupported) for check in actual.source_checks])

@@ -111,7 +111,7 @@ class Run(_Data):
     server_creates: int | None = None
     """Number of create requests to Deep Research that the server accepted; None: unknown."""
     skipped: list[str] = []
-    """Messages about what was left out, and why."""
+    """Messages about the sets that were left out, and why."""
 
     @property
     def creates(self) -> int:

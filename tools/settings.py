@@ -120,7 +120,7 @@ class Settings(EnvironmentSettings):
     webhooks: bool = True
     """Whether research runs name a webhook at `public_url`."""
     follow: bool = True
-    """Whether this process follows research runs; if not, a `desk work` on the same ledger has to."""
+    """Whether this process follows research runs. If it does not, run a `desk work` on the same ledger."""
     webhook_jwks_url: WebAddress = JWKS_URL
     """Address of Google's keys (JWKS) for the signatures of these webhooks' messages."""
     weather_url: str = ""

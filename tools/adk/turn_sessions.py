@@ -160,7 +160,7 @@ class TurnSessions(WindowedDatabaseSessions):
     async def turn(self) -> AsyncIterator[None]:
         """Reads and writes within this block belong to one turn of one conversation, which only this turn may change.
 
-        The turn's end writes what is left if the turn has failed or was cancelled.
+        The end of the turn writes the remaining events if the turn has failed or was cancelled.
         """
         turn = _Turn()
         before = _turn.set(turn)

@@ -127,7 +127,7 @@ async def ask(
     question: str,
     screen: TextScreener | None,
 ) -> bool:
-    """Asks a model about a job's report. Returns whether the answer is there; if not, it comes later."""
+    """Asks a model about a job's report. Returns whether the answer has arrived; if it has not, it comes later."""
     settings.need_storage()
     await screen_text(screen, "user_messages", question)
     model, limits = settings.follow_up_model, settings.limits

@@ -100,7 +100,7 @@ def new_schedule(form: Mapping[str, str], has_max: bool) -> NewSchedule:
 
 
 def text(form: Mapping[str, str], field: str, name: str) -> str:
-    """Returns a text that a person wrote.
+    """Returns a text from a form field.
 
     Args:
         name: what the page calls the field.

@@ -175,7 +175,7 @@ class ResearchTools:
         max_usd: float,
         changes: str = "",
     ) -> Result:
-        """Starts what a waiting job waits for, or another plan, if the amount is right and the person agrees."""
+        """Starts a waiting job's plan or run, or makes another plan, if the amount is right and the person agrees."""
         settings.need_storage()
         check_amount(job, max_usd, messages.revision_price(job) if changes else messages.price(job))
         if call.dialog.can_ask:

@@ -64,7 +64,7 @@ class Receipt:
 
     server: str
     interactions: dict[str, str] = field(default_factory=dict)
-    """Maps the id of an interaction to what was done with it, e.g. "deleted at the server"."""
+    """Maps the id of an interaction to a text about its deletion, e.g. "deleted at the server"."""
     lines: list[str] = field(default_factory=list)
     """One line for each thing, other than interactions, that was deleted or is left alone."""
     refused: dict[str, str] = field(default_factory=dict)

@@ -22,4 +22,4 @@ class WrongBackend(DeskError):
 
 
 class NotDeleted(DeskError):
-    """The server did not delete all data of a job. The message says what is left."""
+    """The server did not delete all data of a job. The message names the data that is left."""

@@ -25,7 +25,7 @@ ORDERS_INTERVAL_S = 1.0
 
 
 async def run_background() -> None:
-    """Resumes jobs, starts what is due and sends notices, until the task is cancelled. No part waits for another.
+    """Resumes jobs, starts due runs and sends notices, until the task is cancelled. No part waits for another.
 
     Returns at once with `DESK_FOLLOW=0`.
     """

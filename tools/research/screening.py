@@ -21,7 +21,7 @@ class Withheld(DeskError):
 
 
 async def screen_text(screen: TextScreener | None, what: Screened, text: str) -> None:
-    """Checks a text, if there is a check.
+    """Checks a text; does nothing if `screen` is None.
 
     Raises:
         Withheld: it must not be used or shown.

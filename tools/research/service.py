@@ -377,7 +377,7 @@ class Research:
         return job
 
     async def own_job(self, user: str, job_id: str, *, with_files: bool = True) -> Job | None:
-        """Returns a job of a user; None for a job of another user, as for an unknown one.
+        """Returns a job of a user; None if it is unknown or another user's.
 
         Args:
             with_files: as in `Ledger.get`.

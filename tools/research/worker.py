@@ -197,7 +197,7 @@ class Worker:
         """Sends one create request and saves the interaction's id as soon as an event names it.
 
         Returns:
-            The rest of the stream; None if there is nothing to follow.
+            The rest of the stream; None if there is no run to follow.
 
         Raises:
             NotCreated: the server proved that it started nothing.

@@ -123,7 +123,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _end(self) -> None:
         self.transport.close()
-        self.loop.call_later(CLOSE_GRACE_S, self.transport.abort)  # if the client does not take what was sent
+        self.loop.call_later(CLOSE_GRACE_S, self.transport.abort)  # if the client does not read the sent bytes
 
     def _stop_waiting(self) -> None:
         if self._deadline:

@@ -72,7 +72,7 @@ async def start_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]],
 
 
 async def _deliver_to(ledger: Ledger, name: str, target: Target | None, clock: Callable[[], float]) -> None:
-    """Sends what is due to one target, one notice after the other, so that a kill repeats at most one of them."""
+    """Sends the due notices of one target one after the other, so that a killed process repeats at most one."""
     try:
         while notice := await ledger.notices.next_due(name, clock(), None if target else clock() - sum(RETRY_AFTER_S)):
             await _deliver(ledger, notice, target, clock)
@@ -149,7 +149,7 @@ async def deliver_loop() -> None:
 
 
 async def deliver_remaining(seconds: float = FINAL_DELIVERY_TIMEOUT_S) -> None:
-    """Sends what is due before the process ends or gets no more time. After `seconds`, the rest is left for later."""
+    """Sends due notices before the process ends or gets no more time. After `seconds`, it leaves the rest for later."""
     with suppress(Exception):  # a notice never changes the result of a command or a message
         async with asyncio.timeout(seconds):
             await _from_here(deliver_due)

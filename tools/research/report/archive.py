@@ -44,7 +44,7 @@ async def save_archive(
     The file is written whole or not at all. Only one report is in memory at a time.
 
     Args:
-        read: returns a job with its report. An error that it raises leaves this report out.
+        read: returns a job with its report. If it raises an error, the archive leaves this report out.
         warn: gets a sentence for each report or document that the archive does not have, and for missing letters.
 
     Returns:

@@ -28,7 +28,7 @@ LEFT_TO_RIGHT = re.compile(
     rf"(https?://\S*[\w/…]|(?<![\w.,])(?:\d{{4}}-\d\d-\d\d(?!\w)|{_SIGN}?(?:{_CURRENCY})?{_RANGE}{_UNIT}"
     rf"|(?:{_SIGN}(?:{_CURRENCY})?|{_CURRENCY}){_RANGE})|°[CF]\b|\b[A-Za-z]+(?:\+\+|#)(?!\w))"
 )
-"""Matches what is written from left to right in any text: addresses, dates, numbers with a sign or a unit, "C++".
+"""Matches what every language writes from left to right: addresses, dates, numbers with a sign or a unit, "C++".
 
 Else the rules of Unicode put the sign of a number on its right in Arabic text.
 """

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 UNSENT_AFTER_S = 3600.0
 """Seconds after which a schedule's order that was never sent is checked against the ceiling again before it is sent.
 
-As long, `Research.resume` sends it without that check.
+Until then, `Research.resume` sends it without that check.
 """
 
 

@@ -246,7 +246,7 @@ class Runs:
             loop.call_soon_threadsafe(add)
 
     def _advance(self, run: Run) -> bool:
-        """Do what is due, in one transaction of the state file. Return whether the interaction has ended."""
+        """Do all due work, in one transaction of the state file. Return whether the interaction has ended."""
         with self._journal:
             return self._add_due_entries(run)
 

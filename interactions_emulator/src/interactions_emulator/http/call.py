@@ -1,4 +1,4 @@
-"""One request to the API, as the operations see it."""
+"""One request to the API, for the code that carries it out."""
 
 from __future__ import annotations
 

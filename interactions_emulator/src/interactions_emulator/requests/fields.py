@@ -9,7 +9,7 @@ from typing import Any
 from interactions_emulator.errors import Refused
 
 MAX_TEXT_CHARS = 512
-"""Maximum characters of a display name and the like."""
+"""Maximum characters of a display name and of similar names."""
 
 
 @cache

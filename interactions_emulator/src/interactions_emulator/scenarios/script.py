@@ -47,7 +47,7 @@ class Script:
         return [scenario for scenario, used in zip(self._scenarios, self._used, strict=True) if not used]
 
     def explain(self, turn: Turn) -> str:
-        """Say what was asked, and why the nearest scenarios do not match."""
+        """Describe the turn, and why the nearest scenarios do not match."""
         new = _new(turn)
         reasons = [(list(_mismatches(scenario.match, turn, new)), scenario) for scenario in self._scenarios]
         nearest = sorted(reasons, key=lambda pair: len(pair[0]))[:2]

@@ -3,7 +3,7 @@
 Each stage yields one or more steps, and later stages need only these steps: the signatures of thoughts contain the plan
 and the decisions, and the signatures of search results the texts that were read. So a server that is started again
 continues with the stage that is missing. The agent also works with models that write nonsense: a simple plan replaces a
-bad one, and a section without citations names what was read for it.
+bad one, and a section without citations names the pages that were read for it.
 """
 
 from __future__ import annotations

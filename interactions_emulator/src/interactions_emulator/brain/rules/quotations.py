@@ -91,7 +91,7 @@ def _overview(corpus: Corpus, draft: Draft) -> Draft:
 def answer_from_earlier(conversation: Conversation, message: Message, may_pass: bool) -> str | None:
     """Sentences of the newest report, or of the last answer, that fit the message.
 
-    None if there are none, unless there is a report and the message may not pass to another source: then it says so.
+    Without such sentences: None if `may_pass` or if there is no report, else a text that says so.
     """
     answers = [one.text for one in conversation.answers]
     report = next((text for text in answers if text.lstrip().startswith("# ")), "")
