@@ -13,6 +13,6 @@ class ExitStatus(IntEnum):
     USAGE = 2
     """The command line is wrong, or names something unusable, such as an unreadable file."""
     FLAGGED = 3
-    """`desk moderate --fail-on` found what it was asked to look for, or `desk verify` something wrong with a source."""
+    """`desk moderate --fail-on` found such a text, or `desk verify` found something wrong with a source."""
     INTERRUPTED = 130
     """Ctrl-C."""

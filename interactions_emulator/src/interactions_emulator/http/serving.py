@@ -228,7 +228,7 @@ async def serve_app(
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a server's coroutine on uvloop, or on asyncio's loop where uvloop is not installed."""
-    # Not by `except ImportError`: then each later traceback would begin with the missing uvloop.
+    # `except ImportError` would put the missing uvloop into each later traceback.
     if find_spec("uvloop"):
         import uvloop
 
