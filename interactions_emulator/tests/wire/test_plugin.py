@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+
+@pytest.fixture(autouse=True)
+def settings(pytester: pytest.Pytester) -> None:
+    """Settings without which pytest-asyncio warns in each project."""
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+
+
 PROJECT = """
     import asyncio
     import pytest
@@ -32,41 +39,40 @@ PROJECT = """
 
 def test_another_project_can_use_the_pytest_fixture(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PROJECT)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
 
 
 PARALLEL = """
     import asyncio
-    import threading
+    import json
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+    from urllib.request import Request, urlopen
     import pytest
-    from google import genai
+
+    def ask(*_):
+        address = os.environ["GOOGLE_GEMINI_BASE_URL"] + "/v1beta/interactions"
+        body = json.dumps({"model": "gemini-3.8-flash", "input": "Hello!"}).encode()
+        return json.load(urlopen(Request(address, body, {"x-goog-api-key": os.environ["GEMINI_API_KEY"]})))["id"]
 
     @pytest.mark.parametrize("number", range(4))
     def test_each_test_has_an_emulator_of_its_own(interactions_emulator, number):
-        with genai.Client() as client:
-            for asked in range(number):
-                client.interactions.create(model="gemini-3.8-flash", input=f"Hello {asked}!")
+        for _ in range(number):
+            ask()
         interactions_emulator.assert_created(number)
 
     def test_threads_share_one(interactions_emulator):
-        def ask():
-            with genai.Client() as client:
-                client.interactions.create(model="gemini-3.8-flash", input="Hello!")
-        threads = [threading.Thread(target=ask) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(ask, range(8)))) == 8
         interactions_emulator.assert_created(8)
 
     def test_tasks_share_one(interactions_emulator):
-        async def ask():
-            client = genai.Client().aio
-            create = client.interactions.create
-            return await asyncio.gather(*[create(model="gemini-3.8-flash", input="Hello!") for _ in range(8)])
-        assert len({answer.id for answer in asyncio.run(ask())}) == 8
+        async def ask_all():
+            return await asyncio.gather(*[asyncio.to_thread(ask) for _ in range(8)])
+        assert len(set(asyncio.run(ask_all()))) == 8
         interactions_emulator.assert_created(8)
 """
+"""Requests without the SDK, which each worker would import for seconds; it finds the emulator in the test above."""
 
 
 def test_the_fixture_works_with_xdist_threads_and_asyncio(pytester: pytest.Pytester) -> None:
@@ -123,7 +129,7 @@ UNUSED = """
 def test_a_test_that_leaves_its_faults_or_scenarios_unused_fails_with_a_sentence(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(UNUSED)
     pytester.makefile(".yaml", script="- match: {text: bye}\n  text: Bye.\n")
-    ran = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-o", "asyncio_mode=auto")
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-o", "asyncio_mode=auto")
     ran.assert_outcomes(passed=4, failed=4)
     ran.stdout.fnmatch_lines(
         [
@@ -154,7 +160,7 @@ WRONG = """
 
 def test_a_marker_that_cannot_work_is_told_in_one_line(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(WRONG)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(errors=3)
     result.stdout.fnmatch_lines(
         [
