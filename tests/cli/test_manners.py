@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typer.main import get_command
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.talk import creates
 from tools.cli import attachments, job_output
 from tools.cli.app import app
@@ -124,10 +126,10 @@ def test_a_closed_input_or_output_is_no_error_of_the_program(listed: str) -> Non
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device, which is a full disk")
 @pytest.mark.parametrize("command", ["--help", "help runs", "jobs", "check"])
 def test_output_that_cannot_be_written_is_an_error_of_one_line(listed: str, command: str) -> None:
-    with Path("/dev/full").open("w") as full:
-        arguments = [sys.executable, "-m", "tools", *command.split()]
-        told = subprocess.run(arguments, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert (told.returncode, told.stderr) == (1, "error: No space left on device\n")
+    with Path("/dev/full").open("w") as full, tempfile.TemporaryFile("w+") as told:
+        status = Fork("tools", *command.split(), stdout=full, stderr=told).wait()
+        told.seek(0)
+        assert (status, told.read()) == (1, "error: No space left on device\n")
 
 
 def test_a_damaged_database_is_named_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
