@@ -13,8 +13,8 @@ import pytest
 from tests.research.endless import SIZE, resource, texts
 from tests.research.resources import finished, image, text_part
 from tools.research import limited_process
-from tools.research.limited_process import MAX_PROCESSES, in_turn
-from tools.research.report.html_worker import render_fragments, render_html, render_html_blocking
+from tools.research.render_turns import MAX_PROCESSES, in_turn
+from tools.research.report.html_pages import render_fragments, render_html, render_html_blocking
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
-from tools.research.report.html_worker import render_html
+from tools.research.report.html_pages import render_html
 from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_markdown_file
 

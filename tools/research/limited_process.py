@@ -1,6 +1,7 @@
 """Runs a module of this application in a process that can be ended, for work on hostile input.
 
-A thread cannot be ended, and a parser in a thread blocks other threads.
+A thread cannot be ended, and a parser in a thread blocks other threads. The process imports this module too, so it
+imports little: each page waits for it.
 """
 
 from __future__ import annotations
@@ -8,25 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from typing import ParamSpec, TypeVar
-
-from tools.turns import FairThreads
-
-P = ParamSpec("P")
-T = TypeVar("T")
-MAX_PROCESSES = 2
-"""Maximum number of processes that render reports at a time, whoever asks for them."""
-_THREADS = FairThreads(MAX_PROCESSES, "render")
-
-
-async def in_turn(reader: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Calls a function that renders in a process, once fewer than `MAX_PROCESSES` of them run, and none for the reader.
-
-    Args:
-        reader: who waits for the result: a user, or all the people together who have share links of one user.
-    """
-    return await _THREADS.call(reader, function, *arguments, **named)
+from collections.abc import Mapping
 
 
 def run_module(

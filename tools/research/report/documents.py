@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 from tools.errors import DeskError
 from tools.extras import install_command
-from tools.research.limited_process import in_turn, run_module
+from tools.research.limited_process import run_module
+from tools.research.render_turns import in_turn
 from tools.research.report.reading import Report, to_json
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Renders a report as Markdown and as a web page.
 
 `to_markdown` and `to_chat` take time in proportion to the text. `to_html` runs a Markdown parser, which may take much
-longer: call `tools.research.report.html_worker` instead where a user waits.
+longer: call `tools.research.report.html_pages` instead where a user waits.
 """
 
 from __future__ import annotations
