@@ -23,6 +23,9 @@ import pytest
 import typer.main
 import yaml
 from pydantic import TypeAdapter
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
@@ -88,6 +91,11 @@ def _validator(annotated: Any, config: Any) -> TypeAdapter[Any]:
     return _VALIDATORS[key]
 
 
+DefaultDialect.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign, assignment]
+DefaultDialect.__eq__ = lambda dialect, other: type(dialect) is type(other)  # type: ignore[method-assign, assignment]
+_STATEMENTS = LRUCache[Any, Any](5_000)
+Engine._compiled_cache = property(lambda engine: _STATEMENTS, lambda engine, own: None)  # type: ignore[assignment]
+"""Each test has databases of its own. Their engines share the statements that SQLAlchemy has compiled."""
 fastapi._compat.v2.TypeAdapter = _validator  # each server of ADK makes 200, which takes half of its start
 yaml.safe_load = functools.partial(yaml.load, Loader=yaml.CSafeLoader)  # ADK reads the agents ten times as fast
 
