@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
 import ipaddress
 import os
 import re
-import ssl
 import sys
 import tempfile
 import time
@@ -17,18 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import fastapi._compat.v2
-import httpcore2
 import pytest
-import typer.main
-import yaml
-from pydantic import TypeAdapter
-from sqlalchemy.engine import Engine
-from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.util import LRUCache
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
+from tests import caches
 from tests.ledger.server import NoServer, Server, postgresql
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
@@ -72,32 +63,7 @@ if "TMPDIR" not in os.environ:
     _use_memory()
 sys.addaudithook(_only_this_machine)
 gc.disable()  # until all modules are imported
-ONCE = ((ssl, "create_default_context"), (httpcore2, "default_ssl_context"), (typer.main, "get_command"))
-"""Functions of libraries whose result serves all tests of a process.
-
-Each client reads the certificates of the system up to five times, 16 ms each, although nothing here is encrypted. Each
-command in a test builds the parsers of all commands.
-"""
-for _module, _name in ONCE:
-    setattr(_module, _name, functools.cache(getattr(_module, _name)))
-_VALIDATORS: dict[tuple[Any, str, str], TypeAdapter[Any]] = {}
-
-
-def _validator(annotated: Any, config: Any) -> TypeAdapter[Any]:
-    """Returns the validator of a route's parameter, which is the same for each server that a test starts."""
-    key = (annotated.__origin__, repr(annotated.__metadata__), repr(config))
-    if key not in _VALIDATORS:
-        _VALIDATORS[key] = TypeAdapter(annotated, config=config)
-    return _VALIDATORS[key]
-
-
-DefaultDialect.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign, assignment]
-DefaultDialect.__eq__ = lambda dialect, other: type(dialect) is type(other)  # type: ignore[method-assign, assignment]
-_STATEMENTS = LRUCache[Any, Any](5_000)
-Engine._compiled_cache = property(lambda engine: _STATEMENTS, lambda engine, own: None)  # type: ignore[assignment]
-"""Each test has databases of its own. Their engines share the statements that SQLAlchemy has compiled."""
-fastapi._compat.v2.TypeAdapter = _validator  # each server of ADK makes 200, which takes half of its start
-yaml.safe_load = functools.partial(yaml.load, Loader=yaml.CSafeLoader)  # ADK reads the agents ten times as fast
+caches.install()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
