@@ -13,7 +13,7 @@ from google import genai
 from interactions_emulator import Emulator
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.http.app import App, create_app
-from interactions_emulator.http.scopes import HEADER, MAX_SCOPES, Scopes
+from interactions_emulator.http.scopes import HEADER, Scopes
 from interactions_emulator.http.serving import Settings, _stop_when_idle, build_context
 from interactions_emulator.requests.create import parse_create
 from wire.brains import brain
@@ -79,8 +79,11 @@ def test_the_sdk_reaches_a_scope_by_the_header_of_its_options() -> None:
         assert (mine.log()["creates"], api.log()["creates"]) == (1, 0)
 
 
-def test_too_many_scopes_are_refused_with_the_way_to_end_some(api: Emulator, wire: Wire) -> None:
-    for number in range(MAX_SCOPES):
+def test_too_many_scopes_are_refused_with_the_way_to_end_some(
+    api: Emulator, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactions_emulator.http.scopes.MAX_SCOPES", 3)
+    for number in range(3):
         wire.http.get("/interactions/x", headers=api.scope(str(number)).headers)
     refused = wire.http.post("/interactions", json={"model": MODEL, "input": "Hi"}, headers=api.scope("more").headers)
     assert "DELETE /_emulator/scope" in wire.refused(refused, 429)
