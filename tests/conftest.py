@@ -19,7 +19,7 @@ import pytest
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
-from tests import caches
+from tests import caches, forks
 from tests.ledger.server import NoServer, Server, postgresql
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
@@ -64,6 +64,12 @@ if "TMPDIR" not in os.environ:
 sys.addaudithook(_only_this_machine)
 gc.disable()  # until all modules are imported
 caches.install()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the process that forks, which imports when it is first asked, for all workers of a test run."""
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        forks.share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

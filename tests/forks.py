@@ -32,6 +32,8 @@ IMPORTED = (
 )
 STREAMS = 3
 """Input, output and errors."""
+SHARED = "TEST_FORKS_SOCKET"
+"""Variable with the socket of the process that forks for all workers of a test run."""
 
 
 class Fork:
@@ -98,9 +100,16 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess([module, *arguments], code, out.read(), err.read())
 
 
+def share() -> None:
+    """Lets the processes that this one starts use its process that forks, instead of one for each of them."""
+    os.environ[SHARED] = str(_server())
+
+
 @cache
 def _server() -> Path:
-    """The socket of the process that forks, which ends with this process."""
+    """The socket of the process that forks, which ends with this process or, if it is shared, with the one above."""
+    if shared := os.environ.get(SHARED):
+        return Path(shared)
     path = Path(tempfile.mkdtemp(prefix="forks-")) / "socket"
     atexit.register(shutil.rmtree, path.parent)
     command = [sys.executable, "-m", "tests.forks", str(path)]
@@ -117,10 +126,6 @@ def serve(path: str) -> tuple[str, list[str]]:
     Returns:
         In each requested process: its module and arguments.
     """
-    gc.disable()
-    for name in IMPORTED:
-        import_module(name)
-    gc.freeze()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -132,11 +137,20 @@ def serve(path: str) -> tuple[str, list[str]]:
                     pass  # a guardian whose process has ended
             if sys.stdin in readable:
                 os._exit(0)
+            _import_everything()
             connection = listener.accept()[0]
             if os.fork() == 0:
                 listener.close()
                 return _guard(connection)
             connection.close()
+
+
+@cache
+def _import_everything() -> None:
+    gc.disable()
+    for name in IMPORTED:
+        import_module(name)
+    gc.freeze()
 
 
 def _guard(connection: socket.socket) -> tuple[str, list[str]]:
