@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from operator import methodcaller
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,3 +163,20 @@ def test_a_schedule_of_another_user_is_neither_shown_nor_changed() -> None:
 def test_the_line_for_crontab_can_be_run_in_this_folder() -> None:
     line = commands._crontab_line()
     assert line.startswith("*/15 * * * * cd /") and line.endswith(" run-due")
+
+
+def test_variables_that_cron_will_lack_are_named_with_the_line_for_crontab(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ADK_DISABLE_LOAD_DOTENV")
+    monkeypatch.setenv("GEMINI_API_KEY", "secret-of-the-shell")
+    monkeypatch.setenv("DESK_REPORT_FORMATS", "")
+    monkeypatch.delenv("DESK_REPORT_FORMATS")  # `.env` sets it; restored after the test
+    (tmp_path / ".env").write_text("DESK_REPORT_FORMATS=none\n")
+    (folder := tmp_path / "work").mkdir()
+    monkeypatch.chdir(folder)
+    [told] = [line for line in desk(*TIDES, "--max-usd", "9", "--yes").stderr.splitlines() if "cron lacks" in line]
+    for name in ("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "DESK_BACKEND", "DESK_DATA_DIR"):
+        assert name in told
+    assert "DESK_REPORT_FORMATS" not in told and "secret-of-the-shell" not in told
+    assert told.endswith(f"Write them into {tmp_path / '.env'}")

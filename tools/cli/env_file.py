@@ -24,13 +24,19 @@ _places: dict[str, str] = {}
 """The file and line of each variable that `.env` has set."""
 
 
+def env_file() -> str:
+    """Returns the path of the nearest `.env`, in this folder or above; empty if none is read."""
+    disabled = os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() in ("1", "true")
+    return "" if disabled else find_dotenv(usecwd=True)
+
+
 def read_env_file() -> None:
     """Sets the variables of the nearest `.env`, in this folder or above. Variables that are set already win.
 
     Raises:
         SettingsError: the file cannot be read.
     """
-    path = _env_file()
+    path = env_file()
     _places.clear()
     if not path:
         return
@@ -49,7 +55,7 @@ def env_warnings() -> Iterator[str]:
     from tools.server.settings import ServerSettings
     from tools.suggestions import did_you_mean
 
-    path, own = _env_file(), dict[str, int]()
+    path, own = env_file(), dict[str, int]()
     if path:
         for line, each in _lines(path):
             if each.error or (each.key and each.value is None):
@@ -73,6 +79,21 @@ def env_warnings() -> Iterator[str]:
                 yield f"{f'{path}: ' if name in own else ''}{name} is not a setting of the desk{near}"
 
 
+def lost_variables(config: Path) -> list[str]:
+    """Returns the set variables that a command started elsewhere, such as by cron, lacks: all that `.env` has not set.
+
+    Args:
+        config: the root agent's YAML file; its files may name further variables, as `${NAME}`.
+    """
+    from tools.interactions.server_tools import VARIABLE
+    from tools.server.settings import ServerSettings
+    from tools.yaml_files import config_files, read_mapping
+
+    known = [*GOOGLE_VARIABLES, *variables(Settings), *variables(ServerSettings), "XDG_DATA_HOME"]
+    known += [name for file in config_files(config) for name in VARIABLE.findall(str(read_mapping(file)))]
+    return [name for name in dict.fromkeys(known) if os.environ.get(name) and name not in _places]
+
+
 def with_places(text: str) -> str:
     """The text of a `SettingsError`, with file and line before each variable that `.env` has set."""
     return "\n".join(
@@ -87,8 +108,3 @@ def _lines(path: str) -> Iterator[tuple[int, Binding]]:
         for each in parse_stream(file):
             written = each.original.string
             yield each.original.line + written[: len(written) - len(written.lstrip())].count("\n"), each
-
-
-def _env_file() -> str:
-    disabled = os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() in ("1", "true")
-    return "" if disabled else find_dotenv(usecwd=True)

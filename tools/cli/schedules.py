@@ -14,9 +14,11 @@ from rich.markup import escape
 
 from tools.cli.arguments import AsJson, Text
 from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_progress
+from tools.cli.env_file import env_file, lost_variables
 from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import err, out
 from tools.sanitize import sanitize
+from tools.settings import load_settings
 from tools.times import iso, to_second
 
 if TYPE_CHECKING:
@@ -116,7 +118,14 @@ async def _schedule(
     if not as_json:
         first = timing.show(made.due) if made.due else ""
         out.print(f"{made.id}  {escape(timing.words())}; the first run is due {first}", soft_wrap=True)
-    err.print(f"{_NEEDS}\n  {_crontab_line()}\n{_MISSED}", markup=False, soft_wrap=True)
+    err.print(f"{_how_to_start()}\n{_MISSED}", markup=False, soft_wrap=True)
+
+
+def _how_to_start() -> str:
+    """Says how due runs are started: by a line for crontab, and which of the variables set now it will lack."""
+    lost = ", ".join(lost_variables(load_settings().config))
+    lack = f"\ncron lacks these variables of your shell: {lost}. Write them into {env_file() or Path.cwd() / '.env'}"
+    return f"{_NEEDS}\n  {_crontab_line()}{lack if lost else ''}"
 
 
 def _crontab_line() -> str:
@@ -145,9 +154,7 @@ async def _list(as_json: bool) -> None:
     if not found and not as_json and out.is_terminal:
         out.print('No schedules yet. Make one: desk schedule "…" --every monday --max-usd 15')
     if any(is_overdue(each, now) for each in found):
-        err.print(
-            f"{_NEEDS}\n  {_crontab_line()}\nTo start what is due now: desk run-due", markup=False, soft_wrap=True
-        )
+        err.print(f"{_how_to_start()}\nTo start what is due now: desk run-due", markup=False, soft_wrap=True)
 
 
 async def _change(schedule_id: str, pause: bool, resume: bool, delete: bool, as_json: bool) -> None:
