@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, ValidationError
+from pydantic import AfterValidator, Field, NonNegativeFloat, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tools.errors import DeskError
@@ -27,6 +27,8 @@ MAX_RETENTION_DAYS = 3650.0
 """Maximum of `DESK_RETENTION_DAYS`, in days."""
 JWKS_URL = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
 """Keys of the signatures of per-request webhooks (the samples of ai.google.dev/gemini-api/docs/webhooks, June 2026)."""
+MAX_ATTACH_S = 3600.0
+"""Maximum of `DESK_ATTACH_SECONDS` and `attach_seconds`, in seconds: no research run takes longer."""
 MAX_SPEED = 1e6
 """Maximum of `DESK_EMULATOR_SPEED`, in virtual seconds per second, if it is finite."""
 
@@ -102,7 +104,7 @@ class Settings(EnvironmentSettings):
     """Address of the ledger's database, parsed by `tools.database_url`; empty: a SQLite file in `data_dir`."""
     corpus: UserPath | None = None
     """Folder that the embedded emulator searches; None: the documents that come with the emulator."""
-    attach_seconds: PositiveFloat | None = None
+    attach_seconds: float | None = Field(default=None, gt=0, le=MAX_ATTACH_S)
     """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None
     """A run with at most this upper price estimate, in USD, needs no yes; None: the value in the researcher's YAML."""

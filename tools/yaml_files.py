@@ -48,6 +48,7 @@ _HINTS = (
 _PATTERNS = {
     r"^\w+$": "write letters, digits and _",
     r"^[\w-]+$": "write letters, digits, _ and -",
+    r"^fileSearchStores/[a-z0-9-]+$": "write the store's name, fileSearchStores/ID, whose ID has a-z, 0-9 and -",
     r"^https?://": "write an address that begins with https:// or http://",
 }
 """Patterns of fields, in words."""

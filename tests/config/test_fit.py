@@ -40,6 +40,11 @@ def write(folder: Path, text: str) -> Path:
             "`name`: write letters, digits and _",
         ),
         (MODEL + "server_tools:\n  - {type: file_search, file_search_store_names: []}\n", 6, "at least 1 item"),
+        (
+            MODEL + "server_tools:\n  - {type: file_search, file_search_store_names: [my store]}\n",
+            6,
+            "write the store's name, fileSearchStores/ID",
+        ),
         (MODEL + "server_tools:\n  - {type: google_maps, latitude: 91}\n", 6, "less than or equal to 90"),
         (MODEL + "server_tools:\n  - type: url_context\n  - type: url_context\n", 7, "`url_context` stands here twice"),
         (MODEL + MCP[:-1] + "/${HOSTX}'}\n", 6, "`url`: `${HOSTX}` is not replaced by a variable's value: write the"),

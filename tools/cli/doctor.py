@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from tools.cli.env_file import env_warnings, with_places
+from tools.config.contradictions import contradictions
 from tools.config.file_warnings import inline_secrets, unnamed_agents
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
@@ -133,6 +134,7 @@ def configuration_warnings() -> list[str]:
         *unnamed_agents(config),
         *inline_secrets(config_files(config)),
         *unknown_models(config_files(config)),
+        *contradictions(config_files(config)),
         *policy_warnings(config),
     ]
 

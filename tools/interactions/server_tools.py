@@ -53,7 +53,7 @@ class FileSearch(_Tool):
     """Searches uploaded files and cites its sources."""
 
     type: Literal["file_search"]
-    file_search_store_names: list[str] = Field(min_length=1)
+    file_search_store_names: list[Annotated[str, Field(pattern=r"^fileSearchStores/[a-z0-9-]+$")]] = Field(min_length=1)
     """For example "fileSearchStores/handbook"."""
     top_k: int | None = Field(default=None, gt=0)
     metadata_filter: str | None = None

@@ -14,7 +14,7 @@ from tools.research.job import Order
 from tools.research.notices.targets import Target
 from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
-from tools.settings import load_settings
+from tools.settings import MAX_ATTACH_S, load_settings
 from tools.suggestions import did_you_mean
 from tools.yaml_files import ConfigError, config_files, explain, read_mapping, read_yaml
 
@@ -47,7 +47,7 @@ class ResearchSettings(BaseModel):
     """A run whose highest price is above this many USD is asked about first. With 0, each run is."""
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
-    attach_seconds: float = Field(default=240.0, gt=0, strict=True, allow_inf_nan=False)
+    attach_seconds: float = Field(default=240.0, gt=0, le=MAX_ATTACH_S, strict=True, allow_inf_nan=False)
     """A turn watches a run for at most this many seconds. Then the turn ends, and the run continues."""
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()

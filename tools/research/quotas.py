@@ -73,6 +73,11 @@ def order_check(limits: Quotas, job: Job) -> Check:
 
 
 def _check_budget(limits: Quotas, entry: Spending, used: Used) -> None:
+    if entry.estimate > limits.usd_per_day:
+        raise LimitReached(
+            f"this may cost ${entry.estimate:.2f}, more than a day may (limit ${limits.usd_per_day:.2f}): it can start"
+            " only if `usd_per_day` in the researcher's YAML is raised"
+        )
     if used.usd + entry.estimate > limits.usd_per_day:
         raise LimitReached(
             f"up to ${used.usd:.2f} were spent in the last 24 hours and this may cost ${entry.estimate:.2f}"
