@@ -24,6 +24,7 @@ from interactions_emulator.fault_table import NAMED, help_lines
 from interactions_emulator.faults import EXAMPLE, Fault, parse_faults
 from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
+from interactions_emulator.text_file import read_text_file
 from interactions_emulator.webhooks.registry import is_loopback
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def main(
         str, typer.Option(help="Address to serve on. An address other than this machine's needs --token.")
     ] = HOST,
     token: Annotated[
-        str, typer.Option(envvar="EMULATOR_TOKEN", help="The only API key that is accepted. Default: any.")
-    ] = "",
+        str | None, typer.Option(envvar="EMULATOR_TOKEN", help="The only API key that is accepted. Default: any.")
+    ] = None,
     faults: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +120,8 @@ def main(
     if context.invoked_subcommand:
         return
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if token is not None and not token.strip():
+        raise _failed("--token is empty, and any API key would do: give one, or leave the option out for any key")
     if not token and not is_loopback(host):
         raise _failed(f"{host} is not this machine: set a --token (or EMULATOR_TOKEN), which clients send as API key")
     chosen: ModelBrain | None = None
@@ -157,7 +160,7 @@ def main(
             scenarios=scenarios,
             retention_days=retention_days,
             idle_exit=idle_exit,
-            token=token,
+            token=token or "",
             webhook_hosts=frozenset(webhook_host or ()),
             limits=ServerLimits(max_stored=most_stored),
         )
@@ -219,16 +222,16 @@ def _faults(given: str) -> list[Fault]:
         if given in NAMED or not (given.endswith(".json") or Path(given).exists()):
             return parse_faults(given)
         where = f"the fault file {given}"
-        try:
-            text = Path(given).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Refused(400, f"{where} cannot be read ({error}): name a JSON file, or a fault") from error
+        text = read_text_file(Path(given), where)
     try:
-        return parse_faults(from_json(text))
+        found = parse_faults(from_json(text))
     except ValueError as error:
         raise Refused(400, f"{where} is not JSON ({error}): write a list such as [{EXAMPLE}]") from error
     except Refused as error:
         raise Refused(400, f"{where}: {error}") from error
+    if not found:
+        raise Refused(400, f"{where} has no fault: write a list such as [{EXAMPLE}], or leave it out")
+    return found
 
 
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:

@@ -153,7 +153,9 @@ def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Pr
         (["--index", "corpus"], "the index corpus is a folder: name a file"),
         (["--address-file", "file.md/x"], "the address file file.md/x cannot be written (Not a directory)"),
         (["--address-file", "."], "the address file . cannot be written ("),
-        (["--state", "file.md/x"], "file.md/x cannot be used as a state file (File exists): name a file in a folder"),
+        (["--state", "file.md/x"], "there is no folder file.md for the state file: create it, or name another file"),
+        (["--state", "new/x"], "there is no folder new for the state file: create it, or name another file"),
+        (["--token", ""], "--token is empty, and any API key would do: give one, or leave the option out"),
         (["--state", "."], ". cannot be used as a state file ("),
         (["record", "file.md/x"], "file.md/x cannot be written (Not a directory): name a file in an existing folder"),
         (["--address-file", "no/file"], "the address file no/file cannot be written (No such file or directory)"),
@@ -201,12 +203,14 @@ def test_invalid_scenarios_are_reported_at_startup(tmp_path: Path, monkeypatch: 
         (["--faults", "bad.json"], "on is one of"),
         (["--faults", "bad.yaml.json"], "bad.yaml.json is not JSON"),
         (["--fault", "zombi"], "did you mean zombie?"),
-        (["--fault", "no.json"], "the fault file no.json cannot be read ([Errno 2] No such file"),
+        (["--fault", "no.json"], "the fault file no.json: No such file or directory: name a file that can be read"),
+        (["--fault", "none.json"], "the fault file none.json has no fault: write a list such as [{"),
+        (["--fault", "pipe.json"], "the fault file pipe.json is a pipe or a device: save its contents"),
         (["--fault", "comma.json"], "the fault file comma.json is not JSON ("),
         (["--fault", "[" * 2_000], "--fault is not JSON (recursion limit exceeded"),
         (["--fault", '{"on": "create"}'], "--fault: fault: {'on': 'create'} has no effect"),
     ],
-    ids=["place", "no json", "name", "no file", "comma", "depth", "effect"],
+    ids=["place", "no json", "name", "no file", "none", "pipe", "comma", "depth", "effect"],
 )
 def test_invalid_faults_are_reported_at_startup(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], why: str
@@ -214,6 +218,8 @@ def test_invalid_faults_are_reported_at_startup(
     (tmp_path / "bad.yaml.json").write_text("- on: create")
     (tmp_path / "bad.json").write_text('{"on": "lunch", "drop": true}')
     (tmp_path / "comma.json").write_text('[{"on": "create", "status": 503},]')
+    (tmp_path / "none.json").write_text("[]")
+    os.mkfifo(tmp_path / "pipe.json")
     assert why in refused(tmp_path, monkeypatch, *options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,18 @@ def test_unused_scenarios_and_faults_are_listed(tmp_path: Path) -> None:
         ("strict: maybe\nscenarios: []", 1, "strict is true or false, not 'maybe'"),
         ("- [", 2, "this is not YAML"),
         ("- text: a\n  error: it broke", 2, "error: it is an object with code, message, not 'it broke'"),
+        ("- text: a\n  text: b", 2, "text stands in line 1 already: take one of the two out"),
+        ("- text: a\n  match:\n    on: b", 3, "YAML reads the key on as no text: put it in quotes"),
+        ("- match: {}\n  text: no", 2, "text: this has to be a text, not False: put it in quotes"),
+        ("- text: a\n  match: {text: 12}", 2, "match.text: this has to be a text, not 12: put it in quotes"),
+        ("- match: {}\n  steps: [{text: yes}]", 2, "steps: text has to be a text, not True: put it in quotes"),
+        (
+            "- steps:\n  - type: model_output\n    content: [{type: text, text: no}]",
+            1,
+            "steps: text has to be a text, not False: put it in quotes",
+        ),
+        ("- steps: [{type: function_call, name: f,\n  arguments: {day: 2026-01-01}}]", 2, "YAML reads this as a date"),
+        ("- steps: [{type: function_call, name: f,\n  arguments: {at: 12:30}}]", 2, "YAML reads 12:30 as a number"),
         ("- answers: []", 1, "answers is empty: give at least one"),
         ("- text: a\n- request: {method: GET}\n  response: {status: 200}", 2, "request.path: this field is missing"),
     ],
@@ -274,6 +287,12 @@ def test_scenarios_that_are_nested_too_deeply_are_refused() -> None:
 def test_scenarios_of_a_list_are_named_by_their_number() -> None:
     with pytest.raises(Refused, match=r"scenarios\[1\]: status: it is one of"):
         load_scenarios([{"text": "a"}, {"status": "finished"}])
+
+
+def test_a_scenario_file_that_is_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(Refused, match=r"pipe\.yaml is a pipe or a device: save its contents to a file"):
+        load_scenarios(tmp_path / "pipe.yaml")
 
 
 def test_a_missing_scenario_file_is_named() -> None:

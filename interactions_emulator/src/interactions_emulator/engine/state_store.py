@@ -38,6 +38,8 @@ class Journal:
         self._waiting: dict[tuple[str, str], Any] = {}
         if path is None:
             return
+        if not path.parent.is_dir():  # the lock would create it
+            raise JournalError(f"there is no folder {path.parent} for the state file: create it, or name another file")
         self._lock = filelock.FileLock(path.parent / f"{path.name}.lock")
         try:
             self._lock.acquire(timeout=0)

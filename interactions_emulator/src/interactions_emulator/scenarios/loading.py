@@ -13,7 +13,9 @@ from pydantic_core import ErrorDetails
 
 from interactions_emulator.errors import Refused
 from interactions_emulator.recording.replay import Exchange, RecordedEvent, RecordedRequest, RecordedResponse
+from interactions_emulator.scenarios.json_yaml import NotPlain, check_plain
 from interactions_emulator.scenarios.model import Answer, Failure, Match, ResultMatch, Scenario
+from interactions_emulator.text_file import read_text_file
 
 Source = Path | str | list[dict[str, Any]] | dict[str, Any]
 """A path, a YAML text, or parsed YAML: a list of entries, or an object with `scenarios` and `strict`."""
@@ -94,15 +96,14 @@ class _Document:
             self.content: Any = source
             return
         try:
-            text = Path(source).read_text(encoding="utf-8") if self.is_file else str(source)
+            text = read_text_file(Path(str(source)), f"scenarios {source}") if self.is_file else str(source)
             self.ends_in_a_line = self.is_file and not text.endswith("\n")
             loader = yaml.SafeLoader(text)
             self._node = loader.get_single_node()
+            check_plain(self._node)
             self.content = None if self._node is None else loader.construct_document(self._node)
-        except OSError as error:
-            raise Refused(400, f"scenarios {self._name}: {error.strerror}: name a file that can be read") from error
-        except UnicodeDecodeError as error:
-            raise Refused(400, f"scenarios {self._name}: this is not UTF-8 ({error}): save it as UTF-8") from error
+        except NotPlain as error:
+            raise Refused(400, f"{self._name}:{error.line}: {error}") from error
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = f":{mark.line + 1}" if mark else ""
@@ -159,6 +160,8 @@ def _line(node: yaml.Node, place: Place) -> int:
 def _explained(wrong: ErrorDetails, form: type[BaseModel]) -> str:
     """Say what is wrong and what to do."""
     message = wrong["msg"].removeprefix("Value error, ")
+    if wrong["type"] in ("string_type", "pattern_type") and isinstance(wrong["input"], bool | int | float):
+        return f"this has to be a text, not {wrong['input']!r}: put it in quotes"
     if wrong["type"] == "extra_forbidden":
         parents = [part for part in wrong["loc"][:-1] if isinstance(part, str)]
         known = list(_FORMS.get(parents[-1] if parents else "", form).model_fields)

@@ -118,10 +118,16 @@ def _text_step(text: str) -> Step:
     return {"type": "model_output", "content": [{"type": "text", "text": text}]}
 
 
+def _checked_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"text has to be a text, not {value!r}: put it in quotes")
+    return value
+
+
 def _complete(step: Step) -> Step:
     """Check a step and add arguments that are left out. Raises ValueError with the reason."""
-    if step.keys() == {"text"} and isinstance(step["text"], str):
-        return _text_step(step["text"])
+    if step.keys() == {"text"}:
+        return _text_step(_checked_text(step["text"]))
     if step == HOP:
         return step
     kind = step.get("type")
@@ -133,4 +139,7 @@ def _complete(step: Step) -> Step:
         if not isinstance(complete.get(name), types):
             expected = " or ".join(known.__name__ for known in types)
             raise ValueError(f"a step of type {kind} needs {name}, of type {expected}")
+    for part in complete["content"] if isinstance(complete.get("content"), list) else ():
+        if isinstance(part, dict) and "text" in part:
+            _checked_text(part["text"])
     return complete
