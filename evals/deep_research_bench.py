@@ -17,6 +17,7 @@ from pathlib import Path
 from tools.concurrency import run_each
 from tools.interactions.citations import plain_marks
 from tools.interactions.client import ApiError
+from tools.regular_file import regular_size
 from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
 from tools.research.pricing import cost_of
 from tools.research.report.reading import Report
@@ -77,6 +78,7 @@ def read_tasks(file: Path) -> list[Task]:
     tasks: dict[str, Task] = {}
     ids: set[int | str] = set()
     try:
+        regular_size(file)
         lines = file.read_text(encoding="utf-8").split("\n")  # splitlines would also divide a prompt at U+2028
     except OSError as error:
         raise TasksError(f"{file}: {error.strerror}") from None

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tools.atomic_file import write_whole
+from tools.regular_file import regular_size
 
 
 class ResultError(Exception):
@@ -163,6 +164,7 @@ def load_run(path: Path) -> Run:
         ResultError: the file cannot be read, or has no run.
     """
     try:
+        regular_size(path)
         return Run.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ResultError(f"{path}: {error.strerror}") from None

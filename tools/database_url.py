@@ -78,6 +78,12 @@ def _sqlite(url: URL, variable: str) -> DatabaseUrl:
             f"{variable}={redacted_url(url)} names no file: write sqlite:////FOLDER/FILE, the whole path"
         )
     _check_parameters(url, _READ_BY_SQLITE, variable)
+    file = url.database or ":memory:"
+    if not file.startswith((":memory:", "file:")) and not Path(file).is_absolute():
+        raise SettingsError(
+            f"{variable}={redacted_url(url)} names another file in each folder that a command runs in: write"
+            f" sqlite:///{Path(file).absolute()}"
+        )
     return DatabaseUrl(url, {})
 
 

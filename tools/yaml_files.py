@@ -7,7 +7,6 @@ import copy
 import math
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +17,7 @@ import yaml
 
 from tools.errors import DeskError
 from tools.redaction import redact
+from tools.regular_file import regular_size
 
 Location = tuple[str | int, ...]
 """Path to a value in a file: keys and list positions from the top."""
@@ -91,8 +91,7 @@ def read_yaml(path: Path) -> Document:
         ConfigError: the file cannot be read, is not YAML, or is not plain data within the limits.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
-            raise ConfigError(f"{path}: not a file")
+        regular_size(path)
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:

@@ -183,12 +183,15 @@ def test_files_that_are_too_large_empty_missing_or_of_another_kind_are_refused_b
     monkeypatch.setattr(attachments, "MAX_ATTACHED_BYTES", 2**20)
     (tmp_path / "large.png").write_bytes(bytes(2**20 + 1))
     (tmp_path / "empty.png").touch()
+    os.mkfifo(tmp_path / "pipe.png")
     for name in ("program.exe", "unnamed"):
         (tmp_path / name).write_bytes(b"MZ\0\xff")
     for name, complaint in (
         ("large.png", "1 MB together"),
         ("empty.png", "is empty"),
         ("no.png", "No such file"),
+        ("pipe.png", "a pipe or a device, not a file: save its contents to a file first"),
+        ("", "Is a directory"),
         ("program.exe", "no picture, PDF, sound or text"),
         ("unnamed", "no picture, PDF, sound or text"),
     ):

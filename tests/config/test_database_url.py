@@ -19,7 +19,6 @@ PG = "postgresql+asyncpg://ada:secret@db:5433/desk"
 @pytest.mark.parametrize(
     ("text", "url", "dsn"),
     [
-        ("sqlite:///ledger.db", "sqlite+aiosqlite:///ledger.db", None),
         ("sqlite:////srv/ledger.db", "sqlite+aiosqlite:////srv/ledger.db", None),
         ("sqlite+pysqlite:////srv/ledger.db", "sqlite+aiosqlite:////srv/ledger.db", None),
         ("sqlite+aiosqlite:////srv/ledger.db?timeout=5", "sqlite+aiosqlite:////srv/ledger.db?timeout=5", None),
@@ -63,6 +62,13 @@ def test_common_spellings_of_database_urls_are_accepted(text: str, url: str, dsn
         ("postgresql://ada:a@sec/secret@db/desk", "more than one @: percent-encode a password, @ as %40 and / as %2F"),
         ("sqlite://ledger.db", "names no file: write sqlite:////FOLDER/FILE"),
         ("sqlite:///~/ledger.db", "names no file: write sqlite:////FOLDER/FILE"),
+        (
+            "sqlite:///ledger.db",
+            f"in each folder that a command runs in: write sqlite:///{Path('ledger.db').absolute()}",
+        ),
+        ("sqlite:///data/x.db?timeout=5", "in each folder that a command runs in: write sqlite:////"),
+        ("sqlite:ledger.db", "not the address of a database: write sqlite:////FOLDER/FILE"),
+        ("ftp://ada:secret@db/desk", "ftp://ada:***@db/desk names a database that is not supported: write sqlite"),
         ("sqlite:////srv/ledger.db?sslmode=require", "leave out `sslmode`, which sqlite+aiosqlite does not know"),
         (
             f"{PG}?channel_binding=secret&connect_timeout=5",

@@ -47,6 +47,16 @@ def test_a_wrong_folder_of_documents_is_named_and_leaves_the_running_emulator_al
         stop_emulator(settings)
 
 
+def test_a_folder_without_documents_is_refused_with_what_belongs_into_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    (empty / "notes.doc").write_text("The moon")
+    monkeypatch.setenv("DESK_CORPUS", str(empty))
+    with pytest.raises(BackendError, match=f"^DESK_CORPUS={empty} has no documents: put files there that end with .md"):
+        start_emulator(load_settings())
+
+
 def test_no_index_is_kept_without_a_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

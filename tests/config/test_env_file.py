@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,13 @@ def test_an_env_file_that_is_no_text_is_an_error_of_one_line(env_file: Path, raw
     result = CliRunner().invoke(app, ["jobs"])
     assert result.exit_code == 1
     assert result.stderr == f"error: {env_file}: not a text in UTF-8: save it in that encoding, one NAME=value a line\n"
+
+
+def test_an_env_file_that_is_a_pipe_is_refused_without_waiting(env_file: Path) -> None:
+    os.mkfifo(env_file)
+    result = CliRunner().invoke(app, ["jobs"])
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {env_file}: a pipe or a device, not a file: save its contents to a file first\n"
 
 
 def test_skipped_lines_of_the_env_file_are_named(env_file: Path) -> None:

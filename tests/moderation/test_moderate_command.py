@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import sqlite3
 from collections import Counter
@@ -196,6 +197,8 @@ def test_rows_without_a_text_fail_individually_with_a_reason(api: Emulator, tmp_
         ("c.txt", "hi", "a file of texts ends in .csv, .jsonl, .ndjson"),
         ("c.csv", "", "no column `text`; its columns: none"),
         ("c.csv", "text\n", "no rows"),
+        ("c.csv", "text,text\na,b\n", "the column `text` stands in its first line twice: rename all but one"),
+        ("c.csv", "id,text,id\n1,a,2\n", "the column `id` stands in its first line twice"),
         ("c.csv", None, "No such file"),
         ("c.csv", b"text\n\xff\xfe\n", "not UTF-8"),
         ("c.csv", 'text\n"open', "unexpected end of data"),
@@ -221,6 +224,12 @@ def test_a_bad_input_file_leaves_a_link_as_output_alone(api: Emulator, tmp_path:
     link.symlink_to(tmp_path / "nowhere")
     assert moderate("--file", file, "--out", link).exit_code == 2
     assert (link.is_symlink(), (tmp_path / "nowhere").exists(), [*tmp_path.glob("*.partial")]) == (True, False, [])
+
+
+def test_a_pipe_as_input_is_refused_without_waiting(api: Emulator, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "c.csv")
+    result = moderate("--file", tmp_path / "c.csv")
+    assert (result.exit_code, "a pipe or a device, not a file" in result.stderr) == (2, True)
 
 
 def test_a_folder_as_input_is_refused(api: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

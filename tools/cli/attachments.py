@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tools.interactions.media_types import is_text
+from tools.regular_file import regular_size
 
 MAX_ATTACHED_BYTES = 45 * 2**20
 """Maximum bytes of all attached files together. Base64 adds a third, and the emulator accepts requests of 64 MB."""
@@ -31,7 +32,7 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
     found, size = list[tuple[str, bytes]](), 0
     for file in files:
         try:
-            size += file.stat().st_size
+            size += regular_size(file)
             if size > MAX_ATTACHED_BYTES:
                 limit = MAX_ATTACHED_BYTES // 2**20
                 raise typer.BadParameter(f"{file}: all files may have at most {limit} MB together; attach less")

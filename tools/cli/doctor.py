@@ -26,7 +26,7 @@ from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
 from tools.interactions.connection_check import check_connection
 from tools.interactions.http_answer import describe
-from tools.interactions.local_emulator import model_problem, options_mismatch
+from tools.interactions.local_emulator import corpus_problem, model_problem, options_mismatch
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.private_folder import is_open_to_others
@@ -75,8 +75,8 @@ async def findings() -> list[Finding]:
         found.append(Finding("data", text, good=None))
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
-    if settings.corpus and not settings.corpus.is_dir():
-        found.append(Finding("corpus", f"DESK_CORPUS={settings.corpus} is not a folder", good=False))
+    if problem := corpus_problem(settings):
+        found.append(Finding("corpus", problem, good=False))
     if otherwise := _other_emulator(settings):
         return [*found, Finding("backend", otherwise), *await _ledger(settings)]
     try:

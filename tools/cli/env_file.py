@@ -10,6 +10,7 @@ from pathlib import Path
 from dotenv import find_dotenv, load_dotenv
 from dotenv.parser import Binding, parse_stream
 
+from tools.regular_file import regular_size
 from tools.settings import Settings, SettingsError, variables
 
 GOOGLE_VARIABLES = (
@@ -25,9 +26,19 @@ _places: dict[str, str] = {}
 
 
 def env_file() -> str:
-    """Returns the path of the nearest `.env`, in this folder or above; empty if none is read."""
+    """Returns the path of the nearest `.env`, in this folder or above; empty if none is read.
+
+    Raises:
+        SettingsError: it is a pipe.
+    """
     disabled = os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() in ("1", "true")
-    return "" if disabled else find_dotenv(usecwd=True)
+    path = "" if disabled else find_dotenv(usecwd=True)
+    try:
+        if path:
+            regular_size(Path(path))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    return path
 
 
 def read_env_file() -> None:

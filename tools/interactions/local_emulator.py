@@ -97,8 +97,8 @@ def _start(settings: Settings) -> str:
         if url and _read(options) == wanted:
             return url
         _check_installed()
-        if settings.corpus and not settings.corpus.is_dir():
-            raise BackendError(f"DESK_CORPUS={settings.corpus} is not a folder: name one, or unset it")
+        if problem := corpus_problem(settings):
+            raise BackendError(problem)
         if url:  # the running emulator has other options: restart it with the same state
             _stop(address)
         options.write_text(json.dumps(wanted))
@@ -128,6 +128,22 @@ def _start(settings: Settings) -> str:
                 },
             )
         return _wait(process, address, folder / "emulator.log")
+
+
+def corpus_problem(settings: Settings) -> str:
+    """Says why the embedded emulator cannot search the folder `DESK_CORPUS`; empty if it can, or if none is named."""
+    folder = settings.corpus
+    if folder is None:
+        return ""
+    if not folder.is_dir():
+        return f"DESK_CORPUS={folder} is not a folder: name one, or unset it"
+    if find_spec("interactions_emulator") is None:  # told when it has to start
+        return ""
+    from interactions_emulator.corpus.documents import MARKUP, folder_sources
+
+    if next(folder_sources(folder), None) is None:
+        return f"DESK_CORPUS={folder} has no documents: put files there that end with {', '.join(MARKUP)}, or unset it"
+    return ""
 
 
 def _check_installed() -> None:

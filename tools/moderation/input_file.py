@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from tools.errors import DeskError
 from tools.moderation.judge import sha256
+from tools.regular_file import regular_size
 
 
 class FileProblem(DeskError):
@@ -47,6 +48,7 @@ def read_rows(path: Path, column: str) -> Iterator[Row]:
         raise FileProblem(f"{path}: a file of texts ends in {', '.join(readers)}")
     number = 0
     try:
+        regular_size(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             for row in reader(path, file, column):
                 number = row.number
@@ -62,8 +64,12 @@ def read_rows(path: Path, column: str) -> Iterator[Row]:
 def _csv(path: Path, file: TextIO, column: str) -> Iterator[Row]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default is 128 KB
     table = csv.DictReader(file, strict=True)
-    if column not in (table.fieldnames or ()):
-        raise FileProblem(_no_column(path, column, table.fieldnames or ()))
+    columns = table.fieldnames or ()
+    if column not in columns:
+        raise FileProblem(_no_column(path, column, columns))
+    for name in (column, "id"):
+        if list(columns).count(name) > 1:  # the reader would take the last
+            raise FileProblem(f"{path}: the column `{name}` stands in its first line twice: rename all but one")
     for number, values in enumerate(table, 1):
         yield _row(number, values, column)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,15 @@ Annapolis  20
 """
 HTML = """<h2>Capacity</h2><table><tr><th>Plant<th>MW</tr><tr><td><b>Rance</b><td>240<tr><td>Sihwa</td><td>1,254</td>
 <tr><td>Annapolis<td>20</table>"""
+
+
+def test_a_csv_file_with_a_column_named_twice_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "tides.csv").write_text(
+        "port,height,height\nBrest,7.1,7.2\nCuxhaven,3.5,3.6\nLisbon,3.8,3.9\nOslo,0.3,0.4\n"
+    )
+    os.mkfifo(tmp_path / "pipe.csv")  # is not waited for
+    assert len(Corpus.open(tmp_path)) == 1
+    assert "tides.csv: two columns are named height, and only the first is drawn: rename one" in caplog.text
 
 
 @pytest.mark.parametrize(

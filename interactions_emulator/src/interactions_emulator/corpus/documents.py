@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from interactions_emulator.corpus.passages import Markup, title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
+from interactions_emulator.corpus.tables import repeated_columns
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,8 @@ def folder_sources(folder: Path) -> Iterator[Source]:
             suffix = path.suffix.lower()
             if name.startswith(".") or suffix not in MARKUP or not path.resolve().is_relative_to(root):
                 continue
+            if not path.is_file():  # a pipe would be waited for
+                continue
             status = path.stat()
             limit = MAX_PDF_BYTES if suffix == ".pdf" else MAX_FILE_BYTES
             if status.st_size > limit:
@@ -145,6 +148,8 @@ def _read_file(path: Path, relative: str, markup: Markup) -> Iterator[Document]:
     else:
         source = path.read_text(encoding="utf-8", errors="replace")
         title = title_of(source, markup)
+        if markup == "csv" and (twice := repeated_columns(source)):
+            log.warning("%s: two columns are named %s, and only the first is drawn: rename one", path, ", ".join(twice))
     yield Document(url_safe(relative), title or path.stem, f"the file {relative}", source, markup)
 
 

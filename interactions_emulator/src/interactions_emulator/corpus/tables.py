@@ -61,6 +61,12 @@ def tables(source: str, markup: Markup) -> list[Table]:
     return [table for table in found if series_of(table)]
 
 
+def repeated_columns(source: str) -> list[str]:
+    """The names that two columns of a CSV file have: only the first of them is drawn."""
+    names = next((table.columns for table in _from_csv(source)), ())
+    return [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+
+
 def quantity(cell: str) -> Quantity | None:
     """The number in a cell such as `1,234`, `45 %`, `$3.2` or `−5 °C`; None if the cell is not a single number."""
     text = re.sub(r"\s*(?:\[\^?\w{1,3}\]|[*†‡])+$", "", cell.strip()).replace("−", "-").replace("\xa0", " ")
