@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,11 +19,12 @@ import typer
 from rich.markup import escape
 
 from evals.deep_research_cli import deepresearch_bench
+from tools.cli.arguments import writable_folder
 from tools.cli.console import fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from google.adk.evaluation.eval_set import EvalSet
 
@@ -49,7 +52,8 @@ class Brain(StrEnum):
 class EvalOptions:
     """The options of one evaluation."""
 
-    sets: str
+    sets: Sequence[str]
+    """Names of the sets to play; empty: all."""
     name: str
     folder: Path
     live: bool
@@ -66,9 +70,9 @@ class EvalOptions:
 @app.callback()
 def evaluate(
     context: typer.Context,
-    sets: Annotated[str, typer.Option("--sets", help="Names, separated by commas; default: all.")] = "",
+    sets: Annotated[str | None, typer.Option("--sets", help="Names, separated by commas; default: all.")] = None,
     name: Annotated[str, typer.Option(help="Name of the run, in its files and in comparisons.")] = "",
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = RESULTS,
+    folder: Annotated[Path, typer.Option("--out", callback=writable_folder, help="Folder for the results.")] = RESULTS,
     config: Annotated[Path | None, typer.Option(help="YAML file of another root agent to evaluate.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Call the real service, which costs money.")] = False,
     max_usd: Annotated[float, typer.Option("--max-cost", min=0, help="USD at which a live run stops.")] = 1.0,
@@ -97,12 +101,17 @@ def evaluate(
         os.environ["DESK_CONFIG"] = str(config.resolve())
     if brain is Brain.model and live:
         raise typer.BadParameter("--live calls the real service, and --brain model a local model: choose one")
+    names = [each for part in (sets or "").split(",") if (each := part.strip())]
+    if sets is not None and not names:
+        raise typer.BadParameter("--sets is empty: name sets with commas between them, or leave it out to play all")
+    if name and not file_name(name):
+        raise typer.BadParameter("--name becomes the name of a file: it needs a letter or a digit")
     os.environ |= {"EMULATOR_BRAIN": brain, "EMULATOR_MODEL_URL": model_url, "EMULATOR_MODEL": model}
     asked = model if brain is Brain.model else ""
     options = EvalOptions(
-        sets, name, folder, live, max_usd, usd_per_million, allow_research, public, at_once, yes, asked
+        names, name, folder, live, max_usd, usd_per_million, allow_research, public, at_once, yes, asked
     )
-    with tempfile.TemporaryDirectory(prefix="desk-eval-") as data_dir:
+    with _terminated_like_ctrl_c(), tempfile.TemporaryDirectory(prefix="desk-eval-") as data_dir:
         _prepare(live, Path(data_dir))
         try:
             run(_evaluate(options), STOPPED_MESSAGE)
@@ -174,6 +183,16 @@ def _prepare(live: bool, data_dir: Path) -> None:
     backend.current.cache_clear()
 
 
+@contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """Lets SIGTERM end the command as Ctrl-C does, so that its emulator is stopped too."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _clean_up(live: bool) -> None:
     from tools.interactions.local_emulator import stop_emulator
     from tools.settings import load_settings
@@ -192,12 +211,12 @@ async def _evaluate(options: EvalOptions) -> None:
     from tools.app import build_app
     from tools.atomic_file import write_whole
     from tools.interactions import backend
-    from tools.settings import ROOT
+    from tools.settings import ROOT, load_settings
 
     sets, skipped = _selected_sets(options.sets, options.public)
     budget = Budget(options.max_usd, options.usd_per_million) if options.live else None
     if budget:
-        if backend.current().kind == "emulator":
+        if backend.choose(load_settings(), os.environ).kind == "emulator":  # without starting one
             raise typer.BadParameter("--live needs a key: set GEMINI_API_KEY, or the variables of Vertex AI")
         count_tokens(budget)
     criteria = "criteria_live.json" if options.live else "criteria.json"
@@ -249,7 +268,7 @@ async def _play_live(
     return cases
 
 
-def _selected_sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
+def _selected_sets(names: Sequence[str], public: bool) -> tuple[list[EvalSet], list[str]]:
     """The sets to play, and messages about the sets that are left out."""
     from evals.build_sets import CaseError
     from evals.sets import NoSuchSet, load_sets, select_sets
@@ -260,7 +279,7 @@ def _selected_sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
     skipped = [] if exists or not public else [f"the public samples: there is no folder {folder} (DESK_EVAL_DATA)"]
     try:
         found = load_sets(ROOT / "evals", folder if public and exists else None)
-        return select_sets(found, [name.strip() for name in names.split(",") if name.strip()]), skipped
+        return select_sets(found, list(dict.fromkeys(names))), skipped
     except NoSuchSet as error:
         raise typer.BadParameter(str(error)) from None
     except CaseError as error:

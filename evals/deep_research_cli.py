@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from tools.atomic_file import write_whole
+from tools.cli.arguments import writable_folder
 from tools.cli.console import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
@@ -33,7 +34,12 @@ def deepresearch_bench(
         str, typer.Option(help="Name of this benchmark run. A name that was used before continues that run.")
     ] = "desk",
     folder: Annotated[
-        Path, typer.Option("--out", help="Folder for the articles, e.g. the benchmark's data/test_data/raw_data.")
+        Path,
+        typer.Option(
+            "--out",
+            callback=writable_folder,
+            help="Folder for the articles, e.g. the benchmark's data/test_data/raw_data.",
+        ),
     ] = Path("reports/deepresearch-bench"),
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=50, help="Research runs at a time.")] = 3,
     max_usd: Annotated[

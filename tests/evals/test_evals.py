@@ -6,7 +6,9 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,11 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
 from tests.forks import run
+from tests.kill.test_kill import until
 from tests.scripts import call, research_brain, said
 from tools.cli.app import app
 from tools.interactions import backend
+from tools.settings import load_settings
 
 
 def desk(*arguments: str) -> Result:
@@ -119,6 +123,10 @@ def test_comparison_reports_a_broken_prompt_as_worse_and_not_noise(
     [
         (("--sets", "no_such"), "no set `no_such`; there are conversation, memory"),
         (("compare", "nothing", "nothing"), "reports/evals/nothing.json: No such file"),
+        (("--sets", ""), "--sets is empty: name sets with commas between them, or leave it out to play all"),
+        (("--sets", " , "), "--sets is empty"),
+        (("--name", "…"), "--name becomes the name of a file: it needs a letter or a digit"),
+        (("--out", "pyproject.toml"), "is not a folder: name another with --out"),
         (("--live", "--yes"), "--live needs a key"),
         (("--live", "--brain", "model"), "--brain model a local model: choose one"),
     ],
@@ -129,6 +137,30 @@ def test_invalid_arguments_are_reported_with_the_reason(arguments: tuple[str, ..
         result = desk(*arguments)
     assert result.exit_code
     assert says in " ".join(re.sub(r"[│╭╮╰╯─]", " ", result.output).split())
+
+
+def test_a_live_run_without_a_key_starts_no_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_BACKEND", "auto")
+    result = desk("--live", "--yes")
+    assert result.exit_code == 2 and "--live needs a key" in result.output
+    assert not (load_settings().data_dir / "emulator" / "address.json").exists()
+
+
+def test_a_terminated_evaluation_leaves_no_emulator(tmp_path: Path) -> None:
+    folder, log = tmp_path / "tmp", tmp_path / "stderr.log"
+    folder.mkdir()
+    command = [sys.executable, "-m", "tools", "eval", "--sets", "conversation", "--out", str(tmp_path / "out")]
+    with log.open("wb") as told:  # a process of its own, as a fork keeps the folder for temporary files
+        evaluation = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TMPDIR": str(folder)}, stderr=told)
+    address = "desk-eval-*/emulator/address.json"
+    until(lambda: any(folder.glob(address)) or evaluation.poll() is not None)
+    emulator = json.loads(next(folder.glob(address)).read_text())
+    until(lambda: httpx2.get(emulator["url"]).is_success)
+    evaluation.send_signal(signal.SIGTERM)
+    assert (evaluation.wait(120), "Stopped. No results were saved." in log.read_text()) == (130, True)
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(emulator["url"])
+    assert not any(folder.glob("desk-eval-*"))
 
 
 def test_missing_public_samples_are_left_out_with_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
