@@ -128,7 +128,7 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("researcher.yaml", "attach_seconds: 240", "atach_seconds: 240", "did you mean `attach_seconds`?"),
         ("researcher.yaml", "attach_seconds: 240", "attach_seconds: soon", "should be a valid number"),
         ("researcher.yaml", "attach_seconds: 240", "attach_seconds: -1", "greater than 0"),
-        ("researcher.yaml", "attach_seconds: 240", "attach_seconds: 1000000000", "less than or equal to 3600"),
+        ("researcher.yaml", "attach_seconds: 240", "attach_seconds: 1000000000", "less than or equal to 7200"),
         ("researcher.yaml", "\nagent: deep", "\nagnt: deep", "unknown key `agnt`, did you mean `agent`?"),
         ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: -1", "greater than or equal to 0"),
         ("researcher.yaml", "plans_per_job: 5", "plans_per_job: 0", "greater than 0"),
@@ -420,7 +420,7 @@ def test_a_configuration_that_is_not_a_mapping_is_refused(configs: Path, text: s
     ("name", "value", "problem"),
     [
         ("ATTACH_SECONDS", "soon", "Input should be a valid number"),
-        ("ATTACH_SECONDS", "1e9", "Input should be less than or equal to 3600"),
+        ("ATTACH_SECONDS", "1e9", "Input should be less than or equal to 7200"),
         ("RETENTION_DAYS", "-1", "Input should be greater than 0"),
         ("EMULATOR_SPEED", "nan", "Input should be greater than 0"),
         ("ASK_ABOVE_USD", "-1", "Input should be greater than or equal to 0"),

@@ -11,8 +11,10 @@ from tests.researcher.conftest import Call, Desk
 from tests.talk import refusals, words
 from tools.app import build_app
 from tools.research.database import LedgerError
-from tools.research.job import MAX_BRIEF_CHARS, State
+from tools.research.job import MAX_BRIEF_CHARS, Kind, State
+from tools.research.spending import EMULATOR, Spending
 from tools.researcher.agent import Researcher
+from tools.researcher.spent import spent_by
 
 
 def results(desk: Desk) -> list[dict[str, Any]]:
@@ -62,6 +64,32 @@ async def test_the_api_refuses_no_request_after_tools_questions_and_reports(desk
     await desk.say("hello", "Hello.")
     await desk.say("ask", [("ask_report", {"job_id": job.id, "question": "When?"})])
     assert refusals(desk.api) == []
+
+
+async def test_the_system_instruction_says_what_the_user_has_spent(desk: Desk) -> None:
+    await desk.say("hello", "Hello.")
+    assert "Spent so far: nothing." in desk.script.asked[-1].system_instruction
+    await desk.report()
+    await desk.say("what have I spent?", "Nothing.")
+    unpaid = "Spent so far: nothing. Nothing is paid on the emulator; its runs would have cost up to $3.00."
+    assert unpaid in desk.script.asked[-1].system_instruction
+
+
+def test_what_was_spent_is_summed_by_day_month_and_in_all_without_the_emulator() -> None:
+    now = 100 * 86_400.0
+    entries = [
+        Spending(now - days * 86_400, "ann", "job_1", Kind.RUN, "deep-research", usd, server=server)
+        for days, usd, server in ((0.5, 3, "gemini"), (2, 7, "gemini"), (60, 1, ""), (0.1, 50, EMULATOR))
+    ]
+    said = "Spent so far: at most $3.00 in 24 hours, $10.00 in 30 days and $11.00 in all."
+    assert spent_by(entries, now).startswith(said)
+
+
+async def test_the_question_before_a_deletion_says_how_the_run_stands(desk: Desk) -> None:
+    job = await desk.quote()
+    await desk.say("no", [("cancel_research", {"job_id": job.id})])
+    asked = await desk.say("delete it", [("delete_research", {"job_id": job.id})])
+    assert "“Tides”, cancelled) with its report" in asked
 
 
 async def test_a_chain_that_the_server_deleted_is_rebuilt_from_the_session(desk: Desk) -> None:

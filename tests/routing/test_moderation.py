@@ -50,6 +50,23 @@ async def test_the_verdict_is_shown_as_a_sentence_and_returned_as_data(use: Any,
     assert schema["required"] == ["is_safe", "category", "confidence", "reason"]
 
 
+@pytest.mark.parametrize(
+    ("message", "several"),
+    [
+        ("Is this spam: 'Buy pills now'? And is this harmful: 'I will hurt you tonight'?", True),
+        ("moderate “Buy now” and “Good morning”", True),
+        ("moderate: 'Don't they say \"hello there\" to us?'", False),
+        ("moderate: it's Tom's and it isn't Ann's", False),
+    ],
+)
+async def test_one_verdict_on_several_quoted_texts_says_that_it_is_one(use: Any, message: str, several: bool) -> None:
+    with Emulator(brain=Moderation(json.dumps(VERDICT))) as api:
+        use(api)
+        event = (await Talk(build_app(), InMemorySessionService(), StreamingMode.NONE).say(message))[-1]
+    assert ("one verdict for the whole message" in words(event)) == several
+    assert event.output == VERDICT
+
+
 async def test_each_text_is_judged_independently(use: Any) -> None:
     moderation = Moderation(json.dumps(VERDICT), json.dumps(SAFE))
     with Emulator(brain=moderation) as api:

@@ -19,13 +19,12 @@ from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
 from tools.cli.terminal import Terminal, err, out
 from tools.extras import install_command
+from tools.research.spending import EMULATOR
 from tools.sanitize import sanitize, sanitize_json
 
 FIXED_COLUMNS_WIDTH = 74
 """Width of the table without its user column, in characters."""
 _UNPAID = "[dim]Nothing is paid on the emulator: it shows the prices of Gemini.[/]"
-EMULATOR = "emulator"
-"""Name of the emulator in `Order.server`."""
 
 
 def spending(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import AsyncGenerator
 from typing import ClassVar
@@ -15,6 +16,10 @@ from pydantic import BaseModel, ValidationError
 
 from tools.adk.contents import text_of
 from tools.moderation.verdict import Verdict, schema_error, sentence
+
+_QUOTED = re.compile(r"""(?<!\w)(?:"[^"\n]{3,}"|“[^”]{3,}”|«[^»]{3,}»|‘[^’]{3,}’|'[^\n]{3,}?'(?!\w))""")
+"""Matches a quoted text."""
+_SEVERAL = "This is one verdict for the whole message: to have one for each text, send them one at a time."
 
 with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -35,13 +40,19 @@ class Moderator(LlmAgent):
     config_type: ClassVar[type[BaseModel]] = ModeratorConfig  # type: ignore[assignment]
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
+        asked = text_of(ctx.user_content)
+        note = _SEVERAL if len(_QUOTED.findall(asked)) > 1 else ""
         async for event in super()._run_async_impl(ctx):
             if not event.partial:  # fragments of JSON are of no use to a reader
-                yield event if event.get_function_calls() or event.get_function_responses() else to_event(event)
+                yield event if event.get_function_calls() or event.get_function_responses() else to_event(event, note)
 
 
-def to_event(event: Event) -> Event:
-    """Builds the final event of a moderation: the verdict in words and as data, or why there is none."""
+def to_event(event: Event, note: str = "") -> Event:
+    """Builds the final event of a moderation: the verdict in words and as data, or why there is none.
+
+    Args:
+        note: a sentence that is shown after the verdict.
+    """
     text = text_of(event.content)
     try:
         if event.error_code:
@@ -56,7 +67,9 @@ def to_event(event: Event) -> Event:
                 "content": _content(f"**Not moderated.** Treat the text as unchecked, not as safe: {reason}"),
             }
         )
-    return event.model_copy(update={"content": _content(sentence(verdict)), "output": verdict.model_dump()})
+    return event.model_copy(
+        update={"content": _content(f"{sentence(verdict)} {note}".strip()), "output": verdict.model_dump()}
+    )
 
 
 def _content(text: str) -> types.Content:

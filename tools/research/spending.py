@@ -12,6 +12,9 @@ from typing import Any
 from tools.research.job import Job, Kind
 from tools.research.pricing import QUESTION_COST_USD, cost_of
 
+EMULATOR = "emulator"
+"""`Spending.server` of runs on the emulator, where nothing is paid."""
+
 
 @dataclass(frozen=True)
 class Spending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import AsyncGenerator, Sequence
 from typing import ClassVar
@@ -22,6 +23,7 @@ from tools.research.job import Job
 from tools.research.questions import Action
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
+from tools.researcher.spent import spent_by
 from tools.researcher.visited import visited
 from tools.settings import load_settings
 
@@ -84,7 +86,7 @@ class Researcher(ResearchSettings, Agent):
 
 
 class _Runs(BaseTool):
-    """Adds the list of the runs that the conversation ordered or spoke about to each model request.
+    """Adds what the user has spent, and the runs that the conversation ordered or spoke about, to each model request.
 
     The model cannot call this tool.
     """
@@ -93,19 +95,20 @@ class _Runs(BaseTool):
         super().__init__(name="runs", description="The research runs of this conversation.")
 
     async def process_llm_request(self, *, tool_context: ToolContext, llm_request: LlmRequest) -> None:
-        """Adds the table of runs to the instruction."""
+        """Adds the tables and what was spent to the instruction."""
         turn = confirmation.turn_of(tool_context.get_invocation_context())
         service = research()
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
             others = {question.subject for question in asked}.union(visited(tool_context))
             repeated = await service.schedules.of_user(turn.user)
+            spent = spent_by(await service.ledger.spending(user=turn.user), time.time())
             jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in others]
         except DATABASE_ERRORS as error:
             text = f"The research runs of this conversation are not known: {describe_database_error(error)}."
         else:
             runs = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
-            text = "\n\n".join(filter(None, (runs, schedules.table(repeated))))
+            text = "\n\n".join(filter(None, (runs, schedules.table(repeated), spent)))
         llm_request.append_instructions([text])
 
 

@@ -64,8 +64,8 @@ def deletion(job: Job) -> str:
     elif job.state is State.AWAITING_APPROVAL:
         with_what = " with its plan" if job.plan else ""
     return (
-        f"Delete research `{job.id}` (“{inert(title(job))}”){with_what}, here and at the server?{ends} It cannot be"
-        " undone. Say **yes** to delete it, or **no**."
+        f"Delete research `{job.id}` (“{inert(title(job))}”, {state(job)}){with_what}, here and at the server?{ends}"
+        " It cannot be undone. Say **yes** to delete it, or **no**."
     )
 
 

@@ -24,6 +24,7 @@ TABLES = {
     "quote": PRICE_LINE,
     "quote and done": f"{PRICE_LINE}\n{CATS_LINE}",
     "dropped": f"- {PUMPS} | cancelled | Heat pumps",
+    "dropped and running": f"- {PUMPS} | cancelled | Heat pumps\n- {DOGS} | running | Heat pumps",
     "plan": f"- {PUMPS} | waits for a yes: plan | Threads in Python",
     "two questions": f"{PRICE_LINE}\n- {CATS} | waits for a yes: deletion | Cats and their sleep",
     "two on cats": f"- {DOGS} | completed | Cats in cities\n{CATS_LINE}",
@@ -67,6 +68,12 @@ def decided(ask: Ask, message: Any, context: str = "none", **more: Any) -> tuple
     if step["type"] == "function_call":
         return step["name"], step["arguments"]
     return "says", {"text": text_of([step])}
+
+
+def test_what_was_spent_is_told_if_the_instruction_says_it(ask: Ask) -> None:
+    system = "Manage.\nNo research run yet.\n\nSpent so far: at most $3.00 in all."
+    for message in ("what have I spent?", "how much did I spend so far?"):
+        assert "Spent so far: at most $3.00 in all." in text_of(ask(message, tools=TOOLS, system=system))
 
 
 def quoted(speaker: str, text: str) -> Any:
@@ -264,6 +271,13 @@ CASES: list[tuple[str, str, str, str]] = [
     ("quote", "oui mais pas maintenant", "says", "is not started yet"),
     ("none", "Research SQLite, but don't spend more than 2 dollars", "says", "cannot be given a lower limit"),
     ("none", "Research the best bikes under 500 dollars", "start_research", ""),
+    # a price of the topic is no limit of the run
+    ("none", "Research the best headphones under 10 dollars", "start_research", ""),
+    ("none", "Research SQLite for less than 2 dollars", "says", "cannot be given a lower limit"),
+    ("quote", "below 2 dollars", "says", "cannot be given a lower limit"),
+    ("none", "what have I spent?", "says", "`desk spending`"),
+    # a deletion means a run that was not dropped, if its title fits as well
+    ("dropped and running", "delete the report on heat pumps", "delete_research", DOGS),
     # a question, a negation or a reply is no order
     ("none", "where is the report on coroutines?", "show_research", ""),
     ("none", "what is in this picture?", "says", "no research run"),

@@ -68,9 +68,15 @@ def test_a_picture_that_is_wished_for_after_a_question_is_named_as_open(ask: Ask
     assert "Still open: “draw me a boat”." in text_of(ask("What is a coroutine and draw me a boat", tools=[SEARCH]))
 
 
+def test_a_second_question_is_named_as_open(ask: Ask) -> None:
+    told = text_of(ask("Who was Ada Lovelace? And who was Alan Turing?", tools=[SEARCH]))
+    assert "Still open: “who was Alan Turing?”. Ask for it next." in told
+
+
 @pytest.mark.parametrize(
     ("message", "rest"),
     [
+        ("What is the weather in Oslo? And who was Ada Lovelace?", "who was Ada Lovelace?"),
         ("What's the weather in Oslo? And draw a boat", "draw a boat"),
         ("tell me the weather in Oslo and please write a report about tides", "write a report about tides"),
     ],

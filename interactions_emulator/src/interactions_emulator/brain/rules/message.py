@@ -107,11 +107,11 @@ _ACTS: dict[Act, str] = {
         ^(?:write|do) (?:\w+ )?{STUDY} (?:about|on)\b|^schedule (?:an?|the|my|this|that|it)\b""",
     "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
     "cost": rf"""\bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
-        \bkostet\b|\bteuer wird\b|\bwithout (?:paying|charging)\b
-        \b(?:if|si|wenn|only) .*\b(?:free|gratis|kostenlos|gratuit)$
-        ^(?!.*(?:{EVERY}|\bmonth)).*\b(?:spend|pay|limit of|at most|up to|more than|less than|under|below)\b.*{_FEW_USD}
+        kostet|teuer wird|\bwithout (?:paying|charging)\b|\b(?:if|si|wenn|only) .*\b(?:free|gratis|kostenlos|gratuit)$
+        ^(?!.*(?:{EVERY}|\bmonth)).*\b(?:spend|pay|limit of|at most|up to|not? more than)\b.*{_FEW_USD}
+        ^(?!.*(?:{EVERY}|\bmonth)).*(?:^|\b(?:for|is|be|costs?|but|only|if|it) )(?:less than|under|below) {_FEW_USD}
         ^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$
-        \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:did|does) (?:it|this|that) cost\b""",
+        \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:(?:did|does) (?:it|this|that) cost|(?:did|have) i spen[dt])\b""",
     "status": rf"""^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b
         ^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
         ^(?:is|are|when) .*\b(?:ready|done|finished|running)(?: yet| now)?$|\bany (?:news|progress)\b
@@ -235,8 +235,9 @@ def first_wish(text: str) -> tuple[str, str]:
         return text, ""
     for found in list(_APART.finditer(text))[:MAX_PARTS]:
         first, rest = text[: found.start()].strip(), text[found.end() :].strip()
-        asks = read_message(first).has("definition") and _kind(rest) == "draw"
-        if asks or (_kind(first) and _kind(rest) not in ("", _kind(first))):
+        asks = read_message(first).has("definition") or _kind(first) == "weather"
+        opens = _kind(rest) == "draw" or (read_message(rest).has("definition") and not _PERSONAL.search(rest))
+        if (asks and opens) or (_kind(first) and _kind(rest) not in ("", _kind(first))):
             return first, rest
     return text, ""
 

@@ -80,6 +80,7 @@ class _Situation:
     """A message and the runs that it may be about, newest first."""
 
     def __init__(self, turn: Turn, conversation: Conversation, runs: Sequence[Run]) -> None:
+        self.spent = "".join(re.findall(r"(?m)^Spent so far: .*", turn.system_instruction)[:1]) or SPENT
         self.conversation, self.functions = conversation, {tool.get("name") for tool in turn.tools}
         self.asked = "".join(answer.text for answer in conversation.answers[:1])
         """The answer before the message, which may be a question."""
@@ -100,9 +101,8 @@ class _Situation:
         """The functions to call, or the text of the answer."""
         if not self.message.text.strip():
             return ASK_TOPIC
-        waiting = self._meant([run for run in self.runs if run.waits_for])
-        reply = self._reply(waiting) if waiting else None
-        decided = reply or self._command() or self._new_run() or self._other(waiting)
+        run = self._meant([run for run in self.runs if run.waits_for])
+        decided = (self._reply(run) if run else None) or self._command() or self._new_run() or self._other(run)
         return [decided] if isinstance(decided, tuple) else decided
 
     def _reply(self, run: Run) -> Call | list[Call] | str | None:
@@ -134,7 +134,7 @@ class _Situation:
         return (REVISE, about | {"wishes": change} | ({} if run.waits_for == "plan" else {"brief": brief} | renamed))
 
     def _price(self) -> str:
-        spent = SPENT * bool(re.search(r"\b(?:did|have i|so far|already)\b", self.message.plain))
+        spent = self.spent * bool(re.search(r"\b(?:did|have i|so far|already)\b", self.message.plain))
         return f"{PRICE} {ASK_CEILING if ASK_CEILING in self.asked else spent}".rstrip()
 
     def _rescheduled(self, run: Run, old: dict[str, Any], brief: str) -> list[Call] | None:
@@ -234,8 +234,7 @@ class _Situation:
 
     def _id(self, runs: Sequence[Run]) -> str:
         """The id in the message, even if it is not known; else the id of the run that the message means; else ""."""
-        found = self._meant(runs)
-        return self.named or (found.id if found else "")
+        return self.named or (found.id if (found := self._meant(runs)) else "")
 
     def _call(self, name: str, preferred: Sequence[Run]) -> Call | str:
         """A call about the run that a command means. A message about a subject that no run has means no run."""
@@ -256,5 +255,5 @@ def _titled(plain: str, runs: Sequence[Run]) -> Run | None:
     if (ordinal := _ORDINAL.search(plain)) and runs:
         return runs[0] if ordinal[3] else runs[max(-1 if ordinal[1] else -2, -len(runs))]
     words = set(terms(plain)) - _NO_SUBJECT
-    best = max(runs, key=lambda run: len(words & set(terms(run.title))), default=None)
+    best = max(runs, key=lambda run: (len(words & set(terms(run.title))), run.state != "cancelled"), default=None)
     return best if best and words & set(terms(best.title)) else None
