@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.conftest import ROOT
+from tools.cli.app import app
 from tools.cli.doctor import configuration_warnings
 from tools.research.job import Kind
 from tools.research.quotas import LimitReached, Quotas, question_check
@@ -52,6 +54,32 @@ def test_a_researcher_that_orders_runs_and_takes_no_yes_is_warned_of(researcher:
     [warning] = warnings_of(researcher)
     assert warning.startswith(f"{researcher}:{line}: `{TOOLS}.start_research` orders runs that wait for a yes")
     assert warning.endswith(f"add `- name: {TOOLS}.approve`")
+
+
+def test_an_mcp_server_of_a_private_network_is_warned_of(researcher: Path) -> None:
+    tools = "[{type: mcp_server, name: wiki, url: 'http://localhost:3000/mcp'}]"
+    edit(researcher, "# research_tools:", f"research_tools: {tools}\n# research_tools:")
+    line = researcher.read_text().splitlines().index(f"research_tools: {tools}") + 1
+    [warning] = warnings_of(researcher)
+    assert warning.startswith(f"{researcher}:{line}: `url`: Google's server calls `wiki`, and cannot reach a private")
+    edit(researcher, "http://localhost:3000/mcp", "https://wiki.example.org/mcp")
+    assert warnings_of(researcher) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DESK_DATABASE_URL", "mysql://db/desk", "names a database that is not supported"),
+        ("DESK_SESSIONS_URL", "sqlite:///x.db", "names another file in each folder that a command runs in"),
+        ("DESK_CORPUS", "/nowhere/documents", "is not a folder: name one, or unset it"),
+    ],
+)
+def test_check_names_settings_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    told = CliRunner().invoke(app, ["check"]).stderr
+    assert told.count(words) == 1 and f"warning: {name}=" in told
 
 
 def test_a_run_that_costs_more_than_a_day_may_is_not_put_off_to_tomorrow() -> None:

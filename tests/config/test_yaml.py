@@ -125,6 +125,12 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("moderator.yaml", "moderation.Verdict", "moderation.Verdikt", "did you mean `Verdict`?"),
         ("moderator.yaml", "moderation.Moderator", "moderation.Modrator", "did you mean `Moderator`?"),
         ("moderator.yaml", "include_contents: none", "include_contents: nothing", "'default' or 'none'"),
+        (
+            "researcher.yaml",
+            "tools.researcher.agent.Researcher",
+            "tools.adk.llm_agent.Agent",
+            "the keys are those of a researcher, not of `tools.adk.llm_agent.Agent`: write `agent_class: tools.rese",
+        ),
         ("researcher.yaml", "attach_seconds: 240", "atach_seconds: 240", "did you mean `attach_seconds`?"),
         ("researcher.yaml", "attach_seconds: 240", "attach_seconds: soon", "should be a valid number"),
         ("researcher.yaml", "attach_seconds: 240", "attach_seconds: -1", "greater than 0"),

@@ -152,13 +152,13 @@ def init() -> None:
 @app.command()
 def check() -> None:
     """Check the configuration and show the agents that it defines."""
-    from tools.cli.doctor import agent_tree, configuration_warnings
+    from tools.cli.doctor import agent_tree, configuration_warnings, unusable_settings
     from tools.settings import load_settings
 
     try:
         out.print(f"Reading {load_settings().config.parent}", markup=False, soft_wrap=True)
         out.print(agent_tree())
-        for warning in configuration_warnings():
+        for warning in dict.fromkeys((*configuration_warnings(), *unusable_settings())):
             err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     except Exception as error:
         fail(error)

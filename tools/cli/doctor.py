@@ -21,7 +21,7 @@ from tools.cli.env_file import env_warnings, with_places
 from tools.config.contradictions import contradictions
 from tools.config.file_warnings import inline_secrets, unnamed_agents
 from tools.config.loader import load_agent, unknown_models
-from tools.database_url import redacted_url
+from tools.database_url import parse_database_url, redacted_url
 from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
 from tools.interactions.connection_check import check_connection
@@ -35,7 +35,7 @@ from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
 from tools.research.report.documents import DocumentsMissing, need_documents
-from tools.server.settings import load_server_settings
+from tools.server.settings import load_server_settings, sessions_url
 from tools.settings import INSTALLED_CONFIGS, Settings, SettingsError, load_settings
 from tools.yaml_files import ConfigError, config_files
 
@@ -123,6 +123,18 @@ def agent_tree() -> Tree:
     tree = Tree(_described(root))
     _grow(tree, root)
     return tree
+
+
+def unusable_settings() -> Iterator[str]:
+    """Yields a line for each address or folder in the environment that is well formed and cannot be used."""
+    settings = load_settings()
+    try:
+        parse_database_url(settings.ledger_url, "DESK_DATABASE_URL")
+        sessions_url(load_server_settings(), settings.ledger_url, settings.data_dir)
+    except SettingsError as error:
+        yield str(error)
+    if problem := corpus_problem(settings):
+        yield problem
 
 
 def configuration_warnings() -> list[str]:

@@ -1,4 +1,4 @@
-"""Finds settings of the researcher that are valid, and of which one defeats another."""
+"""Finds settings of agents that are valid one by one, and that cannot work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tools.public_address import is_public
 from tools.research.config import ResearchSettings
 from tools.research.pricing import cost_of
 from tools.yaml_files import Finding, entries, read_mapping, read_yaml
@@ -16,9 +17,11 @@ _TOOLS = "tools.researcher.tools."
 
 
 def contradictions(files: Sequence[Path]) -> Iterator[str]:
-    """Yields a warning, as `file:line: text`, for each setting of a researcher that another defeats."""
+    """Yields a warning, as `file:line: text`, for each setting that defeats another, or that no server can use."""
     for file in files:
         data = read_mapping(file) or {}
+        for location, text in _private_servers(data):
+            yield f"{file}:{read_yaml(file).line(location)}: {text}"
         if str(data.get("agent_class", "")).endswith(".Researcher"):
             try:
                 settings = ResearchSettings.model_validate(data)
@@ -26,6 +29,16 @@ def contradictions(files: Sequence[Path]) -> Iterator[str]:
                 continue
             for location, text in (*_prices(settings), *_yes(data)):
                 yield f"{file}:{read_yaml(file).line(location)}: {text}"
+
+
+def _private_servers(data: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each MCP server that only machines of a private network can reach."""
+    for key in ("server_tools", "research_tools"):
+        for i, entry in enumerate(entries(data.get(key))):
+            url = entry.get("url")
+            if entry.get("type") == "mcp_server" and isinstance(url, str) and not is_public(url):
+                text = f"`url`: Google's server calls `{entry.get('name')}`, and cannot reach a private network"
+                yield (key, i, "url"), f"{text}: give it a public address"
 
 
 def _prices(settings: ResearchSettings) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ from tools.adk.model import InteractionsLlm
 from tools.config.api_checks import object_named, validate
 from tools.config.templates import placeholders
 from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
+from tools.research.config import ResearchSettings
 from tools.suggestions import did_you_mean
 from tools.yaml_files import (
     ConfigError,
@@ -180,6 +181,10 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     schema = getattr(agent_class, "config_type", None)
     if schema is None or not issubclass(agent_class, BaseAgent):
         yield ("agent_class",), f"`{given}` is not an agent: name an agent class, such as `tools.adk.llm_agent.Agent`"
+        return
+    if data.keys() >= {"follow_up_model", "limits"} and not issubclass(agent_class, ResearchSettings):
+        write = "write `agent_class: tools.researcher.agent.Researcher`"
+        yield ("agent_class",), f"the keys are those of a researcher, not of `{given}`: {write}"
         return
     reported = set[Location]()
     try:

@@ -14,7 +14,7 @@ from google.adk.events import Event
 from google.genai import types
 from pydantic import BaseModel, ValidationError
 
-from tools.adk.contents import text_of
+from tools.adk.contents import lines_of, text_of
 from tools.moderation.verdict import Verdict, schema_error, sentence
 
 _QUOTED = re.compile(r"""(?<!\w)(?:"[^"\n]{3,}"|“[^”]{3,}”|«[^»]{3,}»|‘[^’]{3,}’|'[^\n]{3,}?'(?!\w))""")
@@ -40,7 +40,7 @@ class Moderator(LlmAgent):
     config_type: ClassVar[type[BaseModel]] = ModeratorConfig  # type: ignore[assignment]
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
-        asked = text_of(ctx.user_content)
+        asked = lines_of(ctx.user_content)
         note = _SEVERAL if len(_QUOTED.findall(asked)) > 1 else ""
         async for event in super()._run_async_impl(ctx):
             if not event.partial:  # fragments of JSON are of no use to a reader

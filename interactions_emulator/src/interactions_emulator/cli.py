@@ -38,6 +38,13 @@ class BrainKind(StrEnum):
     model = "model"
 
 
+def _path(text: str) -> Path:
+    """Read the value of an option. Empty, as of a variable that is not set, it would be the current folder."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty: name a file or folder, or leave the option out")
+    return Path(text)
+
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
 
@@ -48,10 +55,15 @@ def main(
     prefer_port: Annotated[int, typer.Option(help="Port to try first; any free port if it is taken.")] = 0,
     corpus: Annotated[
         Path | None,
-        typer.Option(help="Folder of documents to quote. Default: the documents of the emulator."),
+        typer.Option(
+            parser=_path, metavar="PATH", help="Folder of documents to quote. Default: the documents of the emulator."
+        ),
     ] = None,
     index: Annotated[
-        Path | None, typer.Option(help="File that keeps the search index of the corpus between starts.")
+        Path | None,
+        typer.Option(
+            parser=_path, metavar="PATH", help="File that keeps the search index of the corpus between starts."
+        ),
     ] = None,
     brain: Annotated[
         BrainKind, typer.Option(envvar="EMULATOR_BRAIN", help="Who answers: rules that quote the corpus, or a model.")
@@ -77,7 +89,10 @@ def main(
         int, typer.Option(envvar="EMULATOR_RESEARCH_TOKENS", min=1, help="Tokens of a model's research run.")
     ] = 1_000_000,
     state: Annotated[
-        Path | None, typer.Option(help="SQLite file that keeps the state across restarts. Default: memory.")
+        Path | None,
+        typer.Option(
+            parser=_path, metavar="PATH", help="SQLite file that keeps the state across restarts. Default: memory."
+        ),
     ] = None,
     speed: Annotated[
         float,
@@ -98,7 +113,9 @@ def main(
             "`interactions-emulator faults` lists them.",
         ),
     ] = None,
-    scenarios: Annotated[Path | None, typer.Option(help="YAML file of scripted or recorded answers.")] = None,
+    scenarios: Annotated[
+        Path | None, typer.Option(parser=_path, metavar="PATH", help="YAML file of scripted or recorded answers.")
+    ] = None,
     retention_days: Annotated[
         float,
         typer.Option(min=0, help="Virtual days an interaction is kept: 55 on the paid tier, 1 on the free one."),
@@ -110,7 +127,12 @@ def main(
         int, typer.Option(min=1, help="Interactions that are kept; beyond that, the oldest finished one is deleted.")
     ] = 10_000,
     address_file: Annotated[
-        Path | None, typer.Option(help='File for the JSON object {"url", "pid"}, written once the server is ready.')
+        Path | None,
+        typer.Option(
+            parser=_path,
+            metavar="PATH",
+            help='File for the JSON object {"url", "pid"}, written once the server is ready.',
+        ),
     ] = None,
     idle_exit: Annotated[
         float | None, typer.Option(min=0, help="Exit after this many seconds without a request or a run.")
@@ -176,7 +198,12 @@ def record(
     upstream: Annotated[str, typer.Option(help="Address of the API.")] = "https://generativelanguage.googleapis.com",
     port: Annotated[int, typer.Option(help="Port to serve on; 0 chooses a free port.")] = 0,
     address_file: Annotated[
-        Path | None, typer.Option(help='File for the JSON object {"url", "pid"}, written once the recorder is ready.')
+        Path | None,
+        typer.Option(
+            parser=_path,
+            metavar="PATH",
+            help='File for the JSON object {"url", "pid"}, written once the recorder is ready.',
+        ),
     ] = None,
 ) -> None:
     """Forward requests to the real API, and record its answers in a file that --scenarios replays."""

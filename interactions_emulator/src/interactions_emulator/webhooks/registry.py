@@ -73,7 +73,7 @@ class Webhooks:
         self._journal = journal
         self._clock = clock
         for host in hosts:
-            if "/" in host or ":" in host:
+            if "/" in host or ":" in host or not host.strip():
                 raise Refused(400, f"the webhook host {host!r} is not a host: give only its name, such as example.org")
         self._hosts = hosts
         self._all = {key: Webhook(**value) for key, value in journal.read("webhook")}
