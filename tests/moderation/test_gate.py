@@ -463,6 +463,7 @@ async def test_moderation_is_off_unless_the_policy_enables_it(brain: Watched, gu
         ("categories: {harmful: {action: warn}}", "`categories.harmful.action`: Input should be 'block' or 'flag'"),
         ("categories: {violence: {}}", "unknown key `categories.violence`"),
         ("screen: [everything]", "`screen.0`: Input should be 'user_messages' or 'reports'"),
+        ("timeout_seconds: 99999", "`timeout_seconds`: Input should be less than or equal to 600"),
         ("timeout_seconds: 0", "`timeout_seconds`: Input should be greater than 0"),
         ("- enabled", "the file"),
         ("", "moderation_policy.yaml:1: the file is empty"),

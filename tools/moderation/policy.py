@@ -20,6 +20,9 @@ FORMER_NAME = "policy.yaml"
 """The file's name in earlier versions."""
 Action = Literal["pass", "flag", "block"]
 
+MAX_TIMEOUT_S = 600.0
+"""Maximum of `timeout_seconds`, in seconds: each message waits for its verdict."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -48,7 +51,7 @@ class Policy(_Strict):
 
     enabled: bool = False
     model: Annotated[str, Field(min_length=1)] = "gemini-3.8-flash"
-    timeout_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    timeout_seconds: float = Field(default=20.0, gt=0, le=MAX_TIMEOUT_S, allow_inf_nan=False)
     """Timeout of a verdict, in seconds; without a verdict, the text is blocked."""
     screen: list[Literal["user_messages", "reports"]] = ["user_messages"]
     categories: Categories = Categories()
