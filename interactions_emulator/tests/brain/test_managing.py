@@ -700,8 +700,8 @@ def test_the_word_it_refers_to_the_report_mentioned_last(ask: Ask) -> None:
 def test_a_yes_or_no_answers_the_question_that_was_asked_last(ask: Ask) -> None:
     before = [*ORDERED, SHOWN, said("delete the report"), call("delete_research", job_id=CATS)]
     asked = result("delete_research", {"job": CATS, "state": "completed"})
-    for message, name in (("no", "cancel_research"), ("yes", "approve")):
-        assert decided(ask, [asked, said(message)], "two questions", before=before) == (name, {"job_id": CATS})
+    for message, name, more in (("no", "cancel_research", {}), ("yes", "approve", {"deletes": True})):
+        assert decided(ask, [asked, said(message)], "two questions", before=before) == (name, {"job_id": CATS} | more)
     assert decided(ask, [SHOWN, said("yes")], "two questions", before=ORDERED) == ("approve", {"job_id": PUMPS})
 
 
