@@ -27,7 +27,10 @@ LAYERS = (
     ("settings",),
     ("private_folder", "public_http"),
     ("public_address", "redaction", "sanitize", "shielded", "turns"),
-    ("atomic_file", "backoff", "concurrency", "errors", "extras", "regular_file", "suggestions", "times"),
+    (
+        *("atomic_file", "backoff", "concurrency", "errors", "extras", "normalization"),
+        *("regular_file", "suggestions", "times", "web_address"),
+    ),
 )
 """From the top down. A package imports only packages of lower layers."""
 FORMER = ("agent", "forget")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
-from urllib.parse import urlsplit
+
+from tools.normalization import normalize
+from tools.web_address import split_address
 
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _SPECIAL = [ipaddress.ip_network(each) for each in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")]
@@ -19,7 +20,7 @@ def is_public(url: str) -> bool:
     Names are not resolved: a public name can still lead into a private network.
     """
     try:
-        parts = urlsplit(url)
+        parts = split_address(url)
         host = parts.hostname or ""
         _ = parts.port  # raises ValueError if it is not valid
     except ValueError:
@@ -40,7 +41,7 @@ def is_public_ip(address: str) -> bool:
 
 def _is_public_host(host: str) -> bool:
     # As in browsers, full-width letters and ideographic dots count as ASCII.
-    host = unicodedata.normalize("NFKC", host).replace("。", ".").casefold().removesuffix(".")
+    host = normalize("NFKC", host).replace("。", ".").casefold().removesuffix(".")
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from tools.web_address import split_address
 
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRETS?|PASSWORD|HEADERS|DATABASE_URL|SESSIONS_URL)$")
 """Names of environment variables whose values are never shown."""
@@ -55,7 +57,7 @@ def credentials_in(url: str) -> tuple[str, ...]:
     Without a password, returns the user instead, which may be a token. Empty if the address has neither.
     """
     try:
-        parts = urlsplit(url)
+        parts = split_address(url)
     except ValueError:
         return ()
     secret = parts.password or parts.username

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import socket
 import threading
 import tracemalloc
@@ -101,11 +102,12 @@ async def test_only_dead_public_pages_are_named_to_the_archive_and_only_if_it_is
     assert [place for place in web.asked if place.startswith("archive")] == [
         f"archive.example/available?url=http%3A%2F%2Fgone.example%3A{web.port}%2F"
     ]
-    web.asked.clear()
-    web.pages["archive.example/available"] = (
-        {},
-        b'{"archived_snapshots": {"closest": {"url": "http://evil.example/"}}}',
-    )
+
+
+@pytest.mark.parametrize("copy", ["http://evil.example/", "javascript://web.archive.org/%0aalert(1)", "http://[", 1])
+async def test_only_a_web_page_of_the_archive_is_shown_as_the_copy_of_a_page(web: Web, copy: object) -> None:
+    answer = json.dumps({"archived_snapshots": {"closest": {"url": copy}}}).encode()
+    web.pages = {"gone.example/": 410, "archive.example/available": ({}, answer)}
     assert [check.archived_url for check in await check(web, "gone.example/")] == [""]
 
 

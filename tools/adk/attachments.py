@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from google.genai import types
 
@@ -12,6 +11,7 @@ from tools.adk.contents import parts_of
 from tools.adk.response_collector import code_block
 from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import capabilities_of, medium_of
+from tools.web_address import split_address
 
 _PLAIN_HOST = re.compile(r"[a-z0-9.:-]+")
 """A host without other spellings: those of "." outside of ASCII, and escapes."""
@@ -49,7 +49,7 @@ def has_private_address(part: types.Part) -> bool:
 def _is_google_api(address: str) -> bool:
     """Whether a web address is one of Google's APIs, or may be read as one."""
     try:
-        host = urlsplit(address).hostname or ""
+        host = split_address(address).hostname or ""
     except ValueError:
         return True
     if not _PLAIN_HOST.fullmatch(host) or "\\" in address:

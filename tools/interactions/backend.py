@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx2
@@ -23,6 +22,7 @@ from tools.interactions.server_name import normalized_server
 from tools.interactions.transport import Transport
 from tools.redaction import without_credentials
 from tools.settings import Settings, load_settings
+from tools.web_address import split_address
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -107,7 +107,7 @@ def checked_url(variable: str, text: str) -> str:
     """
     url = text.strip()
     try:
-        parts = urlsplit(url)
+        parts = split_address(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         valid = valid and not re.search(r"\s", url)
     except ValueError:
@@ -135,10 +135,10 @@ def _enterprise(env: Mapping[str, str]) -> bool:
 
 def is_loopback(url: str) -> bool:
     """Whether an address points at this machine."""
-    host = urlsplit(url).hostname or ""
     with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
+        host = split_address(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    return False
 
 
 @lru_cache(maxsize=1)

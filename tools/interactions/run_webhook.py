@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from tools.interactions.backend import Backend, is_loopback
 from tools.public_address import is_public
 from tools.redaction import without_credentials
 from tools.settings import Settings, SettingsError
+from tools.web_address import split_address
 
 WEBHOOK_PATH = "/webhooks/research"
 """Path of the endpoint of `desk serve` that receives the messages."""
@@ -38,13 +38,13 @@ def run_webhook(settings: Settings, backend: Backend) -> RunWebhook | None:
     url = settings.public_url.rstrip("/") + WEBHOOK_PATH
     if backend.kind == "emulator":
         return RunWebhook(url, f"{backend.url.rstrip('/')}/.well-known/jwks.json") if is_loopback(url) else None
-    parts = urlsplit(url)
+    parts = split_address(url)
     if parts.scheme != "https" or parts.query or parts.fragment or not is_public(url):
         raise SettingsError(
             f"DESK_PUBLIC_URL={without_credentials(settings.public_url)} is not a public https address, to which Google"
             " could send webhooks: write https://HOST, or set DESK_WEBHOOKS=0 to research without webhooks"
         )
     keys = settings.webhook_jwks_url
-    if urlsplit(keys).scheme != "https" and not is_loopback(keys):
+    if split_address(keys).scheme != "https" and not is_loopback(keys):
         raise SettingsError(f"DESK_WEBHOOK_JWKS_URL={without_credentials(keys)} is not https: write https://HOST/PATH")
     return RunWebhook(url, keys)

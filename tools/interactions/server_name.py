@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from tools.redaction import without_credentials
+from tools.web_address import split_address
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -20,7 +19,7 @@ def normalized_server(name: str) -> str:
     kind, _, place = name.partition(" ")
     place = without_credentials(place)
     try:
-        parts = urlsplit(place)
+        parts = split_address(place)
         host, port = parts.hostname, parts.port
     except ValueError:
         return f"{kind} {place}".strip()

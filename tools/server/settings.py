@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PositiveFloat, PositiveInt
 from sqlalchemy.engine import URL
@@ -13,6 +12,7 @@ from sqlalchemy.engine import URL
 from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
 from tools.interactions.backend import is_loopback
 from tools.settings import EnvironmentSettings, SettingsError, WebAddress, read_settings
+from tools.web_address import split_address
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 """An origin as a browser sends it: in lower case, without a path."""
@@ -85,7 +85,7 @@ class ServerSettings(EnvironmentSettings):
 
     def hosts(self, public_url: str) -> tuple[str, ...]:
         """Returns the host names of the server, whose public address is `public_url` (empty if it has none)."""
-        public = urlsplit(public_url).hostname
+        public = split_address(public_url).hostname
         return (*_parts(self.allowed_hosts.lower()), *([public] if public else []))
 
     @property

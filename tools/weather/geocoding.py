@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.errors import DeskError
+from tools.normalization import normalize
 
 DECISIVE_POPULATION_RATIO = 3
 """A place is chosen without a question if it has this many times the population of every namesake."""
@@ -129,7 +130,7 @@ def _fits(result: Mapping[str, Any], qualifiers: Sequence[str]) -> bool:
 
 def _fold(text: str) -> str:
     """Text for comparing: without case, accents and dots ("São Paulo" = "sao paulo", "D.C." = "dc")."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    plain = "".join(c for c in normalize("NFKD", text) if not unicodedata.combining(c))
     return plain.replace(".", "").casefold().strip()
 
 

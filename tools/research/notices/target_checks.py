@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
@@ -11,6 +10,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 from tools.public_address import is_public
 from tools.research.notices.apprise_sender import check_url
 from tools.research.notices.targets import Target, TargetError
+from tools.web_address import split_address
 
 
 def resolve_target(target: Target, env: Mapping[str, str]) -> Target:
@@ -42,7 +42,7 @@ def _check_webhook(target: Target) -> None:
             "secret", "`secret` is not a signing secret: write whsec_ and random bytes in base64"
         ) from None
     try:
-        parts = urlsplit(target.url)
+        parts = split_address(target.url)
         complete = bool(parts.hostname) and parts.port != 0
     except ValueError:
         complete = False

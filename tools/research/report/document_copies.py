@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import httpx2
 
 from tools.interactions.backend import is_loopback
+from tools.web_address import split_address
 
 FOLDER = "sources"
 """Folder of the copies, beside the report."""
@@ -20,7 +21,7 @@ _DOCUMENTS = "/documents/"
 
 def emulator_documents(urls: Iterable[str]) -> list[str]:
     """Selects the addresses of documents of an emulator on this machine, on any port."""
-    return [url for url in urls if is_loopback(url) and urlsplit(url).path.startswith(_DOCUMENTS)]
+    return [url for url in urls if is_loopback(url) and split_address(url).path.startswith(_DOCUMENTS)]
 
 
 async def copy_documents(urls: Iterable[str], emulator_url: str) -> dict[str, bytes]:
@@ -33,7 +34,7 @@ async def copy_documents(urls: Iterable[str], emulator_url: str) -> dict[str, by
     async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
         for url in urls:
             try:
-                answer = await http.get(f"{emulator_url}{urlsplit(url).path}")
+                answer = await http.get(f"{emulator_url}{split_address(url).path}")
             except httpx2.HTTPError:
                 continue
             if answer.is_success:
@@ -43,7 +44,7 @@ async def copy_documents(urls: Iterable[str], emulator_url: str) -> dict[str, by
 
 def files_of(pages: Mapping[str, bytes]) -> dict[str, str]:
     """Maps each cited address to the path of its page's file, relative to the report."""
-    names = {url: unquote(urlsplit(url).path.removeprefix(_DOCUMENTS)) for url in pages}
+    names = {url: unquote(split_address(url).path.removeprefix(_DOCUMENTS)) for url in pages}
     return {url: f"{FOLDER}/{number}-{_file_name(name)}.html" for number, (url, name) in enumerate(names.items(), 1)}
 
 

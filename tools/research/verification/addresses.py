@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
+
+from tools.web_address import split_address
 
 _TRACKING = re.compile(r"utm_\w+|gclid|fbclid|msclkid|dclid|yclid|mc_[ce]id|igshid|srsltid|_ga|_hs(?:enc|mi)")
 
@@ -14,7 +16,7 @@ def canonical(url: str) -> str:
     Ignored are: http or https, case of the host, default ports, tracking parameters, a slash at the end, fragments.
     """
     try:
-        parts = urlsplit(url.strip())
+        parts = split_address(url.strip())
         host, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
         return url

@@ -7,17 +7,19 @@ no credentials. At most `max_bytes` of a page are kept, also if the server compr
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
-from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
 import httpx2
 
 from tools.public_http import NotPublic
 from tools.research.report.redirect_links import is_redirect
+from tools.web_address import split_address
 
 ROBOT = "research-desk"
 """This program's name in `robots.txt`."""
@@ -28,6 +30,11 @@ HEADERS = {
 }
 MAX_ROBOTS_BYTES = 500_000
 """Maximum size of `robots.txt` that is read (RFC 9309, 2.5)."""
+MAX_ROBOTS_RULES = 2_000
+"""Maximum number of lines with a rule, or with the name of a program, that are used."""
+MAX_RULE_CHARS = 500
+"""A longer line is not used: Python takes quadratic time for one (see `tools.normalization`)."""
+_RULE = re.compile(r"\s*(?:user-agent|allow|disallow)\s*:", re.IGNORECASE)
 REFUSALS = frozenset({401, 402, 403, 405, 406, 407, 429, 451, 503})
 """Statuses that say nothing about the page: the server does not show it to this program, or not now."""
 
@@ -99,7 +106,7 @@ class Fetcher:
                 url = answer.target
             return Fetched(url, problem="too many redirects", unreachable=True)
         except NotPublic as error:
-            problem = f"{urlsplit(url).hostname or 'it'} {error}"
+            problem = f"{split_address(url).hostname or 'it'} {error}"
             return Fetched(url, problem=problem, unreachable=True, hide_from_archive=True)
         except TimeoutError:
             return Fetched(url, problem=f"no answer in {self._limits.request_s:.0f} s", unreachable=True)
@@ -117,18 +124,19 @@ class Fetcher:
             httpx2.HTTPError, httpx2.InvalidURL, ValueError, zlib.error: there is no valid answer.
         """
         async with (
-            self._hosts[urlsplit(url).netloc.lower()],
+            self._hosts[split_address(url).netloc.lower()],
             self._free,
             asyncio.timeout(self._limits.request_s),
             self._http.stream("GET", url, headers=HEADERS, follow_redirects=False, timeout=None) as response,
         ):
             location = response.headers.get("location", "") if response.is_redirect else ""
+            split_address(location)  # refuses very long ones
             target = str(httpx2.URL(url).join(location)) if location else ""
             data, truncated = (b"", False) if target else await _read(response, max_bytes)
             return Answer(response.status_code, response.headers.get("content-type", ""), target, data, truncated)
 
     async def _may_fetch(self, url: str) -> bool:
-        parts = urlsplit(url)
+        parts = split_address(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
             self._robots[origin] = asyncio.create_task(self._read_robots(origin))
@@ -145,14 +153,16 @@ class Fetcher:
                     status = answer.status
         except (NotPublic, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, zlib.error):
             status = 500  # the page's own server has answered
-        lines = answer.data.decode("utf-8", "replace").splitlines() if status == 200 else []
-        return _rules(["User-agent: *", "Disallow: /"] if status >= 500 else lines)
+        data = b"User-agent: *\nDisallow: /" if status >= 500 else answer.data if status == 200 else b""
+        return await asyncio.to_thread(robots_rules, data)
 
 
-def _rules(lines: list[str]) -> RobotFileParser:
-    """Reads the lines of `robots.txt`. The longest rule that fits decides (RFC 9309, 2.2.2); Python takes the first."""
+def robots_rules(data: bytes) -> RobotFileParser:
+    """Reads `robots.txt`. The longest rule that fits decides (RFC 9309, 2.2.2); Python takes the first."""
+    lines = data.decode("utf-8", "replace").splitlines()
+    used = islice((line for line in lines if len(line) <= MAX_RULE_CHARS and _RULE.match(line)), MAX_ROBOTS_RULES)
     rules: Any = RobotFileParser()  # the type stubs lack its attributes
-    rules.parse(lines)
+    rules.parse([*used])
     for entry in filter(None, (*rules.entries, rules.default_entry)):
         entry.rulelines.sort(key=lambda rule: (-len(rule.path), not rule.allowance))
     return cast("RobotFileParser", rules)

@@ -54,7 +54,7 @@ class Page:
     def __init__(self, text: str, truncated: bool = False, address: str = "") -> None:
         self.language, self.truncated, self._words = language_of(text), truncated or len(text) > MAX_PAGE_CHARS, 0
         self._places = defaultdict[str, list[int]](list)
-        read = normalized(text[:MAX_PAGE_CHARS])
+        read = normalized(text[:MAX_PAGE_CHARS], MAX_PAGE_CHARS)
         self._flat = flat(read)
         self._heads = {word[:HEAD_CHARS] for word in f"{self._flat}{flat(address)}".split()}
         for place, sentence in enumerate(_sentences(read)):

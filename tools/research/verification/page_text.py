@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from tools.research.verification.pdf_worker import NoPdfText, pdf_text
 from tools.sanitize import sanitize
+from tools.web_address import split_address
 
 MAX_HEAD_CHARS = 200_000
 """Title, character set, and canonical address are looked for in this many characters."""
@@ -146,6 +147,8 @@ def _canonical(link: str, url: str) -> str:
     if not _CANONICAL.search(link) or not href:
         return ""
     try:
-        return urljoin(url, _unescaped(href[1] or href[2] or href[3]).strip())
+        named = _unescaped(href[1] or href[2] or href[3]).strip()
+        split_address(named)
+        return urljoin(url, named)
     except ValueError:
         return ""

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tools.normalization import normalize
 from tools.research.verification.units import CONTEXT_CHARS, SCALES, UNKNOWN_UNIT, scale_and_unit
 
 MIN_WORD_CHARS = 4
@@ -89,9 +90,13 @@ class Terms:
     figures: tuple[Figure, ...]
 
 
-def normalized(text: str) -> str:
-    """Returns a text in one form of Unicode (NFKC), with ASCII digits and without invisible characters."""
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+def normalized(text: str, max_chars: int | None = None) -> str:
+    """Returns a text in one form of Unicode (NFKC), with ASCII digits and without invisible characters.
+
+    Args:
+        max_chars: the text is cut there.
+    """
+    text = _INVISIBLE.sub("", normalize("NFKC", text, max_chars))
     return _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 
@@ -27,6 +27,7 @@ from tools.research.verification.fetching import Fetched, Fetcher, FetchLimits
 from tools.research.verification.matching import Page
 from tools.research.verification.page_text import NoText, page_text
 from tools.research.verification.passages import cited_passages
+from tools.web_address import split_address
 
 _THREADS = ThreadPoolExecutor(2, "check source")
 """Compare pages with passages, two at a time: a hostile page takes seconds, and a PDF a separate process."""
@@ -94,8 +95,13 @@ class Verifier:
         with suppress(NotPublic, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, LookupError, TypeError):
             answer = await fetcher.get(f"{base}?url={quote(url, safe='')}", 100_000) if base else None
             found = json.loads(answer.data)["archived_snapshots"]["closest"]["url"] if answer else ""
-            return found if isinstance(found, str) and urlsplit(found).hostname == "web.archive.org" else ""
+            return found if isinstance(found, str) and _is_archived(found) else ""
         return ""
+
+
+def _is_archived(url: str) -> bool:
+    """Whether an address is a page of the Internet Archive. Raises ValueError if it is no address."""
+    return is_web(url) and split_address(url).hostname == "web.archive.org"
 
 
 def _unchecked(report: Report) -> tuple[dict[int, SourceCheck], str]:
@@ -155,7 +161,7 @@ def _checked(source: SourceCheck, fetched: Fetched, language: str) -> SourceChec
 def _same_site(own: str, url: str) -> bool:
     """Whether the canonical address of a page is on its own site: some pages name another site, or "/"."""
     try:
-        named, asked = urlsplit(own), urlsplit(url)
+        named, asked = split_address(own), split_address(url)
     except ValueError:
         return False
     hosts = {(parts.hostname or "").removeprefix("www.") for parts in (named, asked)}
