@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.documents.reports import ARABIC, ENGLISH, FIRST, LONG, paragraphs, parts, pdf, pdf_text, places, report
-from tools.research.report.directions import LEFT_TO_RIGHT, direction_of
+from tools.research.report.directions import LEFT_TO_RIGHT, NUMBER, direction_of
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import to_document
 from tools.research.report.html_pages import render_html_blocking
@@ -92,6 +92,17 @@ def test_numbers_with_a_sign_or_a_unit_are_written_from_left_to_right() -> None:
     assert [piece for piece in LEFT_TO_RIGHT.findall(text) if "$" not in piece] == found
     assert LEFT_TO_RIGHT.findall("2019-2024 COVID-19 3.5 v1.-2") == []
     assert LEFT_TO_RIGHT.findall("C++ و C# و +49-30-1234") == ["C++", "C#", "+49-30-1234"]
+
+
+def test_a_sign_after_a_space_that_does_not_break_stays_on_the_left_of_its_number() -> None:
+    text = "إلى\u00a0−15\u00a0°C و 3\u00a0-7 و 1\u202f000\u00a0%"
+    assert LEFT_TO_RIGHT.findall(text) == ["−15\u00a0°C", "-7", "1\u202f000\u00a0%"]
+
+
+@pytest.mark.parametrize("mark", ["\u00a0", "\u202f", "٫", "٬", ".", ","])
+def test_a_long_number_is_read_from_its_beginning_only(mark: str) -> None:
+    number, text = re.compile(NUMBER), f"1{mark}" * 9 + "1"
+    assert [start for start in range(0, len(text), 2) if number.match(text, start)] == [0]
 
 
 def test_many_numbers_in_a_row_do_not_cost_the_web_page() -> None:

@@ -21,9 +21,10 @@ _WORD = re.compile(r"[\u3040-\u9fff]{1,2}|[^\s\u3040-\u9fff]+")
 """Matches a word, or two characters of Chinese or Japanese, which have no spaces."""
 _DIRECTIONS: dict[str, Direction] = {"L": "ltr", "R": "rtl", "AL": "rtl"}
 """The direction of each bidirectional class of letters in Unicode (https://www.unicode.org/reports/tr9/)."""
-_NUMBER = r"\d++(?:[.,٫٬\u00a0\u202f]\d++)*+"
+NUMBER = r"(?<!\d[.,٫٬\u00a0\u202f])\d++(?:[.,٫٬\u00a0\u202f]\d++)*+"
+"""Matches a whole number, never a part of one, so that the work stays linear."""
 _SIGN, _CURRENCY, _UNIT = "[-+−±]", "[$€£¥] ?", "[ \u00a0\u202f]?(?:° ?[CF]|[%‰])"
-_RANGE = rf"{_NUMBER}(?:[-–]{_SIGN}?{_NUMBER}){{0,3}}"
+_RANGE = rf"{NUMBER}(?:[-–]{_SIGN}?{NUMBER}){{0,3}}"
 LEFT_TO_RIGHT = re.compile(
     rf"(https?://\S*[\w/…]|(?<![\w.,])(?:\d{{4}}-\d\d-\d\d(?!\w)|{_SIGN}?(?:{_CURRENCY})?{_RANGE}{_UNIT}"
     rf"|(?:{_SIGN}(?:{_CURRENCY})?|{_CURRENCY}){_RANGE})|°[CF]\b|\b[A-Za-z]+(?:\+\+|#)(?!\w))"
