@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from contextlib import ExitStack
 
@@ -98,3 +99,18 @@ def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
     client = serve(request_seconds=0.1)
     answer = raw(client, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 404 ")
+
+
+def test_a_request_for_a_websocket_is_answered_within_the_same_limits_and_not_logged(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    client = serve(request_seconds=0.1)
+    upgrade = b"Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    upgrade += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    long = b"X: " + b"a" * 9_000 + b"\r\n"
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handlers", [caplog.handler])
+    caplog.set_level(logging.INFO, "uvicorn.error")
+    assert raw(client, b"GET /healthz HTTP/1.1\r\n" + upgrade + long + b"\r\n").startswith(b"HTTP/1.1 200 ")
+    assert raw(client, b"GET /healthz HTTP/1.1\r\n" + upgrade + long * 4).startswith(b"HTTP/1.1 400 ")
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]

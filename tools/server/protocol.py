@@ -116,6 +116,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         self._wait_for_request()
 
+    def _should_upgrade_to_ws(self) -> bool:
+        return False  # it would leave this class and its limits
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Logs nothing: a client without a token could fill the log."""
+
     def _wait_for_request(self) -> None:
         self._stop_waiting()
         if not self.transport.is_closing():
