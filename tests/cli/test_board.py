@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tests.conftest import ROOT
 from tests.forks import run
+from tools.cli.job_output import show_jobs
 from tools.cli.jobs_watch import age, board
 from tools.cli.terminal import Terminal
 from tools.research.job import Order, State, new_job
@@ -40,6 +41,16 @@ def test_the_job_board_strips_terminal_escape_sequences_from_a_brief() -> None:
     shown = terminal.file.getvalue()  # type: ignore[attr-defined]
     assert "tides" in shown
     assert not any(told in shown for told in ("\x1b]", "\x07", "\x9b", "\x1b[2J", "\x1b[1A"))
+
+
+def test_no_title_turns_the_direction_of_what_a_terminal_or_a_pipe_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    job = new_job(Order("\u202egpj.exe\u2066 [link=a]", "ada", "s1", "deep-research-preview-04-2026"), 1000.0)
+    terminal = Terminal(width=140, force_terminal=True, file=StringIO())
+    terminal.print(board({State.RUNNING: 1}, [job], 1125.0))
+    show_jobs([job], as_json=False)
+    for shown in (terminal.file.getvalue(), capsys.readouterr().out):  # type: ignore[attr-defined]
+        assert "gpj.exe [link=a]" in shown
+        assert not {*"\u202e\u2066"} & {*shown}
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,10 @@ from tools.cli.notices import test_notice
 from tools.cli.report import report
 from tools.cli.serve import serve
 from tools.cli.spending import spending
-from tools.cli.terminal import err, out
+from tools.cli.terminal import err, out, print_fields
 from tools.cli.verify import verify
 from tools.cli.work import work
 from tools.errors import words_of
-from tools.sanitize import sanitize
 from tools.settings import SettingsError
 
 app = typer.Typer(
@@ -179,7 +178,7 @@ def doctor() -> None:
         out.print(table(found))
     else:
         for finding in found:
-            print(sanitize(f"{WORDS[finding.good]}\t{finding.what}\t{' '.join(finding.value.split())}"))
+            print_fields(WORDS[finding.good], finding.what, finding.value)
     raise typer.Exit(int(any(finding.good is False for finding in found)))
 
 

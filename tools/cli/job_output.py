@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from tools.cli.terminal import out
+from tools.cli.terminal import out, print_fields
 from tools.research.job import Job, State
-from tools.sanitize import sanitize
 from tools.settings import load_settings
 from tools.times import iso, to_second
 
@@ -33,7 +32,7 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
             print(json.dumps(as_data(job), ensure_ascii=False))
     elif not out.is_terminal:
         for job in found:
-            print(sanitize("\t".join((job.id, job.state, to_second(job.created), one_line(job)))))
+            print_fields(job.id, job.state, to_second(job.created), one_line(job))
     elif not found:
         out.print('No research yet. Start one: desk research "…"')
     else:

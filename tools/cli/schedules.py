@@ -16,8 +16,7 @@ from tools.cli.arguments import AsJson, Text
 from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_progress
 from tools.cli.env_file import env_file, lost_variables
 from tools.cli.exit_status import ExitStatus
-from tools.cli.terminal import err, out
-from tools.sanitize import sanitize
+from tools.cli.terminal import err, out, print_fields
 from tools.settings import load_settings
 from tools.times import iso, to_second
 
@@ -150,7 +149,7 @@ async def _list(as_json: bool) -> None:
             if out.is_terminal:
                 out.print(f"[bold]{line[0]}[/]  {escape('  '.join(line[1:4]))}\n  {escape(line[4])}", soft_wrap=True)
             else:
-                print(sanitize("\t".join(line)))
+                print_fields(*line)
     if not found and not as_json and out.is_terminal:
         out.print('No schedules yet. Make one: desk schedule "…" --every monday --max-usd 15')
     if any(is_overdue(each, now) for each in found):

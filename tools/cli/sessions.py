@@ -8,8 +8,7 @@ import typer
 from rich.markup import escape
 
 from tools.cli.console import USER, confirm, run
-from tools.cli.terminal import err, out
-from tools.sanitize import sanitize
+from tools.cli.terminal import err, out, print_fields
 from tools.times import to_second
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ async def _sessions() -> None:
             row = session.id, used, str(len(session.events)), _title(session)
             table.add_row(*map(escape, row))
             if not out.is_terminal:
-                print(sanitize("\t".join(row)))
+                print_fields(*row)
     if out.is_terminal:
         out.print(table if table.row_count else 'No conversations yet. Begin one: desk ask "…"')
 

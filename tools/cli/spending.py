@@ -17,10 +17,10 @@ from tools.atomic_file import write_whole
 from tools.cli.console import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
-from tools.cli.terminal import Terminal, err, out
+from tools.cli.terminal import Terminal, err, out, print_fields
 from tools.extras import install_command
 from tools.research.spending import EMULATOR
-from tools.sanitize import sanitize, sanitize_json
+from tools.sanitize import sanitize_json
 
 FIXED_COLUMNS_WIDTH = 74
 """Width of the table without its user column, in characters."""
@@ -81,12 +81,10 @@ def _show_blocks(rows: Sequence[Row], users: bool, terminal: Terminal) -> None:
         terminal.print(_UNPAID)
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[str]:
-    """Yields a line per row for other programs: the fields of `Row` up to `tokens`, separated by tabs."""
-    for row in rows:
-        names = (row.period, row.user, row.agent, row.server)
-        counts = (row.runs, row.plans, row.revisions, row.questions, f"{row.usd_at_most:.2f}", row.tokens)
-        yield sanitize("\t".join([*(" ".join(name.split()) for name in names), *map(str, counts)]))
+def _fields(row: Row) -> Iterator[str]:
+    """Yields the fields of `Row` up to `tokens`, for other programs."""
+    yield from (row.period, row.user, row.agent, row.server)
+    yield from map(str, (row.runs, row.plans, row.revisions, row.questions, f"{row.usd_at_most:.2f}", row.tokens))
 
 
 async def _spending(by: By, since: str, user: str | None, as_json: bool, picture: Path | None) -> None:
@@ -110,8 +108,8 @@ async def _spending(by: By, since: str, user: str | None, as_json: bool, picture
     if not as_json and out.is_terminal:
         show_table(rows, by, out)
     elif not as_json:
-        for line in _lines(rows):
-            print(line)
+        for row in rows:
+            print_fields(*_fields(row))
     if picture:
         _draw(rows, by, picture)
 

@@ -12,8 +12,7 @@ from rich.markup import escape
 from tools.cli.arguments import AsJson, JobId
 from tools.cli.console import run
 from tools.cli.exit_status import ExitStatus
-from tools.cli.terminal import err, out
-from tools.sanitize import sanitize
+from tools.cli.terminal import err, out, print_fields
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -76,8 +75,8 @@ def _table(verified: Verification, titles: dict[int, str]) -> Table:
 
 def _print_lines(verified: Verification, titles: dict[int, str]) -> None:
     for source in verified.sources:
-        fields = (str(source.number), source.verdict, source.final_url or source.url, _title(source, titles))
-        print(sanitize("\t".join((*fields, "; ".join(source.remarks)))))
+        url, remarks = source.final_url or source.url, "; ".join(source.remarks)
+        print_fields(str(source.number), source.verdict, url, _title(source, titles), remarks)
 
 
 def _title(source: SourceCheck, titles: dict[int, str]) -> str:
