@@ -81,6 +81,11 @@ async def test_no_ping_is_sent_while_events_come_often_enough() -> None:
     assert await stream(Time(), ONE, 14.0, OTHER, 14.0, ONE) == ONE + OTHER + ONE
 
 
+async def test_the_error_event_of_another_library_stays_as_it_is() -> None:
+    for error in (b'data: {"error": {"code": -32603}}\n\n', b'data: {"error": "a", "error_details": null}\n\n'):
+        assert await stream(Time(), error) == error
+
+
 async def test_a_ping_never_lands_inside_an_event() -> None:
     assert await stream(Time(), b"data: 1", 100.0, b"\n\n", 16.0) == ONE + PING
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -87,15 +88,14 @@ def new_schedule(form: Mapping[str, str], has_max: bool) -> NewSchedule:
         BadForm: a field has a value that cannot be used.
     """
     wanted, cron = new_research(form, has_max), form.get("cron", "").strip()
-    try:
-        max_usd = float(form.get("max_usd", "").strip().removeprefix("$"))
-    except ValueError:
-        raise BadForm("The ceiling is not a number: write US dollars, such as 15.") from None
+    max_usd = re.fullmatch(r"\$?\s*(\d+\.?\d*|\.\d+)", form.get("max_usd", "").strip(), re.ASCII)
+    if max_usd is None:
+        raise BadForm("The ceiling is not a number: write US dollars, such as 15.")
     every, at = ("", "") if cron else (form.get("every", ""), form.get("at", ""))
     if not form.get("zone", "").strip():
         raise BadForm("The time zone is empty: write a name such as Europe/Berlin.")
     return NewSchedule(
-        wanted.brief, wanted.title, wanted.use_max, False, every, cron, at, form["zone"].strip(), max_usd
+        wanted.brief, wanted.title, wanted.use_max, False, every, cron, at, form["zone"].strip(), float(max_usd[1])
     )
 
 

@@ -117,9 +117,7 @@ def new_schedule(
     options = {name: value for name, value in order.options.items() if name != "collaborative_planning"}
     schedule = Schedule(new_id("sched"), replace(order, options=options), timing, max_usd, status, now)
     if not 0 < max_usd <= MAX_CEILING_USD:  # also refuses NaN
-        raise BadSchedule(
-            f"the ceiling is ${max_usd:,.2f} a month: name one above 0 and at most {MAX_CEILING_USD:,.0f}"
-        )
+        raise BadSchedule(f"the ceiling is ${max_usd:g} a month: name one above 0 and at most {MAX_CEILING_USD:,.0f}")
     if not schedule.affords_run(0):
         raise BadSchedule(
             f"one run may cost ${schedule.price:g}, so a ceiling of ${max_usd:g} a month allows none: name"

@@ -108,7 +108,9 @@ def _plain(event: bytes) -> bytes:
     if not event.startswith(_ADK_ERROR):
         return event
     told = json.loads(event.removeprefix(b"data:"))
-    details = told["error_details"]
+    details = told.get("error_details")
+    if not isinstance(details, dict):
+        return event  # of another library, such as the A2A SDK
     if details["error_type"] not in _FOR_CLIENTS:
         details = {**details, "error_message": INTERNAL_ERROR}
     error = {"error": details["error_message"], "error_details": {**details, "stacktrace": None}}
