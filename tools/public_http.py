@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
@@ -18,6 +19,8 @@ from tools.errors import DeskError
 from tools.public_address import is_public
 
 LookUp = Callable[[str], Awaitable[list[str]]]
+_THREADS = ThreadPoolExecutor(8, "look up")
+"""A name server that never answers keeps a thread for up to a minute. Other work has other threads."""
 
 
 class NotPublic(DeskError):
@@ -30,7 +33,8 @@ async def look_up(host: str) -> list[str]:
     Raises:
         OSError: the name has no address.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(_THREADS, lambda: socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM))
     return [str(address[0]) for *_, address in found]
 
 

@@ -8,16 +8,22 @@ import json
 import socket
 import threading
 import tracemalloc
+from io import BytesIO
 from typing import Any
 
 import pytest
+from pypdf import PdfWriter
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from tests.conftest import Later
 from tests.research.resources import finished, url_citation
 from tests.verification.web import FILLING, Web, endless, silent
+from tools.public_http import look_up
 from tools.research.report.reading import Report, read_report
 from tools.research.verification import verifier
 from tools.research.verification.checks import SourceCheck
+from tools.research.verification.matching import Page
+from tools.research.verification.pdf_worker import MAX_TEXT_CHARS, MAX_TITLE_CHARS, pdf_text
 
 FACT = "The barrage of La Rance has 24 turbines and a peak rating of 240 megawatts."
 PAGE = f"<title>La Rance</title><h1>La Rance</h1><p>{FACT}</p><p>{FILLING}</p>"
@@ -333,3 +339,40 @@ def test_a_search_that_names_no_pages_leaves_open_what_the_run_supports() -> Non
     assert read_report(finished(search, read)).run_pages is None
     assert read_report(finished(failed, read)).run_pages == ("https://a.example/x",)
     assert read_report(finished()).run_pages is None
+
+
+def test_of_a_pdf_with_very_much_text_only_the_beginning_is_read() -> None:
+    writer = PdfWriter()
+    text, font = DecodedStreamObject(), DictionaryObject()
+    text.set_data(b"BT /F1 12 Tf (%s) Tj ET" % (b"a" * 50_000))
+    contents = writer._add_object(text.flate_encode())
+    for key, value in (("Type", "Font"), ("Subtype", "Type1"), ("BaseFont", "Helvetica")):
+        font[NameObject(f"/{key}")] = NameObject(f"/{value}")
+    fonts = DictionaryObject({NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})})
+    for _ in range(40):
+        page = writer.add_blank_page(600, 800)
+        page[NameObject("/Contents")], page[NameObject("/Resources")] = contents, fonts
+    writer.add_metadata({"/Title": "b" * 100_000})
+    data = BytesIO()
+    writer.write(data)
+    title, read = pdf_text(data.getvalue())
+    assert (len(data.getvalue()) < 200_000, len(title), len(read)) == (True, MAX_TITLE_CHARS, MAX_TEXT_CHARS)
+    assert Page(read).truncated
+
+
+async def test_name_servers_that_never_answer_delay_no_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    def getaddrinfo(*arguments: Any, **named: Any) -> list[Any]:
+        answers.wait()
+        return [(0, 0, 0, "", ("93.184.216.34", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    looking_up = [asyncio.create_task(look_up(f"{n}.example")) for n in range(100)]
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(300):
+            assert await asyncio.to_thread(str, "other work") == "other work"
+    finally:
+        answers.set()
+    assert await asyncio.gather(*looking_up) == [["93.184.216.34"]] * 100

@@ -11,6 +11,9 @@ from tools.research.limited_process import limit_memory, run_module
 
 MAX_MEMORY_BYTES = 700_000_000
 """Memory limit of the process, in bytes, on Linux only."""
+MAX_TEXT_CHARS = 1_000_000
+"""More text is not read: a file of 8 KB can have 10 million characters. `matching.MAX_PAGE_CHARS` is less."""
+MAX_TITLE_CHARS = 1_000
 TIMEOUT_S = 15.0
 """Timeout for a file, in seconds."""
 
@@ -43,8 +46,12 @@ def main() -> None:
 
     reader = PdfReader(io.BytesIO(sys.stdin.buffer.read()))
     title = str((reader.metadata and reader.metadata.title) or "").replace("\0", "")
-    text = "\n\n".join(page.extract_text() for page in reader.pages)
-    sys.stdout.buffer.write(f"{title}\0{text}".encode("utf-8", "replace"))
+    text = ""
+    for page in reader.pages:
+        text += f"{page.extract_text()}\n\n"
+        if len(text) > MAX_TEXT_CHARS:
+            break
+    sys.stdout.buffer.write(f"{title[:MAX_TITLE_CHARS]}\0{text[:MAX_TEXT_CHARS]}".encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":
