@@ -315,3 +315,10 @@ def test_the_checks_of_sources_are_in_the_document(english: Report) -> None:
     assert f"{FIRST} — {SYMBOLS[checks[0].verdict]} {checks[0].verdict} (archived copy) ↑" in pdf_text(data)
     assert "https://web.archive.org/x" in pdf_links(data)[0]
     assert "Checks of the sources" in pdf_text(data)
+
+
+@pytest.mark.parametrize("mark", ["/", "-", "+", "=", "=="])
+def test_a_mark_of_typst_at_the_beginning_of_a_link_a_cell_or_an_item_is_only_text(mark: str) -> None:
+    text = f"[{mark} link](https://e.org/)\n\n| {mark} head | b |\n|---|---|\n| {mark} cell | b |\n\n* \\{mark} item"
+    shown = pdf_text(to_document(report(text), "pdf"))
+    assert all(f"{mark} {word}" in shown for word in ("link", "head", "cell", "item"))

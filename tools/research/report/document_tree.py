@@ -37,6 +37,8 @@ MAX_SHOWN_ADDRESS = 150
 """Addresses of more characters, such as Google's redirects, are links only: nobody copies them from paper.
 
 Without a title, their first third is shown."""
+_MARK_OF_TYPST = re.compile("[-+/]|=+")
+"""Matches a word that begins a list or a heading of Typst. Pandoc does not escape it in links, cells and items."""
 MAX_BOX_CHARS = 30
 """Texts of more characters are not in boxes in a PDF, since these are on one line."""
 MAX_NESTING = 10
@@ -265,6 +267,8 @@ class _Builder:
 
     def _inlines(self, nodes: Sequence[Node], direction: Direction) -> list[Node]:
         built = [new for node in nodes for new in self._inline(node, direction)]
+        if self.format == "pdf" and built and _MARK_OF_TYPST.fullmatch(str(built[0].get("c"))):
+            built[0] = {"t": "RawInline", "c": ["typst", f"\\{built[0]['c']}"]}
         return self._with_isolates(built) if direction == "rtl" or has_rtl_letters(_text(nodes)) else built
 
     def _with_isolates(self, inlines: Sequence[Node]) -> list[Node]:
