@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from interactions_emulator.brain.rules.message import read_message, split_text, without_polite
+from interactions_emulator.brain.rules.message import compiled, read_message, split_text, stripped
 from interactions_emulator.corpus.words import word_set
 
 Schema = dict[str, Any]
@@ -22,9 +22,8 @@ _DAYS = (
 )
 _NAME = r"[A-ZÀ-ÖØ-ÞŁŚŠŽ][\w'’.-]*\w(?:\s(?:(?:de|da|do|del|la|of|am|upon)\s){0,2}[A-ZÀ-ÖØ-ÞŁŚŠŽ][\w'’.-]*\w)*"
 _AND = r"(?:,?\s(?:and|und|et|y|&)\s(?:in\s)?)"
-_NAMES = re.compile(
-    rf"(?:^|[\s(])(?:in|for|at|to|near|about|over|on|für|nach|à|en|a|meant?)\s+({_NAME}(?:,\s{_NAME})*(?:{_AND}{_NAME})?)"
-)
+_NAMES = compiled(rf"""(?:^|[\s(])(?:in|for|at|to|near|about|over|on|für|nach|à|en|a
+    |meant?)\s+({_NAME}(?:,\s{_NAME})*(?:{_AND}{_NAME})?)""")
 _NO_NAME = re.compile(r"Fahrenheit|Celsius|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|I|Python")
 _LEAD = re.compile(r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: about)?|show me|explain|define)\b[\s,:!.]*)+")
 _NO_PLACE = word_set("""
@@ -38,8 +37,7 @@ _NO_PLACE = word_set("""
 def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema) -> list[dict[str, Any]]:
     """The arguments of the calls that a message asks for: one call, or one for each of several places.
 
-    What the message does not say is taken from the `previous` call: required arguments always, others if the message
-    only says what differs (“and tomorrow?”).
+    Required arguments that it lacks are taken from the `previous` call; others, too, if it says only what differs.
     """
     properties, required = parameters.get("properties") or {}, parameters.get("required") or []
     follows = bool(previous) and read_message(message).has("continue")
@@ -97,7 +95,7 @@ def number_of(text: str) -> int:
 def subject_of(message: str) -> str:
     """The subject of a message in the user's words, without phrases such as “tell me about”."""
     plain = " ".join(message[:5_000].split())
-    return (_LEAD.sub("", without_polite(plain)).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
+    return (_LEAD.sub("", stripped(plain)).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
 
 
 _TEXTS: tuple[tuple[str, Callable[[str], str]], ...] = (

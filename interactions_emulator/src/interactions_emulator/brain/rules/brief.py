@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from interactions_emulator.brain.conversation import Conversation, Utterance
 from interactions_emulator.brain.rules.arguments import NUMBER, number_of
-from interactions_emulator.brain.rules.message import read_message
+from interactions_emulator.brain.rules.message import compiled, read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, without_ordering
 from interactions_emulator.corpus.words import clip, join_names, terms
 
@@ -27,11 +27,9 @@ _FORM = {
 """Words about the form of the report; searches leave them out."""
 _LIST_START = re.compile(r"(?i):\s+|,?\s\b(?:including|such as|especially|covering|with a focus on)\s")
 _BETWEEN = re.compile(r"(?i)[,;.?!]\s(?:and\s)?(?:about\s|on\s)?|\s(?:and|versus|vs\.?|und|et|y)\s(?:about\s|on\s)?")
-_EDIT = re.compile(
-    r"(?i)(?:^|[.,;]\s|\band\s)(?:(?:but|please|and|actually)\s)*(?:(?P<drop>leave out|skip|drop|remove|exclude|forget"
-    r"|without)|(?P<only>(?:only|just)?\s?focus (?:only )?on|make it about|only)|(?P<more>(?:also )?(?:add|include"
-    r"|cover|look at|put)|also))\s"
-)
+_EDIT = compiled(r"""(?i)(?:^|[.,;]\s|\band\s)(?:(?:but|please|and|actually)\s)*(?:(?P<drop>leave out|skip|drop
+    |remove|exclude|forget|without)|(?P<only>(?:only|just)?\s?focus (?:only )?on|make it about|only)
+    |(?P<more>(?:also )?(?:add|include|cover|look at|put)|also))\s""")
 _AROUND = re.compile(r"(?i)^(?:(?:about|on|the|an?|new|sections?|parts?)\s+)+|\s+(?:as well|too|section|first|only)$")
 
 
@@ -64,7 +62,7 @@ def read_brief(conversation: Conversation) -> Brief:
             texts = [*(texts if not read_message(one.text).has("order") else []), one.text]
         elif not one.text.startswith(PLAN_START):
             texts = []
-    changes = [text for text in texts if not read_message(text).has("yes")]
+    changes = [text for text in texts if not read_message(text).has("yes", "fine")]
     return parse(". ".join(AGREEMENT.sub("", text).strip(" .") for text in changes or texts))
 
 

@@ -4,53 +4,49 @@ import re
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.conversation import Conversation
-from interactions_emulator.brain.rules.message import EVERY, JOB_ID, STUDY, Message, read_message, without_polite
+from interactions_emulator.brain.rules.message import EVERY, JOB_ID, STUDY, Message, compiled, read_message, stripped
 from interactions_emulator.corpus.words import clip, terms
 
 MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
 """Maximum characters of a title, of a message whose words are read, and of a brief."""
-_PLAN = re.compile(
-    r"(?i)\s*\b(?:with an? )?plan first\b:?|\s*\bstart with an? plan\b|[\s,;.]*\b(?:aber|mais|pero|but|and)? ?\b"
-    r"(?:let me|show|zeige?|montre|muéstrame|primero)\b[^,.;]*\bplan\b[^,.;]*"
-)
-_MAX = re.compile(
-    r"(?i)[\s,;]*(?:\b(?:with|use|using|in|the|an?) )*\b(?:deep research max|max(?: version|(?= instead|$)))\b:?"
-)
-_STANDARD = re.compile(r"(?i)\b(?:normal|standard|cheaper) (?:one|run|version)\b")
-_TO_THE_AGENT = re.compile(
-    r"(?i)^new research\b|[\s,]*\b(?:and (?:ask me before|go ahead|start) .*|you mentioned"
-    r"|if it(?:'s| is) not too expensive|instead$|use the attached \w+(?: as well)?)(?=\W|$)"
-)
-_ORDERING = re.compile(
-    r"(?i)^(?:(?:now|then|new research|write|prepare|do|make|create|produce|give me|i need|i want|quero|look into"
-    r"|research|investigate|explore|study|use|untersuche|recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe"
-    r"|investigar?|scrivi|fai|mir|an?|the|eine?n?|une?|una|uma|um|detailed|in-depth|thorough|deep|literature|long|short|ausführliche[rn]?"
-    r"|détaillé|approfondie|detallado|dettagliato|a fondo|on|about|into|of|how|über|zu|sur|sobre|schedule|have|compile"
-    rf"|i'd (?:like|love)|explain|describe|compare|th(?:at|is)(?= (?:\w+s|{STUDY})\b)|{STUDY})\b(?!-)[\s:]*)+"
-)
-_REFERENCE = re.compile(
-    r"(?i)\b(?:the (?P<which>first|second|last) (?:one|option)|that|this|it|them|eso|ça)"
-    r"(?=\W*$|[,.;!?]|\s(?:and|in|with|as|for|from|a fondo|too|et|thoroughly)\b)"
-)
+_PLAN = compiled(r"""(?i)[\s,;.]*\b(?P<none>(?:do not|don't|no need to|without) (?:(?:show|make
+    |give)(?:ing)? )?(?:me )?(?:an?|the|any) plan\b(?:,? just start)?)|\s*\b(?:with an? )?plan first\b:?
+    |\s*\bstart with an? plan\b|[\s,;.]*\b(?:aber|mais|pero|but|and)? ?\b(?:let me|show|zeige?|montre|muéstrame
+    |primero)\b[^,.;]*\bplan\b[^,.;]*|\b(?:let's (?:see|hear)|(?:draft|make|write|prepare|give|see|hear
+    |want)(?: me)?) (?:an?|the) plan (?:for|of)\b""")
+_DEPTH = compiled(r"""(?i)\b(?P<standard>(?:normal|standard|cheaper) (?:one|run|version))\b
+    |[\s,;]*\b(?P<no>(?:and |but )?(?:not|don't|never|no|without|instead of|rather than)\b(?: (?:do|use|want|need
+    |the|in|with|it|deep|research))* max)\b|[\s,;]*(?:\b(?:with|use|using|in|the|an?) )*\b(?:deep research max
+    |max(?: version|(?= instead|[.!]?$)))\b:?""")
+_TO_THE_AGENT = compiled(r"""(?i)^new research\b|^ignore [^.]*? and (?=start an?\b)|[\s,]*\b(?:and (?:ask me before
+    |go ahead|start(?! an?\b)) .*|you mentioned|if it(?:'s| is) not too expensive|instead$
+    |use the attached \w+(?: as well)?)(?=\W|$)""")
+_ORDERING = compiled(rf"""(?i)^(?:(?:now|then|new research|write|prepare|do|make|create|produce|give me|i need
+    |i want|quero|look into|dig into|put together|start|research|investigate|explore|study|use|untersuche
+    |recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe|investigar?|scrivi|fai|mir|me|us|up|two|three|an?
+    |the|eine?n?|une?|una|uma|um|detailed|in-depth|proper|thorough|deep|literature|long|short|ausführliche[rn]?
+    |détaillé|approfondie|detallado|dettagliato|a fondo|on|about|into|of|how|über|zu|sur|sobre|schedule|have|compile
+    |i'd (?:like|love)|explain|describe|compare|th(?:at|is)(?= (?:\w+s|{STUDY})\b)|{STUDY})\b(?!-)[\s:]*)+""")
+_REFERENCE = compiled(r"""(?i)\b(?:the (?P<which>first|second|last) (?:one|option)|that|this|it|them|eso|ça)(?=\W*$
+    |[,.;!?]|\s(?:and|in|with|as|for|from|a fondo|too|et|thoroughly)\b)""")
 _NO_TOPIC = frozenset(terms("something anything topic"))
 _ASKED = re.compile(r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|was ist|¿?qué es|qu'est-ce qu')\s*")
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
 _A_RUN = r"(?:(?:dollars|usd|\$) )?(?:(?:a|per|each|every) )?runs?\b"
 _USD = r"(\d[\d,]*(?:\.\d+)?)"
-_REPLACES = re.compile(
-    r"(?i)(?:make|write) it about (?P<topic>.+?)(?: instead)?"
-    r"|(?:make it )?(?:in )?(?P<new>[\w-]+) (?:rather than|instead of) (?:in )?(?P<old>[\w-]+)"
-)
+_REPLACES = compiled(r"""(?i)(?:make|write) it about (?P<topic>.+?)(?: instead)?
+    |(?:make it )?(?:in )?(?P<new>[\w-]+) (?:rather than|instead of) (?:in )?(?P<old>[\w-]+)""")
 _CLOCK = re.compile(r"(?i)\bat (\d{1,2})(?::(\d\d))?(?: ?([ap])m\b| o'clock\b)?(?![\w%])")
 _EVERY = re.compile(rf"(?i)[\s,]*\b(?:again )?(?:on the first (?:day )?of )?{EVERY}(?:,? at (\d{{1,2}}:\d{{2}})\b)?")
-_CEILING = re.compile(
-    r"(?i)[\s,;.]*\b(?:and |for |with |but )*(?:at most |up to |no more than |an? (?:monthly )?ceiling of )?"
-    rf"(?:\$ ?{_USD}|{_USD} ?(?:dollars|usd|\$))(?: (?:a|per|each) month\b| monthly\b)?(?! ?(?:a|per|each) run)"
-)
-AGREEMENT = re.compile(
-    r"(?i)^(?:(?:yes|no|oh|well|ok(?:ay)?|sure|great|good|fine|perfect|ja|gut|oui|sí|vale|perfecto|(?:that |it )?"
-    r"(?:looks|sounds) (?:good|great|fine)(?: to me)?|(?:start|go ahead)(?=[,.;!])|but|and|aber|mais|pero)[\s,.;!]+)*"
-)
+_CEILING = compiled(rf"""(?i)[\s,;.]*(?:\b(?:and|for|with|but|only|at most|up to|no more than|max(?:imum)?
+    |an? (?:monthly )?ceiling of) )*(?:\$ ?{_USD}|\b{_USD} ?(?:dollars|usd|\$))(?: (?:a|per|each) month\b
+    | monthly\b)?(?! ?(?:a|per|each) run)""")
+_MOVED = compiled(r"""(?i)(?=.*(?:day|\d(?!\d*$)))(?:(?:yes|but|make|move|change|put|it|to|on|at|better|rather
+    |only)\b,? ?)*(?P<day>(?:week|mon|tues|wednes|thurs|fri|satur|sun)day)?(?: at)? ?(?P<clock>\d{1,2}(?::\d\d
+    | ?[ap]m| o'clock)+)?(?: (?:is|would be|better|instead|please))*[.!]*""")
+AGREEMENT = compiled(r"""(?i)^(?:(?:yes|no|oh|well|ok(?:ay)?|sure|great|good|fine|perfect|ja|gut|oui|sí|vale
+    |perfecto|(?:that |it )?(?:looks|sounds) (?:good|great|fine)(?: to me)?|(?:start|go ahead)(?=[,.;!])|but|and
+    |aber|mais|pero)[\s,.;!]+)*""")
 
 
 class Order(NamedTuple):
@@ -62,40 +58,41 @@ class Order(NamedTuple):
 
 
 def order_of(message: Message, conversation: Conversation, titles: list[str]) -> Order:
-    """The order in a message, with references such as “that” replaced by the last topic of the conversation.
-
-    `titles` are the titles of earlier runs, newest first. If the conversation has no topic, the first title is used.
-    """
+    """The order in a message. “That” means the conversation's last topic, else the first, newest, of the `titles`."""
     if len(message.text) > MAX_READ_CHARS:
         return Order(message.text[:MAX_BRIEF_CHARS].strip(), {}, message.text[:MAX_BRIEF_CHARS])
     text = JOB_ID.sub("the report", message.text)
-    settings: dict[str, Any] = {"plan_first": True} if _PLAN.search(text) else {}
-    settings |= {"depth": "max"} if _MAX.search(text) else {"depth": "standard"} if _STANDARD.search(text) else {}
-    text = _cleaned(_MAX.sub("", _PLAN.sub("", text)))
+    plan, depth = _PLAN.search(text), _DEPTH.search(text)
+    settings: dict[str, Any] = {"plan_first": True} if plan and not plan["none"] else {}
+    settings |= {"depth": "standard" if depth["standard"] or depth["no"] else "max"} if depth else {}
+    text = _cleaned(_DEPTH.sub("", _PLAN.sub("", text)))
     if found := _REFERENCE.search(text):
         of_run = titles[0] if titles and message.has("further") else ""
         topic = of_run or _last_subject(found["which"] or "", conversation) or "".join(titles[:1])
         text = f"{text[: found.start()]}{topic}{text[found.end() :]}" if topic else ""
     change = AGREEMENT.sub("", _cleaned(JOB_ID.sub("", message.text)))
-    has_topic = set(terms(without_ordering(text))) - _NO_TOPIC and not read_message(text).has("yes", "no")
+    has_topic = set(terms(without_ordering(text))) - _NO_TOPIC and not read_message(text).has("yes", "fine", "no")
     return Order(text[:1].upper() + text[1:] if has_topic else "", settings, change)
 
 
 def without_ordering(text: str) -> str:
     """A text without “Write a report about” at its start."""
-    return _ORDERING.sub("", without_polite(text))
+    return _ORDERING.sub("", stripped(text))
 
 
 def title_of(brief: str) -> str:
     """The topic of a brief: its first sentence without “Write a report about”."""
     subject = without_ordering(brief[:MAX_READ_CHARS]) or brief
-    topic = re.split(r"[.;:!?](?:\s|$)|,\s(?:and|with|for|in|at|as|only|max|but|under)\s", subject)[0]
+    topic = re.split(r"[.;:!?](?:\s|$)|,\s(?:and|with|for|in|at|as|only|max|but|under|what)\s", subject)[0]
     topic = re.sub(r"(?i)\s+in (?:great |)(?:detail|depth|german|french|spanish|italian)$", "", topic.strip(" ,"))
     return clip(topic[:1].upper() + topic[1:] or brief, MAX_TITLE_CHARS)
 
 
-def schedule_in(text: str) -> tuple[dict[str, Any], str]:
-    """Reads when research is repeated and what it may cost in a month; returns these and the other words."""
+def schedule_in(text: str, before: str = "") -> tuple[dict[str, Any], str]:
+    """The times and the ceiling of a schedule in a text, and its other words. “Make it 7pm” changes those `before`."""
+    if before and (found := _MOVED.fullmatch(text)):
+        day, _, clock = before.partition(" ")
+        text = f"every {found['day'] or day} at {found['clock'] or clock}"
     if _EVERY.search(text):
         text = _CLOCK.sub(_in_24_hours, text.replace(" at noon", " at 12:00"))
     every, ceiling = _EVERY.search(text), _CEILING.search(text)
@@ -125,13 +122,13 @@ def with_ceiling(order: str, reply: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    return without_polite(_TO_THE_AGENT.sub("", text)).rstrip(" .!?")
+    return stripped(_TO_THE_AGENT.sub("", text)).rstrip(" .!?")
 
 
 def _last_subject(which: str, conversation: Conversation) -> str:
     """The subject of the user's last message that has one; or the alternative “A or B” in it that `which` means."""
     for text in (text[:MAX_READ_CHARS] for text in conversation.user_texts):
-        message = read_message(text)
+        message = read_message(re.sub(r"(?i)^and (?:if|with)\b.*", "ok", text))
         if message.has("nod", "thanks", "list", "status", "tell_fact") or _REFERENCE.search(text):
             continue
         if which and (found := _ALTERNATIVES.search(text)):

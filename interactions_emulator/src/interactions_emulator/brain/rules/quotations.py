@@ -7,7 +7,7 @@ from interactions_emulator.brain.answer import Draft, Ids, search_steps
 from interactions_emulator.brain.conversation import Conversation
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.arguments import subject_of
-from interactions_emulator.brain.rules.message import Message
+from interactions_emulator.brain.rules.message import Message, compiled
 from interactions_emulator.corpus.attached import AttachedDocuments
 from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.retrieval import MIN_ATTACHED_COVERAGE, answering_sentences, best_sentences, is_answer
@@ -15,10 +15,8 @@ from interactions_emulator.corpus.words import join_names, terms
 
 MAX_SENTENCES, MAX_TABLE_ROWS, _NOTHING = 4, 12, "Nothing about"
 _NO_SUBJECT = frozenset(terms("attached document paper pdf file text read summary summarise overview main points"))
-_TRANSLATION = re.compile(
-    r"(?i)\b(?:translat|übersetz|uebersetz|tradui|traduc)|\bauf deutsch\b|\b(?:in|into|to) (?:german|french|spanish"
-    r"|italian|chinese)\b"
-)
+_TRANSLATION = compiled(r"""(?i)\b(?:translat|übersetz|uebersetz|tradui|traduc)|\bauf deutsch\b|\b(?:in|into
+    |to) (?:german|french|spanish|italian|chinese)\b""")
 _SOURCES = re.compile(r"^(?:(?:(?:give|show|list)\b.*|what are )(?:the |its )?sources\b|sources$|which sources did )")
 _ABOUT_REPORT = frozenset(terms("report study research say says said mention tell find found"))
 _WORKS = re.compile(r"(?i)^(how (?:do|does) \S.*?) works?(?=\s+in\b|$)")
@@ -44,10 +42,7 @@ def answer_from_corpus(corpus: Corpus, question: str, url: str, ids: Ids, note: 
 
 
 def answer_from_files(attached: AttachedDocuments, message: str, note: str, may_pass: bool) -> Draft | None:
-    """Quotations of attached documents that answer the message, or an overview. It begins with a `note` on other files.
-
-    If they have no answer, it says so; or it is None if the question `may_pass` to another source.
-    """
+    """The `note`, and quotations that answer the message or an overview. None if there are none and it `may_pass`."""
     corpus, query = attached.corpus, subject_of(message)
     before = "\n\n".join(filter(None, [note, *attached.errors]))
     draft = Draft("").write(f"{before}\n\n" if before else "")
@@ -89,10 +84,7 @@ def _overview(corpus: Corpus, draft: Draft) -> Draft:
 
 
 def answer_from_earlier(conversation: Conversation, message: Message, may_pass: bool) -> str | None:
-    """Sentences of the newest report, or of the last answer, that fit the message.
-
-    Without such sentences: None if `may_pass` or if there is no report, else a text that says so.
-    """
+    """Sentences of the newest report or last answer that fit; else None, or a text that says so if not `may_pass`."""
     answers = [one.text for one in conversation.answers]
     report = next((text for text in answers if text.lstrip().startswith("# ")), "")
     source, name = (report, "The report") if report else ("".join(answers[:1]), "The earlier answer")

@@ -69,7 +69,10 @@ def _sections(draft: NumberedDraft, brief: Brief, found: Sequence[Found]) -> Non
     groups: dict[str, list[Excerpt]] = {label: [] for label in brief.sections}
     is_single = len({aspect for aspect, _ in found}) == 1 and not brief.sections
     for aspect, one in sorted(found, key=lambda pair: brief.aspects.index(pair[0])):
-        groups.setdefault(_heading(one) if is_single else aspect, []).append(one)
+        heading = re.sub(r"^[\W\d.]+|[\s#*`.:]+$", "", one.source.heading)
+        title = one.source.title.partition(": ")[2] or one.source.title
+        name = clip(heading if 1 < len(heading.split()) <= 10 else title, 80) if is_single else aspect
+        groups.setdefault(name, []).append(one)
     if is_single and len(groups) > 2:
         _paragraphs(draft, groups.pop(next(iter(groups))))
     for heading, group in list(groups.items())[:MAX_SECTIONS]:
@@ -84,9 +87,3 @@ def _paragraphs(draft: NumberedDraft, group: Sequence[Excerpt]) -> None:
     documents = list(dict.fromkeys(one.source.document_id for one in group))
     ordered = sorted(group, key=lambda one: (documents.index(one.source.document_id), one.source.position))
     draft.paragraphs((sentence, one.source) for one in ordered for sentence in one.sentences).write("\n\n")
-
-
-def _heading(excerpt: Excerpt) -> str:
-    title = excerpt.source.title.partition(": ")[2] or excerpt.source.title
-    heading = re.sub(r"^[\W\d.]+|[\s#*`.:]+$", "", excerpt.source.heading)
-    return clip(heading if 1 < len(heading.split()) <= 10 else title, 80)

@@ -20,10 +20,7 @@ MAX_EXCERPTS, MAX_SINGLE_EXCERPTS = 4, 10
 
 
 def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
-    """The steps of a deep-research agent.
-
-    `agent_config`: `collaborative_planning` returns only the plan; `visualization` "off" leaves out the charts.
-    """
+    """The steps of a deep-research agent: only its plan, or a report, with charts unless `visualization` is "off"."""
     conversation = read_conversation(turn)
     attached = read_documents(conversation.documents)
     titles = [entry.title for entry in attached.corpus.documents()]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.message import JOB_ID, OTHER_FORM, STUDY, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, OTHER_FORM, STUDY, Act, read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, changed, order_of, schedule_in, title_of, with_ceiling
 from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.corpus.words import terms
@@ -34,6 +34,7 @@ _ORDINAL = re.compile(r"\b(?:(first)|(second)|(last|latest|newest)) (?:one|repor
 _NO_SUBJECT = frozenset(terms("research report run study job list first second last latest newest one both same"))
 _LINE = r"(?m)^- ((?:job|(sched))_\w+) \| (?:waits for a yes: (\w+)|([^|\n]+?)) \| (?(2)[^|\n]+ \| )(.*)$"
 """A row of the tables. One of a schedule has its times before the title."""
+_OTHERS: tuple[Act, ...] = ("order", "cancel", "delete", "repeat", "status", "show")
 Call = tuple[str, dict[str, Any]]
 """The name of a function to call, and its arguments."""
 
@@ -52,10 +53,6 @@ class Run(NamedTuple):
     @property
     def is_running(self) -> bool:
         return not (self.waits_for or self.is_schedule or self.state in FINAL_STATES)
-
-    @property
-    def has_report(self) -> bool:
-        return self.state == "completed" or self.waits_for == "deletion"
 
     @property
     def label(self) -> str:
@@ -82,8 +79,11 @@ class _Situation:
     def __init__(self, turn: Turn, conversation: Conversation, runs: Sequence[Run]) -> None:
         self.spent = "".join(re.findall(r"(?m)^Spent so far: .*", turn.system_instruction)[:1]) or SPENT
         self.conversation, self.functions = conversation, {tool.get("name") for tool in turn.tools}
-        self.asked = "".join(answer.text for answer in conversation.answers[:1])
-        """The answer before the message, which may be a question."""
+        last = conversation.calls[-1] if conversation.calls else None
+        self.asked = "".join(answer.text for answer in conversation.answers[:1] if answer.call is last)
+        """The model's text since its last call, which may be a question."""
+        self.shown = None if self.asked else _run_of(last) if last else ""
+        """The run whose question was put directly before the message, "" if it is not known; None if none was."""
         text = conversation.message
         if ASK_CEILING in self.asked and not read_message(text).has("order"):
             orders = (one for one in conversation.user_texts if "every" in schedule_in(one)[0])
@@ -91,14 +91,13 @@ class _Situation:
         self.message = read_message(text)
         scheduled, self.is_first = re.search(r"\b(?:the|my|that) schedules?\b", self.message.plain), not runs
         self.runs = [run for run in runs if (run.is_schedule if scheduled else not run.is_schedule or run.waits_for)]
-        self.reports = [run for run in runs if run.has_report]
+        self.reports = [run for run in runs if run.state == "completed" or run.waits_for == "deletion"]
         self.order = order_of(self.message, conversation, [run.title for run in runs])
         self.named = "".join(JOB_ID.findall(text)[:1])
         self.mentioned = {_run_of(call): place for place, call in enumerate(conversation.calls)}
         """The index of the last call about each run."""
 
     def decide(self) -> list[Call] | str:
-        """The functions to call, or the text of the answer."""
         if not self.message.text.strip():
             return ASK_TOPIC
         run = self._meant([run for run in self.runs if run.waits_for])
@@ -107,28 +106,41 @@ class _Situation:
 
     def _reply(self, run: Run) -> Call | list[Call] | str | None:
         """Handles a yes, a no or a change for a run that waits for one; None if the message is about something else."""
-        has, deletes, about = self.message.has, run.waits_for == "deletion", {"job_id": run.id}
-        if has("cost") or ("depth" in self.order.settings and has("ask")):
+        has, words, about = self.message.has, set(self.message.plain.split()), {"job_id": run.id}
+        deletes, settings = run.waits_for == "deletion", self.order.settings
+        if has("cost") or ("depth" in settings and has("ask")):
             return f"{run.waiting} {self._price()}"
-        confirms = has("agree" if deletes else "yes")
+        confirms = has("yes") or (has("fine") and self.shown in ("", run.id))
+        if deletes:
+            confirms = has("agree") and not words & {"start", "begin", "run", "forget"}
+        if has("denies") and (deletes or has("order", "show", "list", "delete", "cancel")):
+            other = self._new_run() if has("order") else self._command()
+            return [(CANCEL, about), *([other] if isinstance(other, tuple) and other != (CANCEL, about) else [])]
         if has("delete") and self.reports and not deletes:
             return None
-        if (has("nod") and not confirms and not has("no")) or (has("later") and not has("order")):
+        if has("nod") and not confirms and (not has("no") or (deletes and "forget" in words)):
             return run.waiting
-        if run.waits_for == "price" and self.order.settings and not (has("order") and self.order.brief):
-            return [(CANCEL, about), (START, self._ordered(run) | self.order.settings)]
+        if has("later") and not has("order", "no"):
+            return run.waiting
+        proposes = run.is_schedule and (has("denies") or not has("no"))
+        if proposes and not has(*_OTHERS) and (proposed := self._rescheduled(run)):
+            return proposed
+        is_max = settings.get("depth") == "max"
+        if (
+            run.waits_for == "price"
+            and settings
+            and not (has("order") and self.order.brief)
+            and not (is_max and has("no"))
+        ):
+            return [(CANCEL, about), (START, self._ordered(run) | settings)]
         if has("no"):
-            every = [one for one in self.runs if one.waits_for and "both" in self.message.plain.split()]
+            every = [one for one in self.runs if one.waits_for and "both" in words]
             return [(CANCEL, {"job_id": one.id}) for one in every or [run]]
         if confirms and not has("repeat"):
             return (APPROVE, about | ({"deletes": True} if deletes else {}))
-        if deletes or has("order", "cancel", "delete", "repeat", "status", "show"):
-            return None
         old, change = self._ordered(run), self.order.change
         brief, title = changed(str(old["brief"]), str(old["title"]), change)
-        if run.is_schedule:
-            return self._rescheduled(run, old, brief)
-        if has("ask") or not has("change") or read_message(change).has("draw"):
+        if deletes or run.is_schedule or has("ask", *_OTHERS) or not has("change") or read_message(change).has("draw"):
             return None
         renamed = {"title": title} if title != old["title"] else {}
         return (REVISE, about | {"wishes": change} | ({} if run.waits_for == "plan" else {"brief": brief} | renamed))
@@ -137,17 +149,14 @@ class _Situation:
         spent = self.spent * bool(re.search(r"\b(?:did|have i|so far|already)\b", self.message.plain))
         return f"{PRICE} {ASK_CEILING if ASK_CEILING in self.asked else spent}".rstrip()
 
-    def _rescheduled(self, run: Run, old: dict[str, Any], brief: str) -> list[Call] | None:
-        """Proposes a changed schedule, with the times, the ceiling or the brief that the message changes."""
-        named, _ = schedule_in(self.message.text)
-        changed = {key: value for key, value in named.items() if old.get(key) != value}
+    def _rescheduled(self, run: Run) -> list[Call] | None:
+        """Proposes a schedule anew, with the times, the ceiling or the brief that the message changes."""
+        old = self._ordered(run)
+        named, _ = schedule_in(self.message.text, str(old.get("every", "")))
+        new = {key: value for key, value in named.items() if old.get(key) != value}
         if not named and self.message.has("change") and not self.message.has("ask"):
-            changed = {"brief": brief}
-        if not changed or "every" not in old:
-            return None
-        # The function itself replaces a proposal that differs by its ceiling only.
-        dropped = [(CANCEL, {"job_id": run.id})] if changed.keys() != {"max_usd_per_month"} else []
-        return [*dropped, (SCHEDULE, old | changed)]
+            new = {"brief": changed(str(old["brief"]), str(old["title"]), self.order.change)[0]}
+        return [(CANCEL, {"job_id": run.id}), (SCHEDULE, old | new)] if new and "every" in old else None
 
     def _command(self) -> Call | str | None:
         """Handles a command for a run; None if the message is not a command."""
@@ -156,7 +165,7 @@ class _Situation:
             return (LIST, {})
         if has("delete"):
             return self._call(DELETE, self.reports)
-        if has("cost") and not has("status"):
+        if (has("cost") or ("depth" in self.order.settings and has("ask") and not has("order"))) and not has("status"):
             return self._price()
         if has("cancel"):
             return self._call(CANCEL, [going] if going else self.runs)
@@ -170,14 +179,14 @@ class _Situation:
             return show
         if has("show") and not has("order"):
             return self._call(SHOW, self.runs) if self.runs else show
-        if has("yes", "agree"):
+        if has("yes", "agree", "fine"):
             return (APPROVE, {"job_id": self.named}) if self.named else show if going else NOTHING_DONE
         return "You are welcome!" if has("thanks") and not has("order", "ask") else None
 
     def _new_run(self) -> Call | str | None:
         """Orders a new run; None if the message does not ask for one."""
-        base, brief = self._id(self.reports), self.order.brief
-        has, further, is_reply = self.message.has, self.message.has("further") and base, ASK_TOPIC in self.asked
+        has, base, brief = self.message.has, self._id(self.reports), self.order.brief
+        further, is_reply = has("further") and base, ASK_TOPIC in self.asked and not has("ask")
         starts = self.is_first and not has("later") and "?" not in self.message.text
         orders = has("order") or is_reply or (starts and AGREEMENT.sub("", self.message.text) == self.message.text)
         if not further and (self.named or not orders):
@@ -190,7 +199,7 @@ class _Situation:
         if (run := self._meant(self.runs)) and "every" in named and not set(terms(topic)) - _NO_SUBJECT:
             topic = str(self._ordered(run)["brief"])
         if SCHEDULE in self.functions and "every" in named:
-            named |= {"use_max": True} if "depth" in self.order.settings else {}
+            named |= {"use_max": True} if self.order.settings.get("depth") == "max" else {}
             named = {"title": title_of(topic), "brief": topic} | named
             return (SCHEDULE, named) if "max_usd_per_month" in named else ASK_CEILING
         arguments: dict[str, Any] = {"title": title_of(brief), "brief": brief}

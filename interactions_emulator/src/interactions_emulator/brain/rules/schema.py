@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from interactions_emulator.brain.rules.arguments import Schema, mentioned
-from interactions_emulator.brain.rules.message import any_line
+from interactions_emulator.brain.rules.message import compiled
 from interactions_emulator.corpus.words import clip, join_names, sentences, stem, terms, word_set
 
 MAX_DEPTH, MAX_TEXT_CHARS = 12, 60_000
@@ -20,19 +20,19 @@ _FORMATS = {
 _CUES = {
     "harm harmful violence violent threat hate dangerous selfharm suicide unsafe toxic": r"""
         (?:kill|hurt|murder|stab|shoot|beat up) (?:you|him|her|them|your\w*|myself|people)|cutting myself
-        should (?:all )?(?:be (?:shot|killed|hanged)|die)|break your (?:legs|neck|bones)|burn \w+ house
-        watch your back|know where you live|(?:make|build) a (?:\w+ )?bomb|want to die|end my life
-        vermin|wiped out|bringe? dich um|je vais te tuer|te voy a matar""",
+        |should (?:all )?(?:be (?:shot|killed|hanged)|die)|break your (?:legs|neck|bones)|burn \w+ house
+        |watch your back|know where you live|(?:make|build) a (?:\w+ )?bomb|want to die|end my life
+        |vermin|wiped out|bringe? dich um|je vais te tuer|te voy a matar""",
     "inappropriate offensive abusive toxic unsafe harassment insult rude vulgar profanity sexual adult": r"""
         idiots?|morons?|losers?|pathetic|brainless|imbécile|shut up|get lost|nobody likes you|old hag|\w*shit\w*|fuck\w*
-        bitch|arse|asshole|you are an? (?:\w+ )?(?:fool|disgrace|pig)|tits|nudes?|porn""",
+        |bitch|arse|asshole|you are an? (?:\w+ )?(?:fool|disgrace|pig)|tits|nudes?|porn""",
     "spam scam fraud phishing advertising promotion unsafe": r"""
         prize|voucher|claim|lottery|jackpot|guaranteed|congratulations|cash|bonus|ringtone|crypto|singles
-        you(?:'ve| have)? (?:been selected|won)|click (?:here|now)|(?:act|order|buy) (?:now|today)|\d+% off
-        cheap|offer|www|https?|account has been suspended|verify your account|work from home|followers|txt
-        final notice|pay the fee|parcel|use code|inherited|bank details|earn \W\d+|free prize|\d{5}""",
+        |you(?:'ve| have)? (?:been selected|won)|click (?:here|now)|(?:act|order|buy) (?:now|today)|\d+% off
+        |cheap|offer|www|https?|account has been suspended|verify your account|work from home|followers|txt
+        |final notice|pay the fee|parcel|use code|inherited|bank details|earn \W\d+|free prize|\d{5}""",
 }
-"""Names of a category in a schema, and its cues in a text. Each line is an alternative."""
+"""Names of a category in a schema, and its cues in a text."""
 SPAM_WEIGHT = 0.6
 """The weight of one cue of spam, which alone is too little. Other cues weigh 1."""
 _BENIGN = word_set("safe none neutral ok okay other clean ham general normal unknown allowed harmless no")
@@ -74,7 +74,9 @@ class _Filler:
             case "integer" | "number" as number:
                 return self._number(schema, name, number)
             case "array":
-                return self._array(schema, name, depth)
+                items, least = self._resolved(schema.get("items")), int(schema.get("minItems") or 0)
+                named = [one for one in items.get("enum", []) if mentioned([one], self.text) is not None]
+                return [*named, *(self.fill(items, name, depth + 1) for _ in range(least - len(named)))]
             case "object":
                 return self._object(schema, depth)
         value = self._string(name, schema)[: schema.get("maxLength", MAX_TEXT_CHARS)]
@@ -124,11 +126,6 @@ class _Filler:
             value = (high - 1) if low is None else (low + 1) if high is None else (low + high) / 2
         return int(value) if kind == "integer" else value
 
-    def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
-        items, least = self._resolved(schema.get("items")), int(schema.get("minItems") or 0)
-        named = [one for one in items.get("enum", []) if mentioned([one], self.text) is not None]
-        return [*named, *(self.fill(items, name, depth + 1) for _ in range(least - len(named)))]
-
     def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
         properties, required = schema.get("properties") or {}, schema.get("required") or []
         shown = [key for key in properties if key in required or depth <= MAX_DEPTH]
@@ -168,7 +165,7 @@ def cues_of(name: str, text: str) -> tuple[float, list[str]]:
     plain, weight, cues = _REPORTED.sub(" ", text), 0.0, list[str]()
     for names, lines in _CUES.items():
         if stems & set(map(stem, names.split())):
-            found = list(dict.fromkeys(re.findall(rf"\b(?:{any_line(lines)})\b", plain.casefold())))
+            found = list(dict.fromkeys(re.findall(rf"\b(?:{compiled(lines).pattern})\b", plain.casefold())))
             weight += len(found) * (SPAM_WEIGHT if "spam" in names else 1)
             cues += found
     return weight, cues

@@ -3,16 +3,15 @@
 import re
 
 from interactions_emulator.brain.conversation import Conversation
-from interactions_emulator.brain.rules.message import Act, Message, read_message
+from interactions_emulator.brain.rules.message import Act, Message, compiled, read_message
 from interactions_emulator.brain.rules.tools import Tools, small_talk_act
 from interactions_emulator.corpus.words import clip
 
 SELF = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
 MAX_LISTED = 24
 """Maximum number of earlier texts that are listed."""
-_FACT = re.compile(
-    r"(?i)\bmy ((?:\w+ ){0,2}?\w+) (?:is|are)(?: called)? ([^,.!?\n]{1,80}?)(?=\s+and\s+(?:my|i)\b|[,.!?\n]|$)"
-)
+_FACT = compiled(r"""(?i)\bmy ((?:\w+ ){0,2}?\w+) (?:is|are)(?: called)? ([^,.!?\n]{1,80}?)(?=\s+and\s+(?:my|i)\b
+    |[,.!?\n]|$)""")
 _NAME = re.compile(r"(?i:my name(?:'s| is)|i'm called|call me|mein name ist|i'm|i am)\s+((?-i:[A-ZÀ-Þ])[\w'-]+)")
 _ANSWERS: dict[Act | None, str] = {
     "thanks": "You are welcome!",

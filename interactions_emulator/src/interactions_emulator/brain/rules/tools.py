@@ -10,7 +10,7 @@ from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.arguments import fill, is_place
-from interactions_emulator.brain.rules.message import JOB_ID, RUN, Act, Message, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, RUN, Act, Message, compiled, read_message
 from interactions_emulator.brain.tool_choice import allowed_tools
 from interactions_emulator.corpus.words import sentences, stem, terms
 
@@ -25,10 +25,8 @@ WHICH_ONE = "Which one do you mean?"
 RECENT_ANSWERS, MAX_REPLY_WORDS = 8, 8
 """How many of the latest answers are searched for an open question, and maximum words of a reply to a question."""
 _GENERAL = frozenset(terms("get gets answer answers user name value current place day up long good best first last"))
-_WEATHER = re.compile(
-    r"\b(?:weather|forecast|temperature|umbrella|rain(?:y|ing)?|snow(?:y|ing)?|sunny|windy|wetter|regnet|météo|temps"
-    r"|tiempo|llover|how (?:warm|hot|cold))\b|天气"
-)
+_WEATHER = compiled(r"""\b(?:weather|forecast|temperature|umbrella|rain(?:y|ing)?|snow(?:y|ing)?|sunny|windy|wetter
+    |regnet|météo|temps|tiempo|llover|how (?:warm|hot|cold))\b|天气""")
 _ASKS_FOR_YES = re.compile(r"\bsay \*{0,2}yes\b|\bwaits for your yes\b|\bapproval\b|\[…\]\s*$", re.IGNORECASE)
 _BACK_REFERENCE = re.compile(r"\b(?:it|its|this|that|these|they|them|both)\b")
 _RUN_ACTS: tuple[Act, ...] = ("status", "show", "list", "cancel", "repeat", "delete", "further", "cost")
@@ -36,7 +34,7 @@ _RUN_ACTS: tuple[Act, ...] = ("status", "show", "list", "cancel", "repeat", "del
 
 @dataclass(frozen=True)
 class Option:
-    """A function; or, for a function that hands over to one of several agents, one of them."""
+    """A function, or one of the agents to which one hands over. `topic` is its name, `about` says what it does."""
 
     name: str
     parameters: dict[str, Any]
@@ -45,9 +43,7 @@ class Option:
     words: frozenset[str]
     purpose: Act | None
     topic: str
-    """The name of the function or agent."""
     about: str
-    """The first sentence of its description."""
 
     def made(self, call: PastCall) -> bool:
         """Whether a call was a call of this option."""
@@ -162,11 +158,11 @@ def is_about_run(conversation: Conversation, message: Message, manager: Option) 
     """Whether a message belongs to the agent that manages research runs."""
     if message.has("judge", "draw", "recall", "ask_fact", "tell_fact"):
         return False
-    if JOB_ID.search(message.text) or message.has("cancel"):
+    if JOB_ID.search(message.text) or read_message(message.text.rstrip(" ?")).has("cancel"):
         return True
     answers = conversation.answers[:RECENT_ANSWERS]
     told = [one for one in answers if one.speaker != "model" and one.call and manager.made(one.call)]
-    replies = message.has("nod", "yes", "no", "later")
+    replies = message.has("nod", "yes", "no", "denies", "later")
     if (waits := told and _ASKS_FOR_YES.search(told[0].text[-1_500:])) and replies:
         return True
     names_run = message.plain in ("list", "status") or bool(re.search(rf"\b(?:{RUN}|i spen[dt])\b", message.plain))
