@@ -44,8 +44,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from tools.adk.contents import parts_of
-from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedDatabaseSessions, recent, windowed_reads
+from tools.adk.newest_events import NewestEvents, read_newest
+from tools.adk.windowed_sessions import WindowedDatabaseSessions, from_user_message, windowed_reads
+from tools.memory import LARGE_BYTES, release_memory_soon
 from tools.shielded import shielded
 from tools.transactions import Transactions, replace_when_closed
 
@@ -56,7 +57,7 @@ WRITE_AFTER_S = 5.0
 KEPT_SESSIONS = 100
 """Maximum number of conversations whose newest events stay in memory; the least recent are dropped first."""
 KEPT_BYTES = 200_000
-"""Maximum bytes of texts and files of a conversation whose events stay in memory."""
+"""Maximum bytes of the JSON of a conversation's newest events that stay in memory."""
 TRANSFER_TOOL = "transfer_to_agent"
 
 _Key = tuple[str, str, str]
@@ -73,14 +74,6 @@ _READ = (
     .outerjoin(_A, _A.c.app_name == _S.c.app_name)
     .outerjoin(_U, and_(_U.c.app_name == _S.c.app_name, _U.c.user_id == _S.c.user_id))
     .where(_IS_SESSION)
-)
-_READ_EVENTS = (
-    select(_E.c.id, _E.c.invocation_id, _E.c.timestamp, _E.c.event_data)
-    .where(
-        _E.c.app_name == bindparam("app"), _E.c.user_id == bindparam("user"), _E.c.session_id == bindparam("session")
-    )
-    .order_by(_E.c.timestamp.desc(), _E.c.id.desc())
-    .limit(WINDOW_EVENTS)
 )
 _WRITE = update(_S).where(_IS_SESSION, _S.c.update_time == bindparam("before")).values(update_time=bindparam("now"))
 _WRITE_STATE = _WRITE.values(update_time=bindparam("now"), state=bindparam("new_state"))
@@ -115,8 +108,8 @@ class _Stored:
     updated: datetime
     merged: dict[str, Any]
     """The state as an agent sees it."""
-    events: list[Event] | None = None
-    """The newest events, `WINDOW_EVENTS` at most; None: not read."""
+    newest: NewestEvents | None = None
+    """The newest events; None: not read."""
 
 
 @dataclass
@@ -132,6 +125,8 @@ class _Turn:
     """Events with their rows."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     timer: asyncio.TimerHandle | None = None
+    is_large: bool = False
+    """Whether it has read many bytes."""
 
 
 _turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
@@ -151,7 +146,7 @@ class TurnSessions(WindowedDatabaseSessions):
         if self._is_postgresql:
             replace_when_closed(self.db_engine)
         self._transactions = Transactions(self.db_engine, connect_args)
-        self._known: OrderedDict[_Key, tuple[datetime, list[Event]]] = OrderedDict()
+        self._known: OrderedDict[_Key, tuple[datetime, NewestEvents]] = OrderedDict()
         """The revision and the newest events of conversations."""
         self._running: dict[_Key, _Turn] = {}
         self._late_writes: set[asyncio.Task[None]] = set()
@@ -175,6 +170,8 @@ class TurnSessions(WindowedDatabaseSessions):
                 await self._write(turn)
             except Exception:
                 log.exception("the message of a turn that did not end was not stored")
+            if turn.is_large:
+                release_memory_soon()
 
     async def get_session(
         self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
@@ -195,18 +192,17 @@ class TurnSessions(WindowedDatabaseSessions):
         if only_exists:
             return _session(key, stored, [])
         turn.is_fresh = False
-        if stored.events is None:
-            rows = await self._transactions.execute(_READ_EVENTS, _named(key))
-            stored.events = [*map(_event, reversed(rows))]
+        if stored.newest is None:
+            stored.newest = await read_newest(self._transactions, _named(key), self._is_postgresql)
+            turn.is_large = turn.is_large or stored.newest.size > LARGE_BYTES
 
-        async def read(config: GetSessionConfig | None = None) -> Session | None:
-            if config:
-                return _session(key, stored, stored.events or ())
+        async def read_all() -> Session | None:
+            turn.is_large = True
             return await super(TurnSessions, self).get_session(
                 app_name=app_name, user_id=user_id, session_id=session_id, config=GetSessionConfig()
             )
 
-        return await recent(read)
+        return await from_user_message(_session(key, stored, stored.newest.events), stored.newest.is_whole, read_all)
 
     async def append_event(self, session: Session, event: Event) -> Event:
         if event.partial:  # ADK stores none
@@ -262,7 +258,7 @@ class TurnSessions(WindowedDatabaseSessions):
         stored = _Stored(state, updated, _merge_state(of_app or {}, of_user or {}, state))
         known = self._known.get(key)
         if known and known[0] == updated:
-            stored.events = known[1]
+            stored.newest = known[1]
         return stored
 
     @shielded
@@ -283,9 +279,11 @@ class TurnSessions(WindowedDatabaseSessions):
             self._known.pop(key, None)
             stored.state, stored.updated = await self._write_events(key, stored, written)
             del turn.unwritten[: len(written)]
-            stored.events = [*(stored.events or ()), *(event for event, _ in written)][-WINDOW_EVENTS:]
-            if sum(map(_bytes, stored.events)) <= KEPT_BYTES:
-                self._known[key] = (stored.updated, stored.events)
+            if stored.newest:
+                sizes = [len(json.dumps(row["event_data"])) for _, row in written]
+                stored.newest = stored.newest.with_written([event for event, _ in written], sizes)
+                if stored.newest.size <= KEPT_BYTES:
+                    self._known[key] = (stored.updated, stored.newest)
             if len(self._known) > KEPT_SESSIONS:
                 self._known.popitem(last=False)
             turn.session.last_update_time = utc_datetime_to_timestamp(stored.updated)
@@ -334,11 +332,6 @@ def _update(connection: Connection, values: Mapping[str, Any], rows: Sequence[di
     return is_written
 
 
-def _bytes(event: Event) -> int:
-    parts = parts_of(event.content)
-    return sum(len(part.text or "") + len((part.inline_data and part.inline_data.data) or b"") for part in parts)
-
-
 def _writes_at_once(event: Event) -> bool:
     """Whether an event has to be stored before anybody sees it: an answer, or a tool that may act on the world.
 
@@ -380,11 +373,3 @@ def _row(session: Session, event: Event) -> dict[str, Any]:
         "timestamp": timestamp_to_utc_datetime(event.timestamp),
         "event_data": event.model_dump(exclude_none=True, mode="json"),
     }
-
-
-def _event(row: Sequence[Any]) -> Event:
-    """An event as ADK parses it (`schemas/v1.py:to_event`)."""
-    event_id, invocation, at, data = row
-    return Event.model_validate(
-        {"timestamp": utc_datetime_to_timestamp(at), **(data or {}), "id": event_id, "invocation_id": invocation}
-    )

@@ -153,19 +153,33 @@ class WindowedDatabaseSessions(WindowedSessions, _ShieldedSessions, DatabaseSess
 
 
 async def recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
-    """Reads the newest events, beginning with a message of the user.
+    """Reads the newest events, as `from_user_message` returns them."""
+    session = await read(config=GetSessionConfig(num_recent_events=WINDOW_EVENTS))
+    if session is None:
+        return None
+    return await from_user_message(session, len(session.events) < WINDOW_EVENTS, read)
+
+
+async def from_user_message(
+    session: Session, is_whole: bool, read_all: Callable[[], Awaitable[Session | None]]
+) -> Session | None:
+    """Returns a session with its newest events, beginning with a message of the user.
 
     Reads all events if there is a rewind or no such message among the newest.
+
+    Args:
+        session: the session with its newest events.
+        is_whole: whether these are all of its events.
+        read_all: reads the session with all events.
     """
-    session = await read(config=GetSessionConfig(num_recent_events=WINDOW_EVENTS))
-    if session is None or len(session.events) < WINDOW_EVENTS:
+    if is_whole:
         return session
     start = next((i for i, event in enumerate(session.events) if event.author == "user"), None)
     if start is None or any(event.actions.rewind_before_invocation_id for event in session.events):
-        return await read()
+        return await read_all()
 
     async def load_all() -> list[Event]:
-        found = await read()
+        found = await read_all()
         return found.events if found else []
 
     session.events = RecentEvents(session.events[start:], load_all)

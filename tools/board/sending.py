@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tools.memory import LARGE_BYTES, release_memory_soon
+
 PIECE_BYTES = 64_000
 MAX_DRAIN_WAIT_S = 60.0
 """Seconds after which a client that has not taken a piece is cut off."""
@@ -45,6 +47,8 @@ class PiecewiseSending:
                         abort()
                         await asyncio.sleep(0)  # the server learns of it
                     raise ClientDisconnect from None
+            if len(body) > LARGE_BYTES:
+                release_memory_soon()
 
         with suppress(ClientDisconnect), ExitStack() as until_sent:
             state = {**scope.get("state", {}), "until_sent": until_sent}

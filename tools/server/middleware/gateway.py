@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, is_public
 from tools.interactions.run_webhook import WEBHOOK_PATH
+from tools.memory import LARGE_BYTES, release_memory_soon
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.research.locks import Locked, Locks
@@ -187,8 +188,12 @@ class GatewayMiddleware:
                 await apart(partial(check_values, maximum=max_values), body, whose)
                 method = await apart(_method, body, whose) if turns else "ping"
                 turns = self._cancels if method in _CANCELS else turns
-                async with turns.of(whose) if turns and method not in _SHORT_ANSWERS else nullcontext():
-                    await self._checked(scope, body, receive, send, known, user)
+                try:
+                    async with turns.of(whose) if turns and method not in _SHORT_ANSWERS else nullcontext():
+                        await self._checked(scope, body, receive, send, known, user)
+                finally:
+                    if len(body) > LARGE_BYTES:
+                        release_memory_soon()
 
     def _agent_request(self, user: str) -> AbstractContextManager[None]:
         """Counts a user's request by MCP or A2A while the block runs; see `counted`."""
