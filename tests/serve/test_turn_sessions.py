@@ -24,6 +24,8 @@ from tests.ledger.server import Server, statements
 from tests.routing.test_conversation import TURNS
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import Talk, refusals
+from tools.adk import newest_events
+from tools.adk.history import RecentEvents
 from tools.adk.turn_sessions import KEPT_BYTES, TurnSessions
 from tools.app import build_app
 
@@ -143,6 +145,30 @@ async def test_a_message_and_its_answer_are_one_transaction_and_an_answer_is_sto
             assert len((await stored(url)).events) == 5
 
 
+async def test_a_turn_reads_nothing_older_than_the_events_that_fill_its_window(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newest_events, "WINDOW_CHARS", 10_000)
+    async with TurnSessions(url) as writer, TurnSessions(url) as sessions:
+        await opened(writer, create=True)
+        sizes = (1, 7_000, 7_000, 1, 50_000, 1)
+        windows = [range(1), range(2), range(1, 3), range(1, 4), range(4, 5), range(4, 6)]
+        for number, (size, window) in enumerate(zip(sizes, windows, strict=True)):
+            async with writer.turn():
+                session = await opened(writer)
+                await writer.append_event(session, said("user", f"{number}" * size))
+                await writer.append_event(session, said("desk", f"{number}"))
+                known = (await opened(writer)).events
+            async with sessions.turn():
+                found = (await opened(sessions)).events
+            for each in (found, known):
+                assert [event.author for event in each] == ["user", "desk"] * len(window)
+                assert each[0].content.parts[0].text[0] == f"{window[0]}"  # type: ignore[index, union-attr]
+                if window[0]:
+                    assert isinstance(each, RecentEvents)
+                    assert len(await each.load_all()) == 2 * number + 2
+
+
 async def test_a_turn_is_written_to_postgresql_by_one_statement(postgres: Server) -> None:
     async with TurnSessions(postgres.create_database()) as sessions:
         sent = statements(sessions.db_engine)
@@ -172,12 +198,14 @@ async def test_an_open_reader_of_a_sqlite_file_does_not_hold_up_a_turn(tmp_path:
 async def test_deleted_and_very_large_conversations_are_not_kept_in_memory(tmp_path: Path) -> None:
     async with TurnSessions(f"sqlite+aiosqlite:///{tmp_path}/sessions.db") as sessions:
         await opened(sessions, create=True)
-        for text, kept in (("short", 1), ("long" * KEPT_BYTES, 0), ("short", 0)):
-            async with sessions.turn():
-                await sessions.append_event(await opened(sessions), said("desk", text))
-            assert len(sessions._known) == kept
-        await sessions.delete_session(**NAMES)
-        await opened(sessions, create=True)
+        state = EventActions(state_delta={"text": "long" * KEPT_BYTES})
+        for large in (said("desk", "long" * KEPT_BYTES), said("desk", "short", actions=state)):
+            for event, kept in ((said("desk", "short"), 1), (large, 0), (said("desk", "short"), 0)):
+                async with sessions.turn():
+                    await sessions.append_event(await opened(sessions), event)
+                assert len(sessions._known) == kept
+            await sessions.delete_session(**NAMES)
+            await opened(sessions, create=True)
         async with sessions.turn():
             await sessions.append_event(await opened(sessions), said("desk", "short"))
         assert len(sessions._known) == 1
