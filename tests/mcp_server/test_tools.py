@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +24,7 @@ from tools.research.config import load_research_settings
 from tools.research.database import LedgerError
 from tools.research.job import Job, Order, State, new_job
 from tools.research.report import documents
+from tools.server.middleware.rate_limit import RateLimited
 from tools.settings import load_settings
 
 MAX_RESULT_BYTES = 24_000
@@ -49,6 +52,9 @@ async def finished(client: Any, brief: str = BRIEF) -> str:
         ("start", {"brief": "x" * 2_000_000}, "`brief`: String should have at most 20000 characters"),
         ("start", {"brief": "x", "depth": "deep"}, "`depth`: Input should be 'standard' or 'max', not 'deep'"),
         ("start", {"brief": "x", "brieff": "y"}, "`brieff` is not an argument of this tool: it takes brief, title"),
+        ("list", {f"a{i}": i for i in range(20)}, "`a0` is not an argument of this tool: it takes page; `a1` is"),
+        ("list", {f"a{i}": i for i in range(20)} | {"page": "x" * 9_000}, "`page`: Input should be a valid integer"),
+        ("list", {f"a{i}": i for i in range(51)}, "there are 51 arguments: this tool takes page"),
         ("start", {"brief": "x", "builds_on": "job_22222222"}, "you have no research run 'job_22222222'"),
         ("status", {"job": "job_x", "wait_seconds": -1}, "`wait_seconds`: Input should be greater than or equal to 0"),
         ("status", {"job": "job_x", "wait_seconds": 1e9}, "`wait_seconds`: Input should be less than or equal to 45"),
@@ -69,6 +75,31 @@ async def test_nonsense_gets_one_sentence_that_names_the_argument(
         said = await error(client, tool, **given)
         assert (said.startswith(named), "\n" in said, len(said) < 400) == (True, False, True), said
     assert await desk.service.jobs("ada") == []
+
+
+async def test_an_error_names_five_wrong_arguments_and_counts_the_others(desk: Desk) -> None:
+    async with desk.client() as client:
+        said = await error(client, "list", **{f"a{i}": i for i in range(20)})
+    assert [f"`a{i}` is not an argument" in said for i in (0, 4, 5)] == [True, True, False]
+    assert said.endswith("; and 15 more")
+
+
+async def test_calls_with_wrong_arguments_or_names_count_in_the_users_limit(desk: Desk) -> None:
+    counted = list[str]()
+
+    @contextmanager
+    def limit(user: str) -> Iterator[None]:
+        if len(counted) == 2:
+            raise RateLimited("you sent more than 2")
+        counted.append(user)
+        yield
+
+    async with desk.client(limit=limit) as client:
+        assert "not an argument" in await error(client, "list", a=1)
+        assert "there is no tool" in await error(client, "nonsense")
+        for tool, given in (("list", {"a": 1}), ("nonsense", {})):
+            assert await error(client, tool, **given) == "you sent more than 2"
+    assert counted == ["ada", "ada"]
 
 
 async def test_the_schemas_say_what_is_checked_and_the_hints_say_what_spends(desk: Desk) -> None:

@@ -12,6 +12,12 @@ from tools.redaction import redact
 from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
 from tools.sanitize import sanitize_json
 
+MAX_ARGUMENTS = 50
+"""Maximum number of arguments of a call. No tool takes nearly as many."""
+_MAX_ERRORS = 5
+"""Maximum number of wrong arguments that an error names."""
+_MAX_VALUE_CHARS = 1_000
+"""Maximum characters of a wrong value in which secrets are looked for, before it is cut."""
 MAX_TOOL_WAIT_S = 45
 """Maximum seconds that a call waits: clients give up after 60 (Claude Desktop, Gemini CLI)."""
 
@@ -110,12 +116,17 @@ def parse(kind: type[A], arguments: Mapping[str, Any]) -> A:
     """Checks the arguments of a call. Control characters and lone surrogates are replaced first.
 
     Raises:
-        BadArgument: an argument is missing, unknown or out of bounds; the message names all of these.
+        BadArgument: an argument is missing, unknown or out of bounds; the message names a few of these.
     """
+    if len(arguments) > MAX_ARGUMENTS:
+        raise BadArgument(f"there are {len(arguments)} arguments: this tool takes {', '.join(kind.model_fields)}")
     try:
         return kind.model_validate(sanitize_json(dict(arguments)))
     except ValidationError as error:
-        raise BadArgument("; ".join(_sentence(kind, found) for found in error.errors())) from None
+        found = error.errors(include_url=False, include_context=False)
+        sentences = [_sentence(kind, each) for each in found[:_MAX_ERRORS]]
+        sentences += [f"and {len(found) - _MAX_ERRORS} more"] if len(found) > _MAX_ERRORS else []
+        raise BadArgument("; ".join(sentences)) from None
 
 
 def _sentence(kind: type[Arguments], error: Mapping[str, Any]) -> str:
@@ -125,4 +136,4 @@ def _sentence(kind: type[Arguments], error: Mapping[str, Any]) -> str:
             return f"`{name}` is missing"
         case "extra_forbidden":
             return f"`{name[:40]}` is not an argument of this tool: it takes {', '.join(kind.model_fields)}"
-    return f"`{name}`: {error['msg']}, not {redact(repr(error['input']))[:80]}"
+    return f"`{name}`: {error['msg']}, not {redact(repr(error['input'])[:_MAX_VALUE_CHARS])[:80]}"

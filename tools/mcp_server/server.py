@@ -156,13 +156,12 @@ def build_server(
         async def act() -> CallToolResult:
             from tools.mcp_server.tools import Call
 
-            name = params.name.removeprefix(_PREFIX)
-            if name not in TOOLS or name == params.name:
-                known = ", ".join(tool.name for tool in _LISTED.tools)
-                raise BadArgument(f"there is no tool {params.name[:80]!r}; the tools are {known}")
-            given = parse(TOOLS[name].arguments, params.arguments or {})
-            user = user_of(context)
-            with limit(user):
+            with limit(user := user_of(context)):  # a call with wrong arguments counts too
+                name = params.name.removeprefix(_PREFIX)
+                if name not in TOOLS or name == params.name:
+                    known = ", ".join(tool.name for tool in _LISTED.tools)
+                    raise BadArgument(f"there is no tool {params.name[:80]!r}; the tools are {known}")
+                given = parse(TOOLS[name].arguments, params.arguments or {})
                 call = Call(user, Dialog(context, params, elicitation_timeout_s), _progress(context))
                 return _result(await getattr(research_tools(), name)(call, given))
 
@@ -184,8 +183,8 @@ def build_server(
 
     async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         async def act() -> ReadResourceResult:
-            job_id, file = resources.parse_uri(params.uri)
             with limit(user := user_of(context)):
+                job_id, file = resources.parse_uri(params.uri)
                 _, report = await research_tools().own_report(user, job_id)
                 return await resources.contents(params.uri, report, file, user)
 
