@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
@@ -27,11 +26,16 @@ from tools.memory import LARGE_BYTES, release_memory_soon
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.research.locks import Locked, Locks
-from tools.server.checked_sessions import FUNCTION_PARTS_REFUSED, has_function_parts, without_protected
+from tools.server.checked_sessions import (
+    FUNCTION_PARTS_REFUSED,
+    has_function_parts,
+    without_protected,
+)
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
-from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
-from tools.server.middleware.rate_limit import MAX_READS, RateLimited, RateLimiter
+from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore, message_digest
+from tools.server.middleware.message_limits import MAX_RESTORED_VALUES, check_messages, check_restored
+from tools.server.middleware.rate_limit import MAX_READS, ChangeLimiter, RateLimited, RateLimiter
 from tools.server.middleware.request_limits import (
     MAX_JSON_VALUES,
     MAX_NAME_CHARS,
@@ -61,7 +65,9 @@ _KNOWN = re.compile(
 )
 """All served paths. ADK's development routes are missing, and so is its memory, which no agent reads or deletes."""
 _TURNS = ("/run", "/run_sse")
-_WRITING = ("PATCH", "DELETE")
+_LOCKING = ("PATCH", "DELETE")
+"""Methods that change a conversation, or delete it, and must not do so during a turn."""
+_CHANGING = ("POST", *_LOCKING)
 _ME = "me"
 """Alias that a client may write for its own user in a path or a body."""
 _BODIES_IN_TOTAL = 2
@@ -129,6 +135,7 @@ class GatewayMiddleware:
         self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
         self._long_answers = {path: Turns(at_once) for path, at_once in _LONG_ANSWERS.items()}
         self._cancels = Turns(_MAX_CANCELS)
+        self._changes = ChangeLimiter(self.rate_limiter)
         self._agent_requests = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,7 +189,8 @@ class GatewayMiddleware:
         assert known
         whose, turns = user or LOCAL_USER, self._long_answers.get(scope["path"])
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if turns else self.max_body
-        max_values = MAX_A2A_VALUES if scope["path"] == A2A_PATH else MAX_JSON_VALUES
+        max_values = MAX_RESTORED_VALUES if _restores(scope, known) else MAX_JSON_VALUES
+        max_values = MAX_A2A_VALUES if scope["path"] == A2A_PATH else max_values
         with self._agent_request(whose) if turns else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
                 await apart(partial(check_values, maximum=max_values), body, whose)
@@ -211,7 +219,8 @@ class GatewayMiddleware:
             check_name(name)
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
-        data = await apart(parse_json, body, user or LOCAL_USER) if body else None
+        parse = partial(_parse, restores=_restores(scope, known))
+        data = await apart(parse, body, user or LOCAL_USER) if body else None
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
@@ -219,15 +228,18 @@ class GatewayMiddleware:
         if scope["path"] in _TURNS:
             await self._turn(scope, data, receive, send, user)
             return
-        if _stores(scope, data):
-            await self.storage.admit(user or known["user"] or _ME, len(body))
-        scope = without_length(scope)
-        replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
-        async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
-            if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
-                await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
-            else:
-                await self.app(scope, replay, send)
+        whose = user or known["user"] or _ME
+        is_change = known["user"] and scope["method"] in _CHANGING
+        with self._changes.limit(whose, len(body)) if is_change else nullcontext():
+            if _stores(scope, data):
+                await self.storage.admit(whose, len(body))
+            scope = without_length(scope)
+            replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
+            async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
+                if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _LOCKING:
+                    await self._write(scope, replay, send, lock_name(whose, known["session"]))
+                else:
+                    await self.app(scope, replay, send)
 
     async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""
@@ -270,7 +282,7 @@ class GatewayMiddleware:
             raise RequestRejected(404, "there is no such agent")
         if any(has_function_parts(data.get(name)) for name in ("newMessage", "new_message")):
             raise RequestRejected(400, FUNCTION_PARTS_REFUSED)
-        whose, digest = user or asked, _digest(data) if key else ""
+        whose, digest = user or asked, message_digest(data) if key else ""
         metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
@@ -308,17 +320,29 @@ def _method(body: bytes) -> Any:
     return None
 
 
+def _restores(scope: Scope, known: re.Match[str]) -> bool:
+    """Whether a request creates a conversation, perhaps with events."""
+    return scope["method"] == "POST" and known["rest"] == "sessions"
+
+
+def _parse(body: bytes, restores: bool) -> Any:
+    """Parses a body within all limits of what it has.
+
+    Raises:
+        RequestRejected: status 400: see `parse_json`, `check_messages` and `check_restored`.
+    """
+    data = parse_json(body)
+    check_messages(data)
+    if restores:
+        check_restored(data)
+    return data
+
+
 def _stores(scope: Scope, data: Any) -> bool:
     """Whether a request other than a turn adds to what its user stores."""
     if scope["path"] == A2A_PATH:
         return isinstance(data, dict) and data.get("method") in _STORING_METHODS
     return scope["method"] in ("POST", "PATCH")
-
-
-def _digest(data: dict[str, Any]) -> str:
-    """Returns a hash of the message; it shows whether an idempotency key is used again for another message."""
-    message = [data.get(name) for name in ("new_message", "newMessage", "state_delta", "stateDelta")]
-    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _answer(events: list[dict[str, Any]], stream: bool) -> Response:

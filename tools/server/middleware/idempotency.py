@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,3 +63,9 @@ def _is_end(event: Event) -> bool:
     """Whether an event ends its turn. A tool's result never ends a turn, even if ADK calls it final."""
     final = event.is_final_response() and not event.get_function_responses()
     return event.author != "user" and final and not event.error_code
+
+
+def message_digest(data: Mapping[str, Any]) -> str:
+    """Returns a hash of a turn's message; it shows whether an idempotency key is used again for another message."""
+    message = [data.get(name) for name in ("new_message", "newMessage", "state_delta", "stateDelta")]
+    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,14 +1,15 @@
-"""Limits how many turns a user runs at a time and starts in a minute, and how much a user reads at a time.
+"""Limits how many turns a user runs at a time and starts in a minute, and what a user reads and changes beside them.
 
 Each replica counts for itself.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from tools.errors import DeskError
@@ -16,8 +17,12 @@ from tools.errors import DeskError
 MAX_READS = 4
 """Maximum number of a user's requests about conversations, beside turns, that are served at a time; others wait.
 
-A conversation may have megabytes, and a list of conversations has the state of each.
+A conversation may have megabytes.
 """
+CHANGES_PER_TURN = 5
+"""A user may change conversations and files, beside turns, this many times as often as start a turn."""
+LARGE_CHANGE_BYTES = 10_000
+"""Bytes of such a change above which it counts as a turn too: it takes about as much of the process."""
 
 
 class RateLimited(DeskError):
@@ -34,10 +39,15 @@ class RateLimited(DeskError):
 
 @dataclass
 class RateLimiter:
-    """Counts the turns of each user on this replica."""
+    """Counts the turns of each user on this replica, or something else that users do.
+
+    Args:
+        what: what it counts, in the plural.
+    """
 
     at_once: int
     per_minute: int
+    what: str = "turns"
     clock: Callable[[], float] = time.monotonic
     _running: dict[str, int] = field(default_factory=dict)
     _begun: dict[str, deque[float]] = field(default_factory=dict)
@@ -57,9 +67,9 @@ class RateLimiter:
         while begun and begun[0] <= now - 60:
             begun.popleft()
         if len(begun) >= self.per_minute:
-            raise RateLimited(f"more than {self.per_minute} turns in a minute", int(begun[0] + 60 - now) + 1)
+            raise RateLimited(f"more than {self.per_minute} {self.what} in a minute", int(begun[0] + 60 - now) + 1)
         if self._running.get(user, 0) >= self.at_once:
-            raise RateLimited(f"more than {self.at_once} turns at a time", 1)
+            raise RateLimited(f"more than {self.at_once} {self.what} at a time", 1)
         begun.append(now)
         self._begun[user] = self._begun.pop(user, begun)
         self._running[user] = self._running.get(user, 0) + 1
@@ -69,3 +79,26 @@ class RateLimiter:
             self._running[user] -= 1
             if not self._running[user]:
                 del self._running[user]
+
+
+class ChangeLimiter:
+    """Counts the changes of conversations and files of each user on this replica.
+
+    Args:
+        turns: counts the turns.
+    """
+
+    def __init__(self, turns: RateLimiter) -> None:
+        self._turns = turns
+        per_minute = CHANGES_PER_TURN * turns.per_minute
+        self._changes = RateLimiter(sys.maxsize, per_minute, "changes of conversations", turns.clock)
+
+    @contextmanager
+    def limit(self, user: str, size: int) -> Iterator[None]:
+        """Counts a change, whose body has `size` bytes, while the block runs.
+
+        Raises:
+            RateLimited: the user has to wait.
+        """
+        with self._changes.limit(user), self._turns.limit(user) if size > LARGE_CHANGE_BYTES else nullcontext():
+            yield

@@ -30,8 +30,8 @@ FULL_TIMEOUT_S = 10.0
 """Timeout for bodies to arrive, in seconds, from when another body is refused because theirs are in memory."""
 MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
-MAX_JSON_VALUES = 100_000
-"""Maximum number of values in JSON. Millions of small ones take seconds to parse, and a hundred times their bytes."""
+MAX_JSON_VALUES = 10_000
+"""Maximum number of values in JSON. Each takes the process 30 to 60 µs, while it serves nobody else."""
 _PARSER = FairThreads(1, "large bodies")
 """Parses large bodies, one at a time."""
 _FILE_NAMES = ("filename",)
