@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 import httpx2
 import pytest
@@ -10,8 +11,53 @@ import pytest
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message, said
 from tools import memory
+from tools.server.checked_sessions import MAX_STATE_BYTES
 
 SESSIONS = "/apps/desk/users/me/sessions"
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def client(request: pytest.FixtureRequest, serve: Serve) -> httpx2.Client:
+    if request.param == "memory":
+        return serve(sessions_url="memory://")
+    return serve(database_url=request.getfixturevalue("postgres").create_database() if "p" in request.param else "")
+
+
+def test_the_list_of_conversations_has_their_ids_and_times_and_no_state(client: httpx2.Client) -> None:
+    for session in ("s1", "s2"):
+        client.post(f"{SESSIONS}/{session}", json={"text": "long", "user:name": "Ada"})
+    client.post("/apps/desk/users/bob/sessions/s3", json={})
+    client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"seen": 1}})
+    listed, single = client.get(SESSIONS).json(), client.get(f"{SESSIONS}/s1").json()
+    assert [(each["id"], each["state"], each["events"]) for each in listed] == [("s2", {}, []), ("s1", {}, [])]
+    assert listed[1]["lastUpdateTime"] == single["lastUpdateTime"]
+    assert single["state"] == {"text": "long", "user:name": "Ada", "seen": 1}
+
+
+def test_a_change_of_state_is_answered_without_the_older_events(client: httpx2.Client) -> None:
+    client.post(f"{SESSIONS}/s1", json={"a": 1})
+    assert said(client.post("/run", json=message("Hello"))) == "SMALL TALK"
+    answer = client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"b": 2}}).json()
+    assert answer["state"] == {"a": 1, "b": 2}
+    assert [event["actions"]["stateDelta"] for event in answer["events"]] == [{"b": 2}]
+    events = client.get(f"{SESSIONS}/s1").json()["events"]
+    assert len(events) == 3
+    assert events[-1]["id"] == answer["events"][0]["id"]
+    assert said(client.post("/run", json=message("Hello"))) == "SMALL TALK"
+
+
+def test_state_that_each_turn_would_read_has_a_limit(client: httpx2.Client) -> None:
+    half = "x" * (MAX_STATE_BYTES // 2 + 1)
+    assert client.post(f"{SESSIONS}/s1", json={"user:a": half}).status_code == 200
+    for refused in (
+        client.post(f"{SESSIONS}/s2", json={"a": half + half}),
+        client.post(f"{SESSIONS}/s2", json={"user:b": half}),
+        client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"b": half}}),
+    ):
+        assert (refused.status_code, f"at most {MAX_STATE_BYTES:,} bytes" in refused.json()["detail"]) == (400, True)
+    assert client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"user:a": "", "b": half}}).status_code == 200
+    assert client.get(f"{SESSIONS}/s1").json()["state"] == {"user:a": "", "b": half}
+    assert [each["id"] for each in client.get(SESSIONS).json()] == ["s1"]
 
 
 def test_memory_is_released_after_a_large_body_a_large_answer_and_a_turn_of_a_large_conversation(
@@ -29,12 +75,13 @@ def test_memory_is_released_after_a_large_body_a_large_answer_and_a_turn_of_a_la
         client.post(f"{SESSIONS}/{session}", json={})
     assert said(turn("Hello", "s2")) == "SMALL TALK"
     assert not released
-    for large in (
+    large: tuple[Callable[[], httpx2.Response], ...] = (
         lambda: turn("x" * memory.LARGE_BYTES, "s1"),
         lambda: client.get(f"{SESSIONS}/s1"),
         lambda: turn("Hello", "s1"),
-    ):
-        assert large().status_code == 200
+    )
+    for request in large:
+        assert request().status_code == 200
         until(lambda: bool(released))
         released.clear()
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
 
 from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event
 from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
 from google.adk.sessions import Session, State
-from sqlalchemy import Dialect, text
+from google.adk.sessions.base_session_service import GetSessionConfig, ListSessionsResponse
+from google.adk.sessions.schemas.shared import utc_datetime_to_timestamp
+from google.adk.sessions.schemas.v1 import StorageSession
+from sqlalchemy import Dialect, Table, select, text
 
 from tools.adk.turn_sessions import TurnSessions
 from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessions
@@ -25,19 +30,33 @@ from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import MAX_NAME_CHARS
 from tools.shielded import shielded
 
+_S = cast(Table, StorageSession.__table__)
 PROTECTED_STATE = frozenset({REFUSED_KEY})
 """Names of session state that the desk trusts; only its agents may write it."""
 PROTECTED_METADATA = frozenset(
     {MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY}
 )
 """Keys of event metadata that the desk trusts; clients may not write them."""
+MAX_STATE_BYTES = 1_000_000
+"""Maximum bytes of the state of a conversation, with the user's, if a client changes it. Each turn reads all of it."""
 ROW_BYTES = 500
 """Bytes that the names and the indexes of a row take, about."""
 FUNCTION_PARTS_REFUSED = (
     "a message has text and files: leave out functionCall and functionResponse, because only agents call tools"
 )
 """What a client reads that sends a call or a result of a tool. ADK would go on with the turn that made the call."""
+_without_events: ContextVar[bool] = ContextVar("without_events", default=False)
 _FUNCTION_PARTS = ("functionCall", "function_call", "functionResponse", "function_response")
+
+
+@contextmanager
+def reads_without_events() -> Iterator[None]:
+    """Reads conversations without their events within this block."""
+    before = _without_events.set(True)
+    try:
+        yield
+    finally:
+        _without_events.reset(before)
 
 
 def has_function_parts(message: Any) -> bool:
@@ -67,7 +86,11 @@ class CheckedSessions(WindowedSessions):
     async def create_session(
         self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
     ) -> Session:
-        _check(state or {}, of_client=True)
+        state = state or {}
+        _check(state, of_client=True)
+        shared = any(name.startswith(State.USER_PREFIX) for name in state)
+        of_user = await self.get_user_state(app_name=app_name, user_id=user_id) if shared else {}
+        _check_size({State.USER_PREFIX + name: value for name, value in of_user.items()}, state)
         for name in (user_id, session_id or ""):
             if len(name) > MAX_NAME_CHARS or not name.isprintable():
                 raise InputValidationError(
@@ -82,9 +105,28 @@ class CheckedSessions(WindowedSessions):
             app_name=app_name, user_id=user_id, state=state, session_id=session_id
         )
 
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        config = config or (GetSessionConfig(num_recent_events=0) if _without_events.get() else None)
+        return await super().get_session(app_name=app_name, user_id=user_id, session_id=session_id, config=config)
+
+    async def list_sessions(self, *, app_name: str, user_id: str | None = None) -> ListSessionsResponse:
+        """Lists conversations with their ids and times, and without state: all of it could be hundreds of megabytes."""
+        found = await self.last_updates(app_name, user_id)
+        return ListSessionsResponse(
+            sessions=[
+                Session(app_name=app_name, user_id=user, id=name, last_update_time=at)
+                for at, user, name in sorted(found)
+            ]
+        )
+
     async def append_event(self, session: Session, event: Event) -> Event:
         restored = bool((event.custom_metadata or {}).get(RESTORED_EVENT_KEY))
-        _check(event.actions.state_delta, of_client=restored or event.author == "user")
+        of_client = restored or event.author == "user"
+        _check(event.actions.state_delta, of_client)
+        if of_client and event.actions.state_delta:
+            _check_size(session.state, event.actions.state_delta)
         if restored:  # written by a client
             event.interaction_id = None  # else the next turn could continue another user's interaction
             event.custom_metadata = without_protected(event.custom_metadata)
@@ -100,6 +142,14 @@ class CheckedSessions(WindowedSessions):
         """Returns the number of conversations of a user."""
 
     @abstractmethod
+    async def last_updates(self, app_name: str, user_id: str | None) -> list[tuple[float, str, str]]:
+        """Returns the time (seconds since the epoch) of each conversation's last change, its user and its id.
+
+        Args:
+            user_id: whose conversations; None: everybody's.
+        """
+
+    @abstractmethod
     async def stored_bytes(self, app_name: str, user_id: str) -> int:
         """Returns the bytes of the events and the state of a user's conversations."""
 
@@ -109,6 +159,15 @@ class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
 
     async def count(self, app_name: str, user_id: str) -> int:
         return len(self.sessions.get(app_name, {}).get(user_id, {}))
+
+    async def last_updates(self, app_name: str, user_id: str | None) -> list[tuple[float, str, str]]:
+        users = self.sessions.get(app_name, {})
+        return [
+            (session.last_update_time, user, session.id)
+            for user, sessions in users.items()
+            if user_id in (None, user)
+            for session in sessions.values()
+        ]
 
     async def stored_bytes(self, app_name: str, user_id: str) -> int:
         sessions = [*self.sessions.get(app_name, {}).get(user_id, {}).values()]
@@ -129,6 +188,15 @@ class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
         query = text("SELECT count(*) FROM sessions WHERE app_name = :app AND user_id = :user")
         async with self.db_engine.connect() as connection:
             return int((await connection.execute(query, {"app": app_name, "user": user_id})).scalar_one())
+
+    @shielded
+    async def last_updates(self, app_name: str, user_id: str | None) -> list[tuple[float, str, str]]:
+        await self.prepare_tables()
+        query = select(_S.c.update_time, _S.c.user_id, _S.c.id).where(_S.c.app_name == app_name)
+        if user_id is not None:
+            query = query.where(_S.c.user_id == user_id)
+        async with self.db_engine.connect() as connection:
+            return [(utc_datetime_to_timestamp(at), user, name) for at, user, name in await connection.execute(query)]
 
     @shielded
     async def stored_bytes(self, app_name: str, user_id: str) -> int:
@@ -158,3 +226,13 @@ def _check(state: Mapping[str, Any], of_client: bool) -> None:
             raise InputValidationError(f"`{name}` would be state of all users: use another name")
         if of_client and name.rpartition(":")[2] in PROTECTED_STATE:
             raise InputValidationError(f"`{name}` may be written by the application only: leave it out")
+
+
+def _check_size(state: Mapping[str, Any], delta: Mapping[str, Any]) -> None:
+    """Refuses a change by which a state becomes larger than the limit, or grows beyond it."""
+    after = len(json.dumps({**state, **delta}, default=str))
+    if after > MAX_STATE_BYTES and after > len(json.dumps({**state}, default=str)):
+        raise InputValidationError(
+            f"the state of a conversation, with that of its user, may have at most {MAX_STATE_BYTES:,} bytes of JSON:"
+            " save large data as a file"
+        )

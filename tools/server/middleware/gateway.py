@@ -29,6 +29,7 @@ from tools.research.locks import Locked, Locks
 from tools.server.checked_sessions import (
     FUNCTION_PARTS_REFUSED,
     has_function_parts,
+    reads_without_events,
     without_protected,
 )
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
@@ -307,7 +308,8 @@ class GatewayMiddleware:
         """Changes or deletes a conversation under its lock, so that no turn runs meanwhile: that turn would fail."""
         try:
             async with _last_chunk_delayed(send) as delayed, self.locks.hold(session):
-                await self.app(scope, receive, delayed)
+                with reads_without_events():  # else a change of the state would read and answer all of them
+                    await self.app(scope, receive, delayed)
         except (Locked, *DATABASE_ERRORS) as error:
             await error_response(error)(scope, receive, send)
 
