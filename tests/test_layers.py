@@ -29,7 +29,7 @@ LAYERS = (
     ("public_address", "redaction", "sanitize", "shielded", "turns"),
     (
         *("atomic_file", "backoff", "concurrency", "errors", "extras", "normalization"),
-        *("regular_file", "suggestions", "times", "web_address"),
+        *("memory", "regular_file", "suggestions", "times", "web_address"),
     ),
 )
 """From the top down. A package imports only packages of lower layers."""

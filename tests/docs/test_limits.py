@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from tests.conftest import ROOT
+from tools.adk import newest_events, windowed_sessions
 from tools.board import load_limits, routes, sending
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import delivery, sender
 from tools.research.verification import matching
 from tools.research.verification.fetching import FetchLimits
-from tools.server import protocol
-from tools.server.middleware import rate_limit, request_limits, sse_keepalive
+from tools.server import checked_sessions, protocol
+from tools.server.middleware import message_limits, rate_limit, request_limits, sse_keepalive
 
 FETCH = FetchLimits()
-WORDS = {6: "six", 8: "eight"}
+WORDS = {5: "five", 6: "six", 8: "eight"}
 QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
     ("privacy.md", "at most {} requests wait or are answered", load_limits.MAX_REQUESTS),
@@ -33,6 +34,14 @@ QUOTED = (
     ("serving.md", "at most {} requests of a user about conversations", rate_limit.MAX_READS),
     ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),
     ("serving.md", "or {:,} values", request_limits.MAX_JSON_VALUES),
+    ("serving.md", "a message of more than {} parts", message_limits.MAX_PARTS),
+    ("serving.md", "restores at most {} events", message_limits.MAX_RESTORED_EVENTS),
+    ("serving.md", "of {:,} JSON values together", message_limits.MAX_RESTORED_VALUES),
+    ("serving.md", "may have {:,} bytes of JSON", checked_sessions.MAX_STATE_BYTES),
+    ("serving.md", "a limit of {} times", WORDS[rate_limit.CHANGES_PER_TURN]),
+    ("serving.md", "a body of more than {:,} bytes counts", rate_limit.LARGE_CHANGE_BYTES),
+    ("serving.md", "events, at most {}, up to", windowed_sessions.WINDOW_EVENTS),
+    ("serving.md", "have {:.0f} million characters", newest_events.WINDOW_CHARS / 1_000_000),
     ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
 )
 

@@ -28,6 +28,7 @@ from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.error_handlers import RequestRejected
 from tools.server.middleware import sse_keepalive
 from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_A2A_VALUES, MAX_AGENT_BYTES
+from tools.server.middleware.message_limits import MAX_RESTORED_VALUES
 from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, SMALL_BYTES, check_values
 from tools.turns import Turns
@@ -284,7 +285,13 @@ def test_a_large_conversation_is_sent_in_pieces_so_that_a_client_that_does_not_r
 
 @pytest.mark.parametrize(
     ("path", "maximum"),
-    [("/run", MAX_JSON_VALUES), (SESSIONS, MAX_JSON_VALUES), ("/mcp", MAX_JSON_VALUES), (A2A_PATH, MAX_A2A_VALUES)],
+    [
+        ("/run", MAX_JSON_VALUES),
+        (f"{SESSIONS}/s1", MAX_JSON_VALUES),
+        (SESSIONS, MAX_RESTORED_VALUES),
+        ("/mcp", MAX_JSON_VALUES),
+        (A2A_PATH, MAX_A2A_VALUES),
+    ],
 )
 def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, path: str, maximum: int
@@ -401,8 +408,9 @@ def test_an_unexpected_error_is_one_sentence_for_the_client_and_a_log_entry(
     async def fail(*arguments: object, **values: object) -> None:
         raise RuntimeError("SELECT * FROM /srv/desk")
 
-    for part in ("get_session", "create_session", "list_sessions"):
+    for part in ("get_session", "create_session"):
         monkeypatch.setattr(f"google.adk.sessions.DatabaseSessionService.{part}", fail)
+    monkeypatch.setattr(CheckedDatabaseSessions, "last_updates", fail)
     monkeypatch.setattr("tools.adk.turn_sessions.TurnSessions._read", fail)
     for method, path in (("GET", SESSIONS), ("POST", SESSIONS), ("GET", f"{SESSIONS}/s1"), ("POST", "/run")):
         caplog.clear()

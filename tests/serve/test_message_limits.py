@@ -9,9 +9,16 @@ import httpx2
 import pytest
 
 from tests.serve.conftest import Serve, message, said
+from tools.server.error_handlers import RequestRejected
 from tools.server.middleware.gateway import A2A_PATH
 from tools.server.middleware.message_limits import MAX_PARTS, MAX_RESTORED_EVENTS, MAX_RESTORED_VALUES
-from tools.server.middleware.rate_limit import CHANGES_PER_TURN, LARGE_CHANGE_BYTES, ChangeLimiter, RateLimiter
+from tools.server.middleware.rate_limit import (
+    CHANGES_PER_TURN,
+    LARGE_CHANGE_BYTES,
+    ChangeLimiter,
+    RateLimited,
+    RateLimiter,
+)
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, check_values
 
 SESSIONS = "/apps/desk/users/me/sessions"
@@ -53,7 +60,7 @@ def test_a_long_conversation_is_restored_from_its_export_and_a_longer_one_refuse
     refused = client.post(SESSIONS, json={"sessionId": "s2", "events": events})
     assert (refused.status_code, "send the newest ones" in refused.json()["detail"]) == (400, True)
     body = {"sessionId": "s2", "events": events[1:]}
-    with pytest.raises(Exception, match="values"):
+    with pytest.raises(RequestRejected, match="values"):
         check_values(json.dumps(body).encode(), MAX_JSON_VALUES)  # more than other requests may have
     assert client.post(SESSIONS, json=body).status_code == 200
     assert len(client.get(f"{SESSIONS}/s2").json()["events"]) == MAX_RESTORED_EVENTS
@@ -96,8 +103,8 @@ def test_changes_are_allowed_again_after_a_minute() -> None:
     limiter = ChangeLimiter(RateLimiter(at_once=1, per_minute=1, clock=lambda: now[0]))
     for _ in range(3):
         for _ in range(CHANGES_PER_TURN):
-            with limiter.limit("ada", 1):
-                pass
-        with pytest.raises(Exception, match="changes of conversations in a minute"), limiter.limit("ada", 1):
-            pass
+            limiter.count("ada", 1)
+        with pytest.raises(RateLimited, match="changes of conversations in a minute"):
+            limiter.count("ada", 1)
+        limiter.count("bob", 1)
         now[0] += 60

@@ -230,17 +230,17 @@ class GatewayMiddleware:
             await self._turn(scope, data, receive, send, user)
             return
         whose = user or known["user"] or _ME
-        is_change = known["user"] and scope["method"] in _CHANGING
-        with self._changes.limit(whose, len(body)) if is_change else nullcontext():
-            if _stores(scope, data):
-                await self.storage.admit(whose, len(body))
-            scope = without_length(scope)
-            replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
-            async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
-                if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _LOCKING:
-                    await self._write(scope, replay, send, lock_name(whose, known["session"]))
-                else:
-                    await self.app(scope, replay, send)
+        if known["user"] and scope["method"] in _CHANGING:
+            self._changes.count(whose, len(body))
+        if _stores(scope, data):
+            await self.storage.admit(whose, len(body))
+        scope = without_length(scope)
+        replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
+        async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
+            if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _LOCKING:
+                await self._write(scope, replay, send, lock_name(whose, known["session"]))
+            else:
+                await self.app(scope, replay, send)
 
     async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""

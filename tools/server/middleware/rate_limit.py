@@ -9,7 +9,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tools.errors import DeskError
@@ -60,6 +60,31 @@ class RateLimiter:
         Raises:
             RateLimited: the user has to wait.
         """
+        begun = self._begun_in_a_minute(user)
+        if self._running.get(user, 0) >= self.at_once:
+            raise RateLimited(f"more than {self.at_once} {self.what} at a time", 1)
+        self._begin(user, begun)
+        self._running[user] = self._running.get(user, 0) + 1
+        try:
+            yield
+        finally:
+            self._running[user] -= 1
+            if not self._running[user]:
+                del self._running[user]
+
+    def count(self, user: str) -> None:
+        """Counts a turn in its minute, and not in those at a time.
+
+        Raises:
+            RateLimited: the user has to wait.
+        """
+        self._begin(user, self._begun_in_a_minute(user))
+
+    def _begin(self, user: str, begun: deque[float]) -> None:
+        begun.append(self.clock())
+        self._begun[user] = self._begun.pop(user, begun)
+
+    def _begun_in_a_minute(self, user: str) -> deque[float]:
         now = self.clock()
         while self._begun and (first := next(iter(self._begun.items())))[1][-1] <= now - 60:
             del self._begun[first[0]]
@@ -68,17 +93,7 @@ class RateLimiter:
             begun.popleft()
         if len(begun) >= self.per_minute:
             raise RateLimited(f"more than {self.per_minute} {self.what} in a minute", int(begun[0] + 60 - now) + 1)
-        if self._running.get(user, 0) >= self.at_once:
-            raise RateLimited(f"more than {self.at_once} {self.what} at a time", 1)
-        begun.append(now)
-        self._begun[user] = self._begun.pop(user, begun)
-        self._running[user] = self._running.get(user, 0) + 1
-        try:
-            yield
-        finally:
-            self._running[user] -= 1
-            if not self._running[user]:
-                del self._running[user]
+        return begun
 
 
 class ChangeLimiter:
@@ -93,12 +108,12 @@ class ChangeLimiter:
         per_minute = CHANGES_PER_TURN * turns.per_minute
         self._changes = RateLimiter(sys.maxsize, per_minute, "changes of conversations", turns.clock)
 
-    @contextmanager
-    def limit(self, user: str, size: int) -> Iterator[None]:
-        """Counts a change, whose body has `size` bytes, while the block runs.
+    def count(self, user: str, size: int) -> None:
+        """Counts a change, whose body has `size` bytes.
 
         Raises:
             RateLimited: the user has to wait.
         """
-        with self._changes.limit(user), self._turns.limit(user) if size > LARGE_CHANGE_BYTES else nullcontext():
-            yield
+        self._changes.count(user)
+        if size > LARGE_CHANGE_BYTES:
+            self._turns.count(user)
