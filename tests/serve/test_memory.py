@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
+from google.adk.sessions import DatabaseSessionService
 
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message, said
@@ -44,6 +46,26 @@ def test_a_change_of_state_is_answered_without_the_older_events(client: httpx2.C
     assert len(events) == 3
     assert events[-1]["id"] == answer["events"][0]["id"]
     assert said(client.post("/run", json=message("Hello"))) == "SMALL TALK"
+
+
+def test_a_message_with_a_new_key_reads_no_older_events_and_a_repeated_one_is_answered_from_them(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post(f"{SESSIONS}/s1", json={})
+    reads, read = list[int](), DatabaseSessionService.get_session
+
+    async def counted(*arguments: Any, **named: Any) -> Any:
+        reads.append(1)
+        return await read(*arguments, **named)
+
+    monkeypatch.setattr(DatabaseSessionService, "get_session", counted)
+    answers = dict[str, Any]()
+    for key, expected in (("k1", 0), ('"%_\\', 0), ("k1", 1), ('"%_\\', 2), ("k", 2), ("%", 2)):
+        answer = client.post("/run", json=message("Hello"), headers={"Idempotency-Key": key})
+        assert said(answer) == "SMALL TALK"
+        assert answers.setdefault(key, answer.json()) == answer.json()
+        assert len(reads) in (0, expected)  # none in memory
+    assert len(client.get(f"{SESSIONS}/s1").json()["events"]) == 2 * len(answers)
 
 
 def test_state_that_each_turn_would_read_has_a_limit(client: httpx2.Client) -> None:

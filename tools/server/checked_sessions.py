@@ -150,6 +150,10 @@ class CheckedSessions(WindowedSessions):
         """
 
     @abstractmethod
+    async def may_have_message(self, app_name: str, user_id: str, session_id: str, key: str) -> bool:
+        """Returns whether a conversation may have events of a message with this idempotency key."""
+
+    @abstractmethod
     async def stored_bytes(self, app_name: str, user_id: str) -> int:
         """Returns the bytes of the events and the state of a user's conversations."""
 
@@ -168,6 +172,9 @@ class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
             if user_id in (None, user)
             for session in sessions.values()
         ]
+
+    async def may_have_message(self, app_name: str, user_id: str, session_id: str, key: str) -> bool:
+        return True  # its events are in memory anyway
 
     async def stored_bytes(self, app_name: str, user_id: str) -> int:
         sessions = [*self.sessions.get(app_name, {}).get(user_id, {}).values()]
@@ -197,6 +204,22 @@ class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
             query = query.where(_S.c.user_id == user_id)
         async with self.db_engine.connect() as connection:
             return [(utc_datetime_to_timestamp(at), user, name) for at, user, name in await connection.execute(query)]
+
+    @shielded
+    async def may_have_message(self, app_name: str, user_id: str, session_id: str, key: str) -> bool:
+        if not await self._is_newest_schema():
+            return True
+        values = {"app": app_name, "user": user_id, "session": session_id}
+        if self._is_postgresql:
+            condition = "event_data -> 'custom_metadata' ->> :name = :key"
+            values |= {"name": MESSAGE_KEY, "key": key}
+        else:
+            condition = "instr(event_data, :metadata) > 0"
+            values |= {"metadata": json.dumps({MESSAGE_KEY: key})[1:-1]}
+        whose = "app_name = :app AND user_id = :user AND session_id = :session"
+        query = text(f"SELECT EXISTS (SELECT 1 FROM events WHERE {whose} AND {condition})")
+        async with self.db_engine.connect() as connection:
+            return bool((await connection.execute(query, values)).scalar_one())
 
     @shielded
     async def stored_bytes(self, app_name: str, user_id: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,15 @@ DIGEST_KEY = "desk_message_digest"
 
 @dataclass(frozen=True)
 class IdempotencyStore:
-    """Finds the events of turns that were answered before."""
+    """Finds the events of turns that were answered before.
+
+    Args:
+        may_have: returns whether a conversation (application, user, session) may have events with a key. If it has
+            none, its events are not read: a conversation may have hundreds of megabytes.
+    """
 
     runner: Runner
+    may_have: Callable[[str, str, str, str], Awaitable[bool]] | None = None
 
     async def replay(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
         """Returns the events of the message's earlier turn, in the format of ADK's API; None if it was not answered.
@@ -35,6 +41,8 @@ class IdempotencyStore:
             KeyReused: the key belongs to a message with another digest.
         """
         runner = self.runner
+        if self.may_have and not await self.may_have(runner.app_name, user, session_id, key):
+            return None
         session = await runner.session_service.get_session(
             app_name=runner.app_name, user_id=user, session_id=session_id
         )
