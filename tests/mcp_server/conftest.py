@@ -126,7 +126,7 @@ def words(result: types.CallToolResult) -> str:
 CALL = '{"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": %s}'
 INVALID = {
     "no JSON": ("{no json", -32700, None),
-    "fifty thousand levels": (CALL % ("[" * 50_000), -32700, None),
+    "nine thousand levels": (CALL % ("[" * 9_000), -32700, None),
     "no number": (CALL % '{"name": NaN}', -32700, None),
     "a batch": (f"[{CALL % '{}'}]", -32600, None),
     "a number": ("7", -32600, None),
