@@ -1,4 +1,4 @@
-"""How documents look: the layout of a PDF, in the language of Typst, and the style sheet of an EPUB."""
+"""How PDFs and EPUBs look: the layout of a PDF, in the language of Typst, and the style sheet of an EPUB."""
 
 from __future__ import annotations
 
