@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from tools.atomic_file import write_whole
 from tools.cli.arguments import writable_folder
-from tools.cli.console import RESEARCH_STOPPED, fail, run
+from tools.cli.exit_status import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:

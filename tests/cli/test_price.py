@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("asks")
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is typed comes from a person."""
-    for module in ("console", "research"):
+    for module in ("confirmation", "research"):
         monkeypatch.setattr(f"tools.cli.{module}.can_ask", lambda: True)
 
 

@@ -69,7 +69,7 @@ def test_a_schedule_needs_one_yes_that_shows_times_price_and_ceiling(monkeypatch
         assert fact in refused.stderr
     assert len(re.findall(r"Mon 20\d\d-\d\d-\d\d 09:00 CES?T", refused.stderr)) == 3
     assert stored() == []
-    monkeypatch.setattr("tools.cli.console.can_ask", lambda: True)
+    monkeypatch.setattr("tools.cli.confirmation.can_ask", lambda: True)
     assert desk(*TIDES, "--max-usd", "15", typed="n\n").returncode == 1
     assert stored() == []
     agreed = desk(*TIDES, "--max-usd", "15", typed="y\n")

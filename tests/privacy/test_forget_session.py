@@ -58,7 +58,7 @@ def test_without_a_yes_nothing_is_deleted(api: Emulator, monkeypatch: pytest.Mon
     desk("ask", "hello", "--session", "trip")
     nobody = desk("forget-session", "trip", answer="y\n")
     assert (nobody.exit_code, "desk forget-session trip --yes" in nobody.stderr) == (1, True)
-    monkeypatch.setattr("tools.cli.console.can_ask", lambda: True)
+    monkeypatch.setattr("tools.cli.confirmation.can_ask", lambda: True)
     assert desk("forget-session", "trip", answer="n\n").exit_code == 1
     assert "trip" in desk("sessions").stdout
     assert len(api.interactions()) == 1

@@ -21,10 +21,9 @@ from tools.cli import research, schedules, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Folder, Text
 from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.board import board
-from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
 from tools.cli.diff import diff
 from tools.cli.env_file import read_env_file
-from tools.cli.exit_status import ExitStatus
+from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, options, run
 from tools.cli.help import Command, CommandGroups, show_help
 from tools.cli.interaction import interaction
 from tools.cli.mcp import mcp
@@ -33,10 +32,11 @@ from tools.cli.notices import test_notice
 from tools.cli.report import report
 from tools.cli.serve import serve
 from tools.cli.spending import spending
-from tools.cli.terminal import err, out, print_fields
+from tools.cli.terminal import err, out, print_fields, show
 from tools.cli.verify import verify
 from tools.cli.work import work
 from tools.errors import words_of
+from tools.research.job import LOCAL_USER
 from tools.settings import SettingsError
 
 app = typer.Typer(
@@ -218,13 +218,13 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     failed = False
     async with delivering():
         with windowed_reads():
-            async for event, said in run_turn(runner, text, *parts, user=USER, session=session):
+            async for event, said in run_turn(runner, text, *parts, user=LOCAL_USER, session=session):
                 failed = bool(event.error_code) if said else failed
                 if said and failed:
                     err.print(f"[bold red]error:[/] {escape(said)}", soft_wrap=True)
                 elif said:
                     show(event.author, said, bool(event.partial))
-                for path in await save_files(runner, event, folder / session, user=USER, session=session):
+                for path in await save_files(runner, event, folder / session, user=LOCAL_USER, session=session):
                     out.print(str(path), soft_wrap=True, markup=False)
     if failed:
         raise typer.Exit(ExitStatus.FAILED)

@@ -12,9 +12,10 @@ from rich.rule import Rule
 
 from tools.adk.runner import new_runner, run_turn
 from tools.app import build_app
-from tools.cli.console import USER, show
+from tools.cli.terminal import show
 from tools.interactions import backend
 from tools.research.factory import research
+from tools.research.job import LOCAL_USER
 from tools.research.report.export import save_with_sources
 from tools.settings import load_settings
 
@@ -42,16 +43,16 @@ async def run_demo(console: Console, folder: Path) -> None:
         ("Research: a brief and its price", brief),
         ("Research: after a yes", "Yes, please"),
     ):
-        if text == "Yes, please" and not await research().ledger.find(user=USER, session=session, limit=1):
+        if text == "Yes, please" and not await research().ledger.find(user=LOCAL_USER, session=session, limit=1):
             console.print("This research was ordered before: it is shown again, and nothing is paid twice.")
             break
         console.print(Rule(title, align="left"))
         console.print(f"[bold cyan]you[/] {text}", highlight=False)
-        async for event, said in run_turn(runner, text, user=USER, session=session):
+        async for event, said in run_turn(runner, text, user=LOCAL_USER, session=session):
             if said:
                 show(event.author, said, bool(event.partial))
     service = research()
-    jobs = await service.ledger.find(user=USER, limit=1000)
+    jobs = await service.ledger.find(user=LOCAL_USER, limit=1000)
     job = next(job for job in jobs if job.order.session.startswith(_SESSION))
     report = await service.report(job.id)
     console.print(Rule())

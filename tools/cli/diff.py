@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from tools.cli.arguments import AsJson
-from tools.cli.console import run, show_markdown
-from tools.cli.terminal import err
+from tools.cli.exit_status import run
+from tools.cli.terminal import err, show_markdown
 
 Earlier = Annotated[str, typer.Argument(metavar="EARLIER", help="Id of the run with the earlier report.")]
 Later = Annotated[str, typer.Argument(metavar="LATER", help="Id of the run with the later report.")]

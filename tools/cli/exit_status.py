@@ -1,12 +1,27 @@
-"""Exit statuses of all commands, explained by `desk help exit-codes`."""
+"""How commands end: runs a command, and turns an error or Ctrl-C into one line and an exit status."""
 
 from __future__ import annotations
 
+import threading
+import traceback
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, NoReturn
+
+import typer
+from rich.markup import escape
+
+from tools.cli.terminal import err
+from tools.errors import DeskError, damage, words_of
+from tools.research.errors import NotFinished
+
+RESEARCH_STOPPED = "Stopped. A run that was started continues: `desk jobs` lists it, `desk attach JOB` follows it."
+"""What Ctrl-C prints in commands that may have started or watched a research run."""
 
 
 class ExitStatus(IntEnum):
-    """How a command ended."""
+    """How a command ended. `desk help exit-codes` explains the statuses."""
 
     DONE = 0
     FAILED = 1
@@ -16,3 +31,82 @@ class ExitStatus(IntEnum):
     """`desk moderate --fail-on` found such a text, or `desk verify` found something wrong with a source."""
     INTERRUPTED = 130
     """Ctrl-C."""
+
+
+@dataclass
+class Options:
+    """Options that all commands have."""
+
+    debug: bool = False
+
+
+options = Options()
+"""The options of this command line."""
+
+
+def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
+    """Runs a command. An error becomes one line and exit status 1; Ctrl-C prints `stopped`."""
+    import asyncio
+    from sqlite3 import Error as SQLiteError
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    threading.excepthook = _ignore_closed_loop
+    try:
+        asyncio.run(_closing(work))
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+        raise  # typer ends the command; silently after a closed pipe, as in `desk jobs | head -1`
+    except KeyboardInterrupt:
+        work.close()
+        if stopped:
+            err.print(f"\n{stopped}", soft_wrap=True)
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    except NotFinished as error:
+        fail(error, f"{error}; `desk status {error.job_id}` shows what is next" if error.job_id else "")
+    except DeskError as error:
+        fail(error)
+    except (SQLAlchemyError, SQLiteError) as error:
+        reason = str(error).splitlines()[0]
+        fail(error, f"the database cannot be used ({reason}): `desk doctor` shows where it is")
+    except OSError as error:
+        fail(error)
+    except Exception as error:
+        if type(error).__name__ == "StaleSessionError":  # of ADK, whose import takes a second
+            fail(error, "another command writes in this conversation now: wait for its end, and say this again")
+        if isinstance(error.__cause__, SQLiteError):  # ADK's sessions hide it, and their text names the file
+            fail(error, f"{error}{damage(error.__cause__) or ': the file and its folder must be writable'}")
+        fail(error, f"{type(error).__name__}: {error}. `desk --debug` before the command shows where.")
+
+
+def _ignore_closed_loop(failure: threading.ExceptHookArgs) -> None:
+    """Ignores the threads of aiosqlite 0.22, which report to the event loop even after Ctrl-C has closed it."""
+    if not isinstance(failure.exc_value, RuntimeError) or "loop is closed" not in str(failure.exc_value):
+        threading.__excepthook__(failure)
+
+
+async def _closing(work: Coroutine[Any, Any, None]) -> None:
+    from tools.research.factory import close
+
+    try:
+        await work
+    finally:  # even after Ctrl-C, closing saves the id of a run that is being started
+        await close()
+
+
+def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILED) -> NoReturn:
+    """Prints an error as one line and exits. With `--debug`, prints the traceback before that line.
+
+    Args:
+        text: the line to print; if empty, the error's text is printed.
+    """
+    from tools.cli.env_file import with_places
+    from tools.redaction import redact
+    from tools.settings import SettingsError
+
+    text = text or (words_of(error) if isinstance(error, OSError) else str(error))
+    if isinstance(error, SettingsError):
+        text = with_places(text)
+    if options.debug:
+        err.print(redact("".join(traceback.format_exception(error))), markup=False)
+    err.print(f"[bold red]error:[/] {escape(redact(text))}", soft_wrap=True)
+    raise typer.Exit(status)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tools.cli.console import show_markdown
+from tools.cli.terminal import show_markdown
 from tools.suggestions import nearest
 
 GROUPS = {

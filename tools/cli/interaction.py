@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import confirm, fail, run
+from tools.cli.confirmation import confirm
+from tools.cli.exit_status import fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from tools.cli.console import USER, run
+from tools.cli.exit_status import run
 from tools.cli.terminal import err
 from tools.extras import install_command
+from tools.research.job import LOCAL_USER
 from tools.settings import SettingsError
 
 
@@ -26,4 +27,4 @@ async def _serve() -> None:
         err.print(
             "desk mcp speaks MCP on standard input: an agent's client starts it, see docs/mcp.md. Ctrl-D ends it."
         )
-    await serve_stdio(USER)
+    await serve_stdio(LOCAL_USER)

@@ -13,9 +13,8 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import read_text
-from tools.cli.console import fail, run, show_markdown
-from tools.cli.exit_status import ExitStatus
-from tools.cli.terminal import err, out
+from tools.cli.exit_status import ExitStatus, fail, run
+from tools.cli.terminal import err, out, show_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.console import fail, run
+from tools.cli.exit_status import fail, run
 from tools.cli.terminal import out
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tools.cli.arguments import AsJson, writable_folder
-from tools.cli.console import USER, fail, run, show_markdown
-from tools.cli.exit_status import ExitStatus
+from tools.cli.exit_status import ExitStatus, fail, run
 from tools.cli.report_output import Format, Formats, ReportOutput, format_names, new_service, print_warning
-from tools.cli.terminal import err, out
+from tools.cli.terminal import err, out, show_markdown
+from tools.research.job import LOCAL_USER
 
 if TYPE_CHECKING:
     from tools.research.job import Job
@@ -93,7 +93,7 @@ async def _save_all(path: Path, formats: list[Format] | None, as_json: bool) -> 
     from tools.research.report.archive import save_archive
 
     service = new_service()
-    ids = await service.ledger.reported(USER)
+    ids = await service.ledger.reported(LOCAL_USER)
     if not ids:
         raise NotFinished("there is no report yet: `desk jobs` lists the research runs")
     problems = list[str]()

@@ -12,11 +12,10 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import DEFAULT_FOLDER
-from tools.cli.console import fail, show_markdown, show_progress
-from tools.cli.exit_status import ExitStatus
+from tools.cli.exit_status import ExitStatus, fail
 from tools.cli.job_output import as_data
 from tools.cli.price import quote
-from tools.cli.terminal import err, out
+from tools.cli.terminal import err, out, show_markdown, show_progress
 
 if TYPE_CHECKING:
     from tools.research.job import Job

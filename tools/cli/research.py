@@ -11,12 +11,14 @@ from rich.markup import escape
 
 from tools.cli.arguments import DEFAULT_FOLDER, AsJson, Folder, JobId, Text, read_text
 from tools.cli.attachments import Attachments, read_attachments
-from tools.cli.console import RESEARCH_STOPPED, USER, confirm, run, show_markdown
+from tools.cli.confirmation import confirm
+from tools.cli.exit_status import RESEARCH_STOPPED, run
 from tools.cli.job_output import show_job, show_jobs
 from tools.cli.price import confirm_price
 from tools.cli.report_output import Formats, ReportOutput, new_service
-from tools.cli.terminal import can_ask, err, out
+from tools.cli.terminal import can_ask, err, out, show_markdown
 from tools.errors import DeskError
+from tools.research.job import LOCAL_USER
 
 if TYPE_CHECKING:
     from tools.research.config import ResearchSettings
@@ -138,7 +140,7 @@ async def _research(
     settings, service = settings_for_order(use_max, notify), new_service()
     inputs = _contents(files)
     order = settings.order(
-        brief, user=USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan, notify=notify
+        brief, user=LOCAL_USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan, notify=notify
     )
     if base:
         order = await service.with_base(base, order)

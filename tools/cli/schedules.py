@@ -13,10 +13,11 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import AsJson, Text
-from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_progress
+from tools.cli.confirmation import confirm
 from tools.cli.env_file import env_file, lost_variables
-from tools.cli.exit_status import ExitStatus
-from tools.cli.terminal import err, out, print_fields
+from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, run
+from tools.cli.terminal import err, out, print_fields, show_progress
+from tools.research.job import LOCAL_USER
 from tools.settings import load_settings
 from tools.times import iso, to_second
 
@@ -97,7 +98,7 @@ async def _schedule(
     from tools.research.schedules.timing import BadTiming, new_timing
 
     settings, now = settings_for_order(use_max, notify), time.time()
-    order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
+    order = settings.order(brief, user=LOCAL_USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
     try:
         timing = new_timing(every, cron, at, timezone, now)
         wanted = new_schedule(order, timing, max_usd, now, settings.limits)
@@ -139,7 +140,7 @@ async def _list(as_json: bool) -> None:
     from tools.research.texts import order_title
 
     service, now = research(), time.time()
-    found = await service.schedules.of_user(USER)
+    found = await service.schedules.of_user(LOCAL_USER)
     for each in found:
         if as_json:
             typer.echo(json.dumps(await _data(service, each), ensure_ascii=False))
@@ -161,7 +162,7 @@ async def _change(schedule_id: str, pause: bool, resume: bool, delete: bool, as_
     from tools.research.factory import research
 
     service = research()
-    found = await service.schedules.own(USER, schedule_id)
+    found = await service.schedules.own(LOCAL_USER, schedule_id)
     if delete:
         await service.schedules.delete(found)
         out.print(f"{found.id} is deleted; its runs and their reports stay.", soft_wrap=True)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import USER, confirm, run
+from tools.cli.confirmation import confirm
+from tools.cli.exit_status import run
 from tools.cli.terminal import err, out, print_fields
+from tools.research.job import LOCAL_USER
 from tools.times import to_second
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ async def _sessions() -> None:
     for name in ("last used", "events"):
         table.add_column(name, no_wrap=True)
     table.add_column("begins with", no_wrap=True, ratio=1)
-    for known in reversed((await service.list_sessions(app_name=APP_NAME, user_id=USER)).sessions):
-        session = await service.get_session(app_name=APP_NAME, user_id=USER, session_id=known.id)
+    for known in reversed((await service.list_sessions(app_name=APP_NAME, user_id=LOCAL_USER)).sessions):
+        session = await service.get_session(app_name=APP_NAME, user_id=LOCAL_USER, session_id=known.id)
         if session:
             used = to_second(session.last_update_time)
             row = session.id, used, str(len(session.events)), _title(session)
@@ -78,13 +80,13 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     from tools.settings import load_settings
 
     sessions, artifacts = local_services(load_settings())
-    if await sessions.get_session(app_name=APP_NAME, user_id=USER, session_id=session_id) is None:
+    if await sessions.get_session(app_name=APP_NAME, user_id=LOCAL_USER, session_id=session_id) is None:
         raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
         confirm(question, f"desk forget-session {session_id} --yes")
     services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server_name())
-    receipt = await forget(services, SessionKey(APP_NAME, USER, session_id), force=force)
+    receipt = await forget(services, SessionKey(APP_NAME, LOCAL_USER, session_id), force=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)
     if not receipt.complete:

@@ -1,14 +1,16 @@
-"""The consoles that commands write to, and whether a person can answer."""
+"""The consoles that commands write to, what they print of answers and progress, and whether a person can answer."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
 from rich.segment import Segment
 
+from tools.interactions.citations import short_marks
 from tools.sanitize import sanitize, without_direction_marks
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -34,3 +36,35 @@ def print_fields(*fields: str) -> None:
 def can_ask() -> bool:
     """Whether a person can answer a question."""
     return sys.stdin.isatty()
+
+
+def show(author: str, said: str, partial: bool) -> None:
+    """Prints an answer as rendered Markdown on a terminal and as plain text elsewhere, or progress as one dim line."""
+    if partial:
+        out.print(f"  [dim]{escape(said.strip())}[/]", soft_wrap=not out.is_terminal)
+    elif out.is_terminal:
+        out.print(f"[bold]{author}[/]")
+        show_markdown(said)
+    else:
+        out.print(f"[{author}]: {short_marks(said)}", markup=False, soft_wrap=True)
+
+
+def show_markdown(text: str) -> None:
+    """Renders Markdown on a terminal. Elsewhere, prints its source with short citation marks."""
+    if out.is_terminal:
+        from rich.markdown import Markdown
+
+        out.print(Markdown(text))
+    else:
+        out.print(short_marks(text), markup=False, soft_wrap=True)
+
+
+async def show_progress(lines: AsyncIterator[str]) -> None:
+    """Prints lines as they come. On a terminal, also shows a spinner and the elapsed time below them."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        bar.add_task("researching")
+        async for line in lines:
+            bar.console.print(f"  {escape(line)}", style="dim", soft_wrap=not err.is_terminal)

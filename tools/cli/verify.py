@@ -10,8 +10,7 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import AsJson, JobId
-from tools.cli.console import run
-from tools.cli.exit_status import ExitStatus
+from tools.cli.exit_status import ExitStatus, run
 from tools.cli.terminal import err, out, print_fields
 
 if TYPE_CHECKING:
