@@ -15,7 +15,7 @@ from tools.adk.recovery_plugin import RecoveryPlugin
 from tools.adk.sanitize_plugin import SanitizePlugin
 from tools.config.loader import load_agent
 from tools.interactions import backend
-from tools.moderation.plugin import build_plugins
+from tools.moderation.gate import build_plugins
 from tools.privacy import ErasurePlugin
 from tools.settings import load_settings
 from tools.telemetry import extend_adk_telemetry

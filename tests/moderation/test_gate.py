@@ -31,9 +31,9 @@ from tests.scripts import said
 from tests.talk import Talk, new_sessions, refusals, words
 from tools.adk.windowed_sessions import WINDOW_EVENTS
 from tools.app import build_app
+from tools.moderation.gate import RESTORED_EVENTS_HINT, ModerationGate, build_plugins
 from tools.moderation.judge import load_judge
 from tools.moderation.message_texts import text_to_judge
-from tools.moderation.plugin import RESTORED_EVENTS_HINT, ModerationGate, build_plugins
 from tools.moderation.policy import Policy, load_policy
 from tools.research.factory import research
 from tools.research.job import State
@@ -570,7 +570,7 @@ async def test_traces_contain_verdicts_but_no_texts(
 ) -> None:
     spans, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    monkeypatch.setattr("tools.moderation.plugin.tracer", provider.get_tracer("a test"))
+    monkeypatch.setattr("tools.moderation.gate.tracer", provider.get_tracer("a test"))
     talk = guarded()
     for text in (VILE, VILE, ADVERT):
         await talk.say(text)

@@ -19,7 +19,7 @@ from google.adk.tools import ToolContext
 from google.genai import types
 
 from tools.adk.contents import parts_of
-from tools.moderation.plugin import ReportBlocked, screen_progress, screen_report
+from tools.moderation.gate import ReportBlocked, screen_progress, screen_report
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State

@@ -29,7 +29,7 @@ from tools.extras import install_command
 from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
-from tools.moderation.plugin import ModerationGate
+from tools.moderation.gate import ModerationGate
 from tools.privacy.erasure import SessionKey, delete_artifacts
 from tools.private_folder import create_private_file, create_private_folder
 from tools.research.database import Database

@@ -21,7 +21,7 @@ from sqlalchemy import Dialect, Table, select, text
 
 from tools.adk.turn_sessions import TurnSessions
 from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessions
-from tools.moderation.plugin import DECISION_KEY
+from tools.moderation.gate import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
