@@ -18,7 +18,7 @@ from tools.interactions import backend
 from tools.interactions.client import retry_after, status_of
 from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.interactions.model_catalog import known_names
-from tools.redaction import redact, without_credentials
+from tools.secret_redaction import redact, without_credentials
 from tools.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)

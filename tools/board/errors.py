@@ -11,7 +11,6 @@ from tools.board.security import ForeignForm
 from tools.board.share_links import BadLink
 from tools.errors import DeskError
 from tools.interactions.client import ApiError
-from tools.redaction import redact
 from tools.research.config import StorageForbidden
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
@@ -20,6 +19,7 @@ from tools.research.quotas import LimitReached
 from tools.research.schedules.schedule import BadSchedule, ScheduleChanged, UnknownSchedule
 from tools.research.schedules.timing import BadTiming
 from tools.research.screening import Withheld
+from tools.secret_redaction import redact
 
 
 class Outdated(DeskError):

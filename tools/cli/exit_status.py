@@ -100,7 +100,7 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
         text: the line to print; if empty, the error's text is printed.
     """
     from tools.cli.env_file import with_places
-    from tools.redaction import redact
+    from tools.secret_redaction import redact
     from tools.settings import SettingsError
 
     text = text or (words_of(error) if isinstance(error, OSError) else str(error))

@@ -20,7 +20,7 @@ from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoi
 from tools.interactions.local_emulator import brain_name, keep_alive, start_emulator
 from tools.interactions.server_name import normalized_server
 from tools.interactions.transport import Transport
-from tools.redaction import without_credentials
+from tools.secret_redaction import without_credentials
 from tools.settings import Settings, load_settings
 from tools.web_address import split_address
 

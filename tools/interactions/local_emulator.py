@@ -25,7 +25,7 @@ from filelock import FileLock
 from tools.extras import install_command
 from tools.interactions.backend_error import BackendError
 from tools.private_folder import create_private_folder
-from tools.redaction import without_credentials
+from tools.secret_redaction import without_credentials
 from tools.settings import ROOT, Settings
 
 START_TIMEOUT_S = 60.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tools.interactions.backend import Backend, is_loopback
 from tools.public_address import is_public
-from tools.redaction import without_credentials
+from tools.secret_redaction import without_credentials
 from tools.settings import Settings, SettingsError
 from tools.web_address import split_address
 

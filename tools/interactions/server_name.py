@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.redaction import without_credentials
+from tools.secret_redaction import without_credentials
 from tools.web_address import split_address
 
 _PORTS = {"http": 80, "https": 443}

@@ -21,7 +21,7 @@ from pydantic_core import to_jsonable_python
 from tools.interactions.endpoint import Endpoint
 from tools.interactions.http_answer import BadAnswer, HttpAnswer, Interrupted, NotSent, describe
 from tools.interactions.resources import Event, Resource
-from tools.redaction import credentials_in, redact
+from tools.secret_redaction import credentials_in, redact
 
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
 """No limit: with httpx2's default of 100 connections, the 101st request waits silently until a stream ends."""

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tools.errors import BadArgument
-from tools.redaction import redact
 from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
 from tools.sanitize import sanitize_json
+from tools.secret_redaction import redact
 
 MAX_ARGUMENTS = 50
 """Maximum number of arguments of a call. No tool takes nearly as many."""

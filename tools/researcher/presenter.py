@@ -20,7 +20,6 @@ from google.genai import types
 
 from tools.adk.contents import parts_of
 from tools.moderation.gate import ReportBlocked, screen_progress, screen_report
-from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State
 from tools.research.questions import Action, Question
@@ -42,6 +41,7 @@ from tools.researcher.messages import (
     started,
     unseen_notice,
 )
+from tools.secret_redaction import redact
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument, DeskError
-from tools.redaction import redact
 from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
@@ -32,6 +31,7 @@ from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.messages import deletion, kept, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
 from tools.researcher.visited import note_visit
+from tools.secret_redaction import redact
 from tools.settings import load_settings
 from tools.turns import Turns
 

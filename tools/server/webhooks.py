@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from tools.errors import DeskError
 from tools.interactions.resources import MAX_ID_CHARS
-from tools.redaction import without_credentials
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_remaining
 from tools.sanitize import sanitize_json
+from tools.secret_redaction import without_credentials
 from tools.server.error_handlers import error_response, json_error
 from tools.server.middleware.authentication import JwksUnavailable
 from tools.server.webhook_signatures import WebhookSignatures

@@ -11,8 +11,8 @@ from opentelemetry import metrics, trace
 from tools.errors import DeskError
 from tools.extras import install_command
 from tools.interactions.backend import DEPLOYED_VARIABLES
-from tools.redaction import without_credentials
 from tools.research.telemetry import SCOPE_NAME
+from tools.secret_redaction import without_credentials
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -109,17 +109,17 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
 
-    from tools.telemetry.redacting_exporter import RedactingExporter
+    from tools.telemetry.exception_text_filter import ExceptionTextFilter
 
     if cloud:
         session, project = _google()
         resource = resource.merge(type(resource)({"gcp.project_id": project}))
     provider = TracerProvider(resource=resource)
     if otlp:
-        _send(provider, RedactingExporter(OTLPSpanExporter(endpoint=endpoint)))
+        _send(provider, ExceptionTextFilter(OTLPSpanExporter(endpoint=endpoint)))
     if cloud:
         headers = {"user-agent": SCOPE_NAME}  # else Google would get OTEL_*_HEADERS with a collector's secrets
-        _send(provider, RedactingExporter(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
+        _send(provider, ExceptionTextFilter(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
     trace.set_tracer_provider(provider)
 
 

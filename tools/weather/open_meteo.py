@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from tools.backoff import backoff_s, spread_wait
-from tools.redaction import without_credentials
+from tools.secret_redaction import without_credentials
 from tools.weather.geocoding import Place, ToolError
 
 MAX_RETRIES = 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from tools.public_http import LookUp, look_up
-from tools.redaction import redact
 from tools.research.notices import apprise_sender, webhook_sender
 from tools.research.notices.message import Message
 from tools.research.notices.targets import Target
+from tools.secret_redaction import redact
 
 SEND_TIMEOUT_S = 10.0
 """Maximum seconds of an attempt to send."""

@@ -9,14 +9,14 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
 
-class RedactingExporter(SpanExporter):
-    """Passes spans to another exporter after `redact_exceptions` has removed the text of exceptions."""
+class ExceptionTextFilter(SpanExporter):
+    """Passes spans to another exporter after `without_exception_texts` has removed the text of exceptions."""
 
     def __init__(self, target: SpanExporter) -> None:
         self._target = target
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._target.export([redact_exceptions(span) for span in spans])
+        return self._target.export([without_exception_texts(span) for span in spans])
 
     def shutdown(self) -> None:
         self._target.shutdown()
@@ -25,7 +25,7 @@ class RedactingExporter(SpanExporter):
         return self._target.force_flush(timeout_millis)
 
 
-def redact_exceptions(span: ReadableSpan) -> ReadableSpan:
+def without_exception_texts(span: ReadableSpan) -> ReadableSpan:
     """Returns a copy of the span that keeps the type of each exception and drops its text."""
     if not span.events and not span.status.description:
         return span
@@ -35,7 +35,7 @@ def redact_exceptions(span: ReadableSpan) -> ReadableSpan:
         parent=span.parent,
         resource=span.resource,
         attributes=span.attributes,
-        events=[_redacted(event) for event in span.events],
+        events=[_without_text(event) for event in span.events],
         links=span.links,
         kind=span.kind,
         status=Status(span.status.status_code),
@@ -45,7 +45,7 @@ def redact_exceptions(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def _redacted(event: Event) -> Event:
+def _without_text(event: Event) -> Event:
     if event.name != "exception":
         return event
     kind = (event.attributes or {}).get("exception.type", "unknown")

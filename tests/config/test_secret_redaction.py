@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.redaction import redact, without_credentials
+from tools.secret_redaction import redact, without_credentials
 
 
 @pytest.mark.parametrize(

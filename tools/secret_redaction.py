@@ -1,4 +1,4 @@
-"""Replaces secrets by `***` in texts that are shown, logged or stored."""
+"""Replaces secrets such as keys and passwords by `***` in texts that are shown, logged or stored."""
 
 from __future__ import annotations
 
