@@ -1,4 +1,4 @@
-"""Wakes the tasks of this process that wait until another process changes a job. One reader serves all of them."""
+"""Waits until another process changes a job. One reader, woken by `listen_notify.py`, serves all tasks of a process."""
 
 from __future__ import annotations
 

@@ -28,9 +28,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tools.research.database import Database
 from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, JobVersion, Order, State
+from tools.research.listen_notify import NotificationListener, notification
 from tools.research.locks import Locks
 from tools.research.notices.outbox import Outbox, delete_notices, record_notices
-from tools.research.notifications import NotificationListener, notification
 from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
 from tools.research.questions import Question, Yes
 from tools.research.quota_usage import used_by

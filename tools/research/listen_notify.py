@@ -1,4 +1,4 @@
-"""Notifications of PostgreSQL (LISTEN and NOTIFY) about changed jobs. SQLite has none."""
+"""LISTEN and NOTIFY of PostgreSQL: how the database announces changed jobs to other processes. SQLite has none."""
 
 from __future__ import annotations
 
