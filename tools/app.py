@@ -8,10 +8,10 @@ from google.adk.agents.context_cache_config import ContextCacheConfig
 from google.adk.apps import App
 
 from tools.adk.artifact_plugin import ArtifactPlugin
+from tools.adk.background_plugin import BackgroundPlugin
 from tools.adk.chain_plugin import ChainPlugin
 from tools.adk.error_plugin import ErrorPlugin
 from tools.adk.quiet_telemetry_plugin import QuietTelemetryPlugin
-from tools.adk.recovery_plugin import RecoveryPlugin
 from tools.adk.sanitize_plugin import SanitizePlugin
 from tools.config.loader import load_agent
 from tools.interactions import backend
@@ -40,7 +40,7 @@ def build_app() -> App:
         root_agent=agent,
         plugins=[
             *(SanitizePlugin(), QuietTelemetryPlugin(), *gate, ErasurePlugin()),
-            *(ChainPlugin(), ArtifactPlugin(), ErrorPlugin(), RecoveryPlugin()),
+            *(ChainPlugin(), ArtifactPlugin(), ErrorPlugin(), BackgroundPlugin()),
         ],
         # Not used with the Interactions API, but ADK 2.13 warns at every start if it is missing (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),

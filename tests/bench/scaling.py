@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
+from tools.research.background import RECOVERY_INTERVAL_S
 from tools.research.database import POOL
 from tools.research.locks import LEASE_S as TURN_LEASE
 from tools.research.pricing import cost_of
-from tools.research.recovery import RECOVERY_INTERVAL_S
 from tools.research.timings import ResearchTimings
 from tools.server.settings import ServerSettings
 

@@ -417,7 +417,7 @@ def test_a_message_of_the_api_sends_the_notices_that_are_due_although_nothing_el
 ) -> None:
     configure("notify:\n" + hook(receiver))
     job = asyncio.run(left_behind())
-    monkeypatch.setattr("tools.research.recovery.run_background", asyncio.Event().wait)
+    monkeypatch.setattr("tools.research.background.run_background", asyncio.Event().wait)
     if hangs:
         receiver.hangs = threading.Event()
         monkeypatch.setattr("tools.server.webhooks.ANSWER_S", 0)

@@ -114,7 +114,8 @@ async def abandoned() -> str:
 async def test_a_webhook_message_fetches_a_finished_run_that_no_process_follows(
     api: Emulator, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.research.recovery.RECOVERY_INTERVAL_S", 1e6)  # by itself the server would not look again
+    # By itself the server would not look again.
+    monkeypatch.setattr("tools.research.background.RECOVERY_INTERVAL_S", 1e6)
     port = free_port()
     hook: dict[str, Any] = {"uri": f"http://127.0.0.1:{port}/webhooks/research"}
     hook["subscribed_events"] = ["interaction.completed"]

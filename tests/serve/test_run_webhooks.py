@@ -151,7 +151,8 @@ async def finished(client: httpx2.Client, api: Emulator) -> tuple[Job, str]:
 async def test_a_lost_start_comes_home_by_the_webhook_of_its_run(
     api: Emulator, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.research.recovery.RECOVERY_INTERVAL_S", 1e6)  # by itself the server would not look again
+    # By itself the server would not look again.
+    monkeypatch.setattr("tools.research.background.RECOVERY_INTERVAL_S", 1e6)
     port = free_port()
     client = serve(port=port, public_url=f"http://127.0.0.1:{port}", attach_seconds="0.2")
     await asyncio.to_thread(client.post, "/apps/desk/users/me/sessions/s1")
@@ -223,7 +224,7 @@ async def test_a_message_that_starts_a_server_saves_the_report_although_nothing_
     async def no_recovery() -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("tools.research.recovery.run_background", no_recovery)
+    monkeypatch.setattr("tools.research.background.run_background", no_recovery)
     serve(port=port)
     await asyncio.to_thread(api.advance, 5)
     await asyncio.to_thread(until, lambda: len(api.deliveries()) == 2)

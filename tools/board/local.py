@@ -32,9 +32,9 @@ from tools.board.routes import NOBODY, Board, is_public
 from tools.board.sending import PiecewiseSending
 from tools.interactions import backend
 from tools.private_folder import create_private_folder
+from tools.research.background import background_work
 from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER
-from tools.research.recovery import background_work
 
 SHUTDOWN_GRACE_S = 1
 

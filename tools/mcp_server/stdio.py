@@ -86,7 +86,7 @@ async def _recover(answered: asyncio.Event) -> None:
     """Resumes orphaned jobs. Loads the service after the first answer, in a thread, so that no client waits for it."""
     await answered.wait()
     await asyncio.to_thread(_load)
-    from tools.research.recovery import run_background
+    from tools.research.background import run_background
 
     await run_background()
 

@@ -32,10 +32,10 @@ from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.gate import ModerationGate
 from tools.privacy.erasure import SessionKey, delete_artifacts
 from tools.private_folder import create_private_file, create_private_folder
+from tools.research.background import background_work
 from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.locks import Locks
-from tools.research.recovery import background_work
 from tools.research.screening import TextScreener
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers

@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from tools.interactions import backend
+from tools.research.background import background_work, run_worker
 from tools.research.database import Database
 from tools.research.factory import close
-from tools.research.recovery import background_work, run_worker
 from tools.server.health import Health
 from tools.settings import Settings
 
