@@ -40,7 +40,7 @@ def serve(
         from tools.server.settings import load_server_settings
 
         workers = workers or load_server_settings().workers
-        from tools.server.worker import FACTORY, PROTOCOL, Options, build
+        from tools.server.serve_process import FACTORY, PROTOCOL, Options, build
 
         host, port = listen_address(host, port, PORT)
         Options(host, port, workers, otel, cloud_trace, a2a, mcp, plain, contents).pass_on()

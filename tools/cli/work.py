@@ -26,7 +26,7 @@ def work(
 ) -> None:
     """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
     from tools.server.protocol import REQUEST_S, timed_protocol
-    from tools.server.work import build_worker
+    from tools.server.work_server import build_worker
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
 

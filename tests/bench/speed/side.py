@@ -56,7 +56,7 @@ class Desk:
 
     def __init__(self) -> None:
         from tools.app import build_app
-        from tools.server.worker import collect_less_garbage
+        from tools.server.serve_process import collect_less_garbage
 
         self.app = build_app()
         collect_less_garbage()
