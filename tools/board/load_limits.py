@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 from starlette.exceptions import HTTPException
 
-from tools.turns import Turns, counted
+from tools.reader_queues import ReaderQueues, counted
 
 MAX_LOADED = 8
 """Maximum number of reports, or of lists, that are in memory for pages. Each reader has at most one of them."""
@@ -25,7 +25,7 @@ class LoadLimits:
 
     def __init__(self) -> None:
         self._loaded = asyncio.Semaphore(MAX_LOADED)
-        self._turns = Turns(1)
+        self._queues = ReaderQueues(1)
         self._requests = Counter[str]()
 
     def request(self, reader: str) -> AbstractContextManager[None]:
@@ -36,5 +36,5 @@ class LoadLimits:
     @asynccontextmanager
     async def loading(self, reader: str) -> AsyncIterator[None]:
         """Waits for a free place to load content from the ledger. The place is held while the block runs."""
-        async with self._turns.of(reader), self._loaded:
+        async with self._queues.of(reader), self._loaded:
             yield

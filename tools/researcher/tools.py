@@ -14,6 +14,7 @@ from typing import Any, Literal
 from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument, DeskError
+from tools.reader_queues import ReaderQueues
 from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
@@ -33,10 +34,9 @@ from tools.researcher.presenter import Presentation, delete_report_files, presen
 from tools.researcher.visited import note_visit
 from tools.secret_redaction import redact
 from tools.settings import load_settings
-from tools.turns import Turns
 
 Result = dict[str, Any]
-_CALLS = Turns(1)
+_CALLS = ReaderQueues(1)
 """The calls of each invocation, one at a time."""
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 

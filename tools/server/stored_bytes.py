@@ -17,10 +17,10 @@ from google.adk.artifacts.in_memory_artifact_service import InMemoryArtifactServ
 from sqlalchemy import Connection, text
 
 from tools.app import APP_NAME
+from tools.reader_queues import ReaderQueues
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedSessions, sum_of_bytes
 from tools.server.middleware.rate_limit import RateLimited
-from tools.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class StorageLimit:
     counts: Sequence[Count]
     clock: Callable[[], float] = time.monotonic
     _counted: dict[str, _Counted] = field(default_factory=dict)
-    _turns: Turns = field(default_factory=lambda: Turns(1))
+    _queues: ReaderQueues = field(default_factory=lambda: ReaderQueues(1))
 
     async def admit(self, user: str, size: int) -> None:
         """Adds a request of `size` bytes, which stores something, to what the user has.
@@ -66,7 +66,7 @@ class StorageLimit:
         Raises:
             RateLimited: the user would have more than `max_bytes`.
         """
-        async with self._turns.of(user):
+        async with self._queues.of(user):
             counted = self._counted.get(user)
             is_over = counted is not None and counted.stored_bytes + size > self.max_bytes
             if counted is None or not counted.is_newer(KEPT_TO_REFUSE_S if is_over else KEPT_S, self.clock()):

@@ -23,6 +23,7 @@ from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, is_public
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.memory import LARGE_BYTES, release_memory_soon
+from tools.reader_queues import ReaderQueues, counted
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.research.locks import Locked, Locks
@@ -51,7 +52,6 @@ from tools.server.middleware.request_limits import (
 from tools.server.middleware.session_lock import lock_name
 from tools.server.stored_bytes import StorageLimit
 from tools.shielded import finish_shielded
-from tools.turns import Turns, counted
 
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
@@ -127,15 +127,15 @@ class GatewayMiddleware:
     storage: StorageLimit
     max_body: int
     body_timeout_s: float
-    reads: Turns = field(default_factory=lambda: Turns(MAX_READS))
+    reads: ReaderQueues = field(default_factory=lambda: ReaderQueues(MAX_READS))
 
     def __post_init__(self) -> None:
         self._bodies = BodyReader(self.max_body, self.max_body, _BODIES_IN_TOTAL * self.max_body, self.body_timeout_s)
         size = min(_MAX_MESSAGE_BYTES, self.max_body)
         timeout_s = min(_MESSAGE_TIMEOUT_S, self.body_timeout_s)
         self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
-        self._long_answers = {path: Turns(at_once) for path, at_once in _LONG_ANSWERS.items()}
-        self._cancels = Turns(_MAX_CANCELS)
+        self._long_answers = {path: ReaderQueues(at_once) for path, at_once in _LONG_ANSWERS.items()}
+        self._cancels = ReaderQueues(_MAX_CANCELS)
         self._changes = ChangeLimiter(self.rate_limiter)
         self._agent_requests = Counter[str]()
 
@@ -188,17 +188,17 @@ class GatewayMiddleware:
             await answer(scope, receive, send)
             return
         assert known
-        whose, turns = user or LOCAL_USER, self._long_answers.get(scope["path"])
-        max_bytes = min(MAX_AGENT_BYTES, self.max_body) if turns else self.max_body
+        whose, queues = user or LOCAL_USER, self._long_answers.get(scope["path"])
+        max_bytes = min(MAX_AGENT_BYTES, self.max_body) if queues else self.max_body
         max_values = MAX_RESTORED_VALUES if _restores(scope, known) else MAX_JSON_VALUES
         max_values = MAX_A2A_VALUES if scope["path"] == A2A_PATH else max_values
-        with self._agent_request(whose) if turns else nullcontext():
+        with self._agent_request(whose) if queues else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
                 await apart(partial(check_values, maximum=max_values), body, whose)
-                method = await apart(_method, body, whose) if turns else "ping"
-                turns = self._cancels if method in _CANCELS else turns
+                method = await apart(_method, body, whose) if queues else "ping"
+                queues = self._cancels if method in _CANCELS else queues
                 try:
-                    async with turns.of(whose) if turns and method not in _SHORT_ANSWERS else nullcontext():
+                    async with queues.of(whose) if queues and method not in _SHORT_ANSWERS else nullcontext():
                         await self._checked(scope, body, receive, send, known, user)
                 finally:
                     if len(body) > LARGE_BYTES:

@@ -15,9 +15,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from tools.reader_queues import FairThreads
 from tools.sanitize import sanitize, sanitize_json
 from tools.server.error_handlers import RequestRejected
-from tools.turns import FairThreads
 
 T = TypeVar("T")
 MAX_NAME_CHARS = 128

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Turns:
+class ReaderQueues:
     """Lets each reader do a few things at a time, while the reader's other requests wait.
 
     Args:
@@ -41,18 +41,18 @@ class FairThreads:
     """
 
     def __init__(self, threads: int, name: str) -> None:
-        self._threads, self._turns = ThreadPoolExecutor(threads, name), Turns(1)
+        self._threads, self._queues = ThreadPoolExecutor(threads, name), ReaderQueues(1)
 
     async def call(self, reader: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Calls a function in a thread, once no other call of the reader runs or waits for a thread."""
         call = partial(copy_context().run, function, *arguments, **named)
-        turn, loop = self._turns.of(reader), asyncio.get_running_loop()
+        queue, loop = self._queues.of(reader), asyncio.get_running_loop()
 
         def end(_: object) -> None:
             with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(turn.release)
+                loop.call_soon_threadsafe(queue.release)
 
-        await turn.acquire()
+        await queue.acquire()
         work = self._threads.submit(call)
         work.add_done_callback(end)  # not when the caller is cancelled: the function goes on
         return await asyncio.wrap_future(work)

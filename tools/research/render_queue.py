@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from tools.turns import FairThreads
+from tools.reader_queues import FairThreads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -14,7 +14,7 @@ MAX_PROCESSES = 2
 _THREADS = FairThreads(MAX_PROCESSES, "render")
 
 
-async def in_turn(reader: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+async def queue_render(reader: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Calls a function that renders in a process, once fewer than `MAX_PROCESSES` of them run, and none for the reader.
 
     Args:
