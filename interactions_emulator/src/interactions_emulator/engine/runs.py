@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, TextDelta, Turn
-from interactions_emulator.engine.answer import immediate_answer, read_answer
+from interactions_emulator.engine.answer_reader import immediate_answer, read_answer
 from interactions_emulator.engine.chains import Chains, tokens_before
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.interaction import Cursor, Interaction, OpenStep
