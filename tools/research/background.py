@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, suppress
 
 from tools.research.config import research_settings
 from tools.research.factory import research
-from tools.research.loops import repeat
 from tools.research.notices.delivery import deliver_loop
+from tools.research.repeat import repeat
 from tools.settings import load_settings
 
 log = logging.getLogger(__name__)

@@ -17,13 +17,13 @@ from tools.research import factory
 from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
-from tools.research.loops import repeat
 from tools.research.notices.event import Event
 from tools.research.notices.message import Message, ceiling_message, event_of, message
 from tools.research.notices.outbox import CEILING, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
 from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target
+from tools.research.repeat import repeat
 from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_markdown
 from tools.settings import load_settings

@@ -1,4 +1,4 @@
-"""The loop of work in the background."""
+"""Repeats work in the background, whatever fails in one round."""
 
 from __future__ import annotations
 
