@@ -10,7 +10,7 @@ from typing import Any
 
 from google.adk.evaluation.eval_case import EvalCase
 
-from evals.server import clock_stopped
+from evals.emulator_control import clock_stopped
 
 ASK_VARIABLE, ATTACH_VARIABLE = "DESK_ASK_ABOVE_USD", "DESK_ATTACH_SECONDS"
 SHORT_WATCH_SECONDS = 0.2

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evals.server import TURNS_PER_READ, CreateCount
+from evals.emulator_control import TURNS_PER_READ, CreateCount
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import said
@@ -53,7 +53,7 @@ async def test_the_server_log_is_read_only_after_a_fixed_number_of_turns(use: An
 async def test_the_create_count_is_unknown_if_the_log_was_read_too_late(
     use: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evals.server.KEPT_BODIES", 2)
+    monkeypatch.setattr("evals.emulator_control.KEPT_BODIES", 2)
     with Emulator(brain=brief, speed=math.inf) as api:
         use(api)
         count = CreateCount()
