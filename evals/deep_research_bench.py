@@ -20,7 +20,7 @@ from tools.interactions.client import ApiError
 from tools.regular_file import regular_size
 from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
 from tools.research.pricing import cost_of
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.research.service import Research
 
 

@@ -77,8 +77,8 @@ async def _bench(
     from tools.research.config import research_settings
     from tools.research.factory import new_verifier, research
     from tools.research.job import Order, State
-    from tools.research.report.reading import Report
     from tools.research.report.rendering import to_markdown
+    from tools.research.report.report import Report
     from tools.research.verification.checks import Verification
     from tools.researcher.messages import outcome
 

@@ -12,7 +12,8 @@ from pypdf import PdfReader
 
 from tests.research.resources import finished, url_citation
 from tests.scripts import PIXEL
-from tools.research.report.reading import Report, read_report
+from tools.research.report.reading import read_report
+from tools.research.report.report import Report
 
 PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
 FIRST, SECOND = "https://e.org/first", "https://e.org/second?a=b&c=d"

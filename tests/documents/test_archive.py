@@ -20,7 +20,7 @@ from tools.research import limited_process
 from tools.research.job import Job, Order, new_job
 from tools.research.report import documents
 from tools.research.report.archive import save_archive
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 
 __all__ = ["api"]
 JOBS = {job.id: job for job in (new_job(Order(f"brief {n}", "user", "s", "agent"), 1e9) for n in range(3))}

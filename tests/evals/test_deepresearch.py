@@ -25,7 +25,7 @@ from tests.kill.test_kill import researches, until
 from tests.scripts import research_brain, said
 from tools.interactions.citations import Citation, cite
 from tools.research.job import Order, State
-from tools.research.report.reading import Picture, Report
+from tools.research.report.report import Picture, Report
 from tools.research.service import Research
 
 TASKS = [Task(i, f"Tides of sea {i}") for i in range(1, 6)]

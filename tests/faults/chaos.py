@@ -45,7 +45,7 @@ from tests.faults.victim import NEVER, WRITES, Kill, KillSwitch, MortalLedger, p
 from tests.faults.webhook_replica import MISHAPS, WebhookReplica
 from tools.research.job import Job, Order, State
 from tools.research.questions import Action, NotConfirmed
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.research.service import Research
 from tools.researcher import confirmation
 from tools.researcher.confirmation import AWAITS_INPUT_KEY

@@ -24,7 +24,7 @@ from tools.interactions.transport import Transport
 from tools.research import texts
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.research.service import Research
 from tools.research.timings import ResearchTimings
 

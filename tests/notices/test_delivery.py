@@ -40,7 +40,7 @@ from tools.research.notices.outbox import Notice
 from tools.research.notices.sender import send
 from tools.research.notices.targets import Target
 from tools.research.quotas import LIMIT_PERIOD_S
-from tools.research.report.reading import Report, to_json
+from tools.research.report.report import Report, to_json
 from tools.research.tables import NOTICES
 from tools.settings import load_settings
 

@@ -7,8 +7,9 @@ from typing import Any
 from tests.research.resources import finished, url_citation
 from tools.interactions.citations import plain_marks, replace_urls
 from tools.research.report.progress import progress_line, progress_lines
-from tools.research.report.reading import from_json, read_report, to_json
+from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
+from tools.research.report.report import from_json, to_json
 from tools.secret_redaction import redact
 
 SIZE = 200_000

@@ -9,7 +9,7 @@ import pytest
 from tools.interactions.citations import Citation, Source, cite
 from tools.research.comparison import Statement, compare, statements_of
 from tools.research.comparison_text import to_markdown
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 
 RANCE, SIHWA = Source(1, "La Rance", "https://rance.example/facts"), Source(2, "Sihwa", "https://sihwa.example/")
 

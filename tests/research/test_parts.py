@@ -18,7 +18,7 @@ from tools.research.report.parts import (
     readable_text,
     sections,
 )
-from tools.research.report.reading import Picture, Report
+from tools.research.report.report import Picture, Report
 
 ENGLISH = "The moon moves the sea twice a day, and the sun adds its share at new moon. "
 JAPANESE = "月の引力によって海面は一日に二回上下し、新月には太陽の力も加わる。"

@@ -24,7 +24,7 @@ from tools.research.follow_up import AnswerLater
 from tools.research.job import Job, Kind, Order, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.locks import LEASE_S, Locks
-from tools.research.report.reading import Report, to_json
+from tools.research.report.report import Report, to_json
 from tools.research.service import Research
 
 __all__ = ["open_ledger", "url"]

@@ -12,8 +12,9 @@ import pytest
 from tests.research.resources import PNG, SEARCH, THOUGHT, finished, image, short, text_part, url_citation
 from tools.interactions.citations import Citation, Source, cite
 from tools.research.report.export import save
-from tools.research.report.reading import Picture, Report, from_json, read_report, to_json
+from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_chat, to_html, to_markdown, to_markdown_file
+from tools.research.report.report import Picture, Report, from_json, to_json
 
 
 def test_a_report_with_a_chart_is_read_completely() -> None:

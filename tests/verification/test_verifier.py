@@ -19,7 +19,8 @@ from tests.conftest import Later
 from tests.research.resources import finished, url_citation
 from tests.verification.web import FILLING, Web, endless, silent
 from tools.public_http import look_up
-from tools.research.report.reading import Report, read_report
+from tools.research.report.reading import read_report
+from tools.research.report.report import Report
 from tools.research.verification import verifier
 from tools.research.verification.checks import SourceCheck
 from tools.research.verification.matching import Page

@@ -38,7 +38,7 @@ from tools.research.factory import research
 from tools.research.job import MAX_TITLE_CHARS, Job
 from tools.research.pricing import price_range
 from tools.research.report.html_pages import render_fragments
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.research.schedules.changes import counts
 from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research

@@ -17,7 +17,7 @@ from tools.times import iso, to_second
 
 if TYPE_CHECKING:
     from tools.research.notices.outbox import Notice
-    from tools.research.report.reading import Report
+    from tools.research.report.report import Report
 
 STATES = {State.INTENDED: "starting", State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
 """Words for states whose names are too long for a column, or say little to a person."""
@@ -144,7 +144,7 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
     }
     if found is None:
         return data
-    from tools.research.report.reading import to_json
+    from tools.research.report.report import to_json
 
     return data | {"report": json.loads(to_json(found))}
 

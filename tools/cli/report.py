@@ -16,7 +16,7 @@ from tools.research.job import LOCAL_USER
 
 if TYPE_CHECKING:
     from tools.research.job import Job
-    from tools.research.report.reading import Report
+    from tools.research.report.report import Report
 
 DEFAULT_ARCHIVE = Path("reports.zip")
 

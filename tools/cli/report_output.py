@@ -19,7 +19,7 @@ from tools.cli.terminal import err, out, show_markdown, show_progress
 
 if TYPE_CHECKING:
     from tools.research.job import Job
-    from tools.research.report.reading import Report
+    from tools.research.report.report import Report
     from tools.research.service import Research
 
 

@@ -14,7 +14,7 @@ from tools.research.report.parts import (
     readable_text,
     sections,
 )
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.times import to_minute
 
 OPENING_BYTES = 5_000

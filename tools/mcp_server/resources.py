@@ -20,8 +20,8 @@ from tools.errors import BadArgument
 from tools.research.job import Job, State
 from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
 from tools.research.report.html_pages import render_html
-from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_markdown_file
+from tools.research.report.report import Report, to_json
 from tools.research.texts import title
 
 JOBS_PER_PAGE = 50

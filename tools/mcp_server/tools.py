@@ -23,7 +23,7 @@ from tools.research.follow_up import AnswerLater
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job, State
 from tools.research.questions import Question
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.research.screening import Screened, TextScreener, screen_text
 from tools.research.service import Research
 from tools.research.texts import state

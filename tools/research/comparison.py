@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tools.interactions.citations import CODE_BLOCK, Source, split_at_marks
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.research.verification.addresses import canonical
 from tools.research.verification.matching import MIN_TERMS
 from tools.research.verification.passages import blocks, plain_text

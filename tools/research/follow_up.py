@@ -17,8 +17,9 @@ from tools.research.job import FollowUpAnswer, Job
 from tools.research.ledger import Ledger
 from tools.research.locks import Locked
 from tools.research.quotas import Quotas, question_check
-from tools.research.report.reading import Report, read_report
+from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_markdown
+from tools.research.report.report import Report
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import report_context

@@ -421,7 +421,7 @@ class Ledger:
 
     @shielded
     async def report(self, job_id: str) -> str | None:
-        """Returns the finished report as JSON (`tools.research.report.reading.to_json`); None if there is none."""
+        """Returns the finished report as JSON (`tools.research.report.report.to_json`); None if there is none."""
         query = select(JOBS.c.report).where(JOBS.c.id == job_id)
         return await self._database.read(lambda connection: connection.execute(query).scalar())
 

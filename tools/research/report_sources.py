@@ -10,8 +10,8 @@ import httpx2
 from tools.interactions.citations import replace_urls
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
-from tools.research.report.reading import Report, from_json, to_json
 from tools.research.report.redirect_links import resolve
+from tools.research.report.report import Report, from_json, to_json
 from tools.research.verification.checks import Verification
 from tools.research.verification.verifier import Verifier
 from tools.times import iso

@@ -27,8 +27,8 @@ from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, order_check, quota_check
 from tools.research.repeated_orders import jobs_of_same_order
-from tools.research.report.reading import Report, from_json
 from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
+from tools.research.report.report import Report, from_json
 from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.schedules.service import Schedules
 from tools.research.server_data import ServerData

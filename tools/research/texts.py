@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tools.interactions.resources import Resource
 from tools.research.job import FollowUpAnswer, Job, Order, State
-from tools.research.report.reading import Report
 from tools.research.report.rendering import to_markdown
+from tools.research.report.report import Report
 from tools.sanitize import without_direction_marks
 from tools.times import to_minute
 

@@ -28,7 +28,8 @@ from tools.research.job_changes import JobChanges
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
-from tools.research.report.reading import Report, from_json, read_report, to_json
+from tools.research.report.reading import read_report
+from tools.research.report.report import Report, from_json, to_json
 from tools.research.schedules.changes import changes_between
 from tools.research.texts import FOLLOWED_ELSEWHERE, MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
 from tools.research.timings import (

@@ -25,8 +25,8 @@ from tools.research.job import ACTIVE, Job, State
 from tools.research.questions import Action, Question
 from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
 from tools.research.report.html_pages import RENDER_TIMEOUT_S, render_html
-from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_chat, to_markdown_file
+from tools.research.report.report import Report, to_json
 from tools.research.schedules.schedule import Status
 from tools.research.service import Research
 from tools.research.texts import title

@@ -24,8 +24,8 @@ from tools.research.notices.sender import SEND_TIMEOUT_S, send
 from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target
 from tools.research.repeat import repeat
-from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_markdown
+from tools.research.report.report import from_json
 from tools.settings import load_settings
 from tools.shielded import shielded
 

@@ -16,7 +16,7 @@ from tools.errors import DeskError
 from tools.interactions.citations import escape
 from tools.research.job import Job
 from tools.research.report.export import check_formats, cited_pages, render_files
-from tools.research.report.reading import Report
+from tools.research.report.report import Report
 from tools.times import to_minute
 
 

@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from tools.research.limited_process import limit_memory
 from tools.research.report.document_tree import Node, document_markdown, document_tree
 from tools.research.report.pdf_and_epub_styles import EPUB_STYLE, TYPST_TEMPLATE
-from tools.research.report.reading import Picture, Report, from_json
+from tools.research.report.report import Picture, Report, from_json
 from tools.research.report.word_and_epub_details import finish_docx, finish_epub
 
 MAX_MEMORY_BYTES = 2_000_000_000

@@ -16,7 +16,7 @@ from tools.errors import DeskError
 from tools.extras import install_command
 from tools.research.limited_process import run_module
 from tools.research.render_queue import queue_render
-from tools.research.report.reading import Report, to_json
+from tools.research.report.report import Report, to_json
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from tools.interactions import backend
 from tools.research.report.document_copies import copy_documents, emulator_documents, files_of, link_copies
 from tools.research.report.documents import DOCUMENT_TYPES, DocumentError, need_documents, to_document
 from tools.research.report.html_pages import render_html_blocking
-from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_markdown_file
+from tools.research.report.report import Report, to_json
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from tools.research.limited_process import run_module
 from tools.research.render_queue import queue_render
-from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_plain_fragment, to_plain_html
+from tools.research.report.report import Report, to_json
 
 log = logging.getLogger(__name__)
 

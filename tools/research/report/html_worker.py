@@ -10,8 +10,8 @@ import json
 import sys
 
 from tools.research.limited_process import limit_memory
-from tools.research.report.reading import from_json
 from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
+from tools.research.report.report import from_json
 
 MAX_MEMORY_BYTES = 500_000_000
 """Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of that."""

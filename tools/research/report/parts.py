@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tools.interactions.citations import Source, plain_marks
-from tools.research.report.reading import Report
 from tools.research.report.rendering import inert
+from tools.research.report.report import Report
 
 MAX_PAGE_BYTES = 14_000
 """Maximum UTF-8 bytes of a page's text. A token is rarely shorter than two bytes, also in Chinese or Japanese."""

@@ -1,14 +1,11 @@
-"""Reads the report of a finished run from its interaction; converts it to JSON and back."""
+"""Reads the report of a finished run from its interaction."""
 
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -16,14 +13,13 @@ from markdown_it import MarkdownIt
 from tools.interactions.citations import (
     OWN_NUMBERS,
     Citation,
-    Source,
     cite,
     is_web,
     link_address,
     read_citations,
     sanitized_text,
 )
-from tools.research.verification.checks import Verification, verification_of
+from tools.research.report.report import Picture, Report, picture_of
 from tools.research.verification.run_pages import pages_of_run
 from tools.sanitize import without_direction_marks
 
@@ -31,17 +27,6 @@ MAX_HEADING_CHARS = 500
 """Maximum characters of a line that are parsed for a title, so that the Markdown parser is fast on any text."""
 MAX_TITLE_CANDIDATES = 5
 """Maximum number of lines that are tried for a title, because a heading may have no visible text."""
-_KINDS = {
-    "png": rb"\x89PNG\r\n\x1a\n",
-    "jpeg": rb"\xff\xd8\xff",
-    "gif": rb"GIF8[79]a",
-    "webp": rb"RIFF....WEBP",
-    "bmp": rb"BM....\0\0\0\0",
-    "tiff": rb"II\*\0|MM\0\*",
-    "heic": rb"....ftyp(?:hei[cx]|hev[cx]|mif1|msf1)",
-}
-"""The API's picture types, with the first bytes of their files. SVG is left out: it can contain scripts."""
-_KIND = re.compile(b"|".join(b"(?P<%s>%s)" % (kind.encode(), start) for kind, start in _KINDS.items()), re.DOTALL)
 _LINE = re.compile(
     r"^[ \t>]*+(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*+(?P=fence)|\Z)"  # code, up to its end
     r"|^(?: {0,3}>)*+ {0,3}\#{1,6}(?P<heading>[ \t][^\n]*)?$"
@@ -51,38 +36,6 @@ _LINE = re.compile(
 )
 _NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[-*+][ \t]|\d+[.)][ \t]|[>|])")
 """Matches the start of a line that an underline cannot turn into a heading: code, a list, a quotation, a table."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture, named like "figure-1.png"."""
-
-    name: str
-    mime_type: str
-    data: bytes
-
-    @property
-    def mark(self) -> str:
-        """The Markdown for the picture in the report's text, on a line of its own."""
-        return f"![{Path(self.name).stem}]({self.name})"
-
-
-@dataclass(frozen=True)
-class Report:
-    """A report. `text` is Markdown with citations like `[\\[1\\]](url "Title")` and pictures. It lists no sources."""
-
-    title: str
-    text: str
-    sources: tuple[Source, ...]
-    pictures: tuple[Picture, ...]
-    usage: Mapping[str, int]
-    interaction_id: str
-    agent: str
-    created: str
-    run_pages: tuple[str, ...] | None = None
-    """Addresses of the pages that the run found or read, in canonical form; None if its steps do not name them."""
-    verification: Verification | None = None
-    """The checks of the sources; None if they were not checked."""
 
 
 def read_report(resource: Mapping[str, Any]) -> Report:
@@ -106,63 +59,6 @@ def read_report(resource: Mapping[str, Any]) -> Report:
         created=sanitized_text(resource.get("created")),
         run_pages=pages_of_run(resource.get("steps")),
     )
-
-
-def to_json(report: Report) -> str:
-    """Formats a report as a JSON object: title, text, interaction_id, agent, created (ISO 8601), usage {name: tokens},
-    sources [{number, title, url}], pictures [{name, mime_type, data: base64}], run_pages [url] or null, and
-    verification (see `Verification`) or null."""
-    pictures = [asdict(p) | {"data": base64.b64encode(p.data).decode()} for p in report.pictures]
-    value = {
-        "title": report.title,
-        "text": report.text,
-        "sources": [asdict(source) for source in report.sources],
-        "pictures": pictures,
-        "usage": dict(report.usage),
-        "interaction_id": report.interaction_id,
-        "agent": report.agent,
-        "created": report.created,
-        "run_pages": report.run_pages,
-        "verification": asdict(report.verification) if report.verification else None,
-    }
-    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-
-
-def from_json(text: str) -> Report:
-    """Reads a report that `to_json` wrote. Leaves out picture data of an unknown type.
-
-    Raises:
-        ValueError: the text is not such a report.
-    """
-    value = json.loads(text)
-    try:
-        sources = tuple(Source(**source) for source in value.pop("sources"))
-        pictures = [picture_of(Path(p["name"]).stem, base64.b64decode(p["data"])) for p in value.pop("pictures")]
-        # A report of an older version has neither of these two.
-        run_pages, checked = value.pop("run_pages", None), value.pop("verification", None)
-        return Report(
-            sources=sources,
-            pictures=tuple(filter(None, pictures)),
-            run_pages=None if run_pages is None else tuple(run_pages),
-            verification=verification_of(checked) if checked else None,
-            **value,
-        )
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"this JSON is not a research report: {error}") from error
-
-
-def picture_of(name: str, data: bytes) -> Picture | None:
-    """Builds a picture, whose type is detected from its first bytes; None if the type is not known.
-
-    Args:
-        name: file name without extension.
-    """
-    found = _KIND.match(data)
-    if found is None:
-        return None
-    kind = str(found.lastgroup)
-    stem, ending = re.sub(r"[^\w-]", "-", name), "jpg" if kind == "jpeg" else kind
-    return Picture(f"{stem}.{ending}", f"image/{kind}", data)
 
 
 def _answer(resource: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:

@@ -23,7 +23,7 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from tools.interactions.citations import footnotes, is_web, source_list
 from tools.research.report.html_directions import set_directions
-from tools.research.report.reading import Picture, Report
+from tools.research.report.report import Picture, Report
 from tools.research.report.source_checks import checks_table, source_remarks
 
 _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILINE)

@@ -10,7 +10,8 @@ from tools.research.comparison import compare
 from tools.research.comparison_text import to_markdown
 from tools.research.job import ReportChanges
 from tools.research.report.languages import is_other_language, language_of
-from tools.research.report.reading import Report, from_json, read_report
+from tools.research.report.reading import read_report
+from tools.research.report.report import Report, from_json
 
 MAX_TEXT_CHARS = 3_000
 """Maximum characters of the list that is stored; `desk diff` shows all of it."""
