@@ -144,7 +144,7 @@ bench-dbos: $(VENV)/.ready-dev .venv-dbos/.ready ## Count the paid creates after
 
 .PHONY: bench-start
 bench-start: $(VENV)/.ready-dev ## Measure the installation, its size, and the start of commands (needs a package index)
-	$(BIN)/python -m tests.bench.start
+	$(BIN)/python -m tests.bench.installation
 
 .PHONY: bench-scaling
 bench-scaling: $(VENV)/.ready-dev ## Show what 1, 10 and 1,000 replicas need; ARGS=--measure (docs/scaling.md)

@@ -280,7 +280,7 @@ async def timed(service: Research) -> float:
 
 def turns(postgres: Server) -> None:
     """Measures turns of `desk serve` whose conversations and ledger are in PostgreSQL."""
-    from tests.bench.speed.served import serving
+    from tests.bench.speed.compared_servers import serving
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

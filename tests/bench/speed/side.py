@@ -25,7 +25,7 @@ from google.adk.sessions.sqlite_session_service import SqliteSessionService
 from google.genai import Client, types
 
 from tests.bench.followers import AGENT, order, resident
-from tests.bench.speed.server import SMALL_TALK
+from tests.bench.speed.fake_api import SMALL_TALK
 from tests.routing.test_two_hundred_turns import CYCLE
 from tests.talk import Talk, words
 

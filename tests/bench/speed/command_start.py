@@ -1,4 +1,4 @@
-"""How long commands take to start."""
+"""How long commands of `desk` take to start."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 
 
-def command(*arguments: str, env: Mapping[str, str], times: int = 15) -> float:
-    """Seconds of a command of `desk`, the median."""
+def median_start_s(*arguments: str, env: Mapping[str, str], times: int = 15) -> float:
+    """Returns the median of the seconds that a command of `desk` takes."""
     took = list[float]()
     for _ in range(times):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Servers of both sides over HTTP, `desk serve` and `adk api_server`, and a light client of their common API."""
+"""The two servers that are compared over HTTP, `desk serve` and `adk api_server`, and a light client of both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.bench.followers import resident
-from tests.bench.speed.server import SMALL_TALK
+from tests.bench.speed.fake_api import SMALL_TALK
 from tests.ports import free_port
 
 PLAIN_AGENT = """\
@@ -33,7 +33,7 @@ CONVERSATION = 10
 
 
 @dataclass
-class Served:
+class ComparedServer:
     """A running server of either side."""
 
     name: str
@@ -151,7 +151,9 @@ def _stat(pid: int) -> list[str]:
 
 
 @contextmanager
-def serving(name: str, env: Mapping[str, str], sessions_url: str, folder: Path, *arguments: str) -> Iterator[Served]:
+def serving(
+    name: str, env: Mapping[str, str], sessions_url: str, folder: Path, *arguments: str
+) -> Iterator[ComparedServer]:
     """Runs a server of one side, with conversations in the database at `sessions_url`, until the context ends."""
     port = free_port()
     limits = {"DESK_TURNS_PER_MINUTE": "1000000", "DESK_TURNS_AT_ONCE": "1000", "DESK_SESSIONS_PER_USER": "100000"}
@@ -169,7 +171,7 @@ def serving(name: str, env: Mapping[str, str], sessions_url: str, folder: Path, 
     with log.open("ab") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as child:
         try:
             _wait(port, child, log)
-            yield Served(name, port, child.pid)
+            yield ComparedServer(name, port, child.pid)
         finally:
             child.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The server of both sides: an emulator whose answers take no time, in a process that ends with its input."""
+"""The fake API that both sides call: an emulator whose answers take no time, in a process that ends with its input."""
 
 from __future__ import annotations
 
