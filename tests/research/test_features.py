@@ -113,6 +113,21 @@ async def test_a_plan_whose_start_failed_is_shown_again_and_not_paid_for_twice(
     assert len(brain.turns) == 2
 
 
+async def test_a_plan_that_another_attempt_shows_is_not_deleted_with_the_failed_one(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(PLANNED)
+    await lines_while_time_passes(desk, service, job)
+    desk.api.faults({"on": "create", "status": 403})
+    await lines_while_time_passes(desk, service, await service.approve(job.id))
+    again = await service.start_again(await service.job(job.id))
+    assert any(again.id in line for line in await service.forget(job.id))
+    await service.approve(again.id)
+    await lines_while_time_passes(desk, service, again)
+    assert (await service.job(again.id)).state is State.COMPLETED
+    await service.forget(again.id)
+    assert desk.api.interactions() == []
+
+
 async def test_a_waiting_plan_survives_a_restart_and_is_cancelled_without_an_api_call(desk: Desk) -> None:
     first = desk.service()
     job, _ = await first.start(PLANNED)

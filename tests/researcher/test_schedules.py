@@ -149,3 +149,9 @@ async def test_a_proposal_that_cannot_be_used_is_explained_and_stores_nothing(
     result = desk.script.asked[-1].steps[-1]["result"]
     assert says in result["error"]
     assert await schedules(desk) == []
+
+
+async def test_a_yes_to_a_deletion_starts_no_schedule(desk: Desk) -> None:
+    schedule = await proposed(desk)
+    await desk.say("yes", [("approve", {"job_id": schedule.id, "deletes": True})], "Nothing was done.")
+    assert [each.status for each in await schedules(desk)] == [Status.PROPOSED]

@@ -68,20 +68,20 @@ async def test_the_api_refuses_no_request_after_tools_questions_and_reports(desk
 
 async def test_the_system_instruction_says_what_the_user_has_spent(desk: Desk) -> None:
     await desk.say("hello", "Hello.")
-    assert "Spent so far: nothing." in desk.script.asked[-1].system_instruction
+    assert "Spent so far: nothing in 30 days." in desk.script.asked[-1].system_instruction
     await desk.report()
     await desk.say("what have I spent?", "Nothing.")
-    unpaid = "Spent so far: nothing. Nothing is paid on the emulator; its runs would have cost up to $3.00."
+    unpaid = "Spent so far: nothing in 30 days. Nothing is paid on the emulator; its runs would have cost up to $3.00."
     assert unpaid in desk.script.asked[-1].system_instruction
 
 
-def test_what_was_spent_is_summed_by_day_month_and_in_all_without_the_emulator() -> None:
+def test_what_was_spent_is_summed_by_day_and_month_without_the_emulator() -> None:
     now = 100 * 86_400.0
     entries = [
         Spending(now - days * 86_400, "ann", "job_1", Kind.RUN, "deep-research", usd, server=server)
         for days, usd, server in ((0.5, 3, "gemini"), (2, 7, "gemini"), (60, 1, ""), (0.1, 50, EMULATOR))
     ]
-    said = "Spent so far: at most $3.00 in 24 hours, $10.00 in 30 days and $11.00 in all."
+    said = "Spent so far: at most $3.00 in 24 hours and $10.00 in 30 days."
     assert spent_by(entries, now).startswith(said)
 
 

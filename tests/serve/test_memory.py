@@ -74,6 +74,7 @@ def test_state_that_each_turn_would_read_has_a_limit(client: httpx2.Client) -> N
     for refused in (
         client.post(f"{SESSIONS}/s2", json={"a": half + half}),
         client.post(f"{SESSIONS}/s2", json={"user:b": half}),
+        client.post(f"{SESSIONS}/s2", json={"b": half}),
         client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"b": half}}),
     ):
         assert (refused.status_code, f"at most {MAX_STATE_BYTES:,} bytes" in refused.json()["detail"]) == (400, True)

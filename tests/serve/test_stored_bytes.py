@@ -12,6 +12,7 @@ from a2a.helpers import new_text_artifact
 from a2a.server.context import ServerCallContext
 from a2a.types import Task, TaskPushNotificationConfig
 from google.adk.artifacts import InMemoryArtifactService
+from google.adk.artifacts.file_artifact_service import FileArtifactService
 from sqlalchemy import text
 
 from interactions_emulator import Emulator
@@ -183,18 +184,39 @@ async def test_a_count_is_used_for_a_while_and_what_is_sent_meanwhile_is_added_t
     assert len(counts) == 4
 
 
-async def test_a_store_that_cannot_be_counted_keeps_nobody_from_storing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_while_a_store_cannot_be_counted_the_count_before_and_what_was_sent_since_stand(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers, now = [30], [0.0]
+
     async def bucket(user: str) -> int:
-        raise OSError("the bucket does not answer")
+        if not answers:
+            raise OSError("the bucket does not answer")
+        return answers.pop()
 
     async def database(user: str) -> int:
-        return 50
+        return 40
 
-    limit = StorageLimit(100, [bucket, database])
-    await limit.admit("ada", 50)
-    assert "what a user stores could not be counted in a store" in caplog.text
+    limit = StorageLimit(100, [bucket, database], lambda: now[0])
+    await limit.admit("ada", 20)
+    now[0] += KEPT_S
+    await limit.admit("ada", 10)
+    assert "what a user stores could not be counted: OSError('the bucket does not answer')" in caplog.text
     with pytest.raises(RateLimited):
         await limit.admit("ada", 1)
+    await limit.admit("bob", 60)
+    with pytest.raises(RateLimited):
+        await limit.admit("bob", 1)
+
+
+async def test_a_file_that_cannot_be_read_hides_no_other_file_from_the_count(tmp_path: Path) -> None:
+    artifacts = FileArtifactService(tmp_path)
+    limit = storage_limit(1, CheckedInMemorySessions(), artifacts, Database(f"sqlite+aiosqlite:///{tmp_path}/l.db"))
+    folder = artifacts._base_root("desk", "ada")
+    folder.mkdir(parents=True)
+    (folder / "link").symlink_to(tmp_path / "nowhere")
+    (folder / "file").write_bytes(bytes(1_000))
+    assert await limit.counts[1]("ada") == 1_000
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Resource
@@ -61,11 +61,14 @@ class ServerData:
             refusal = f"the server would not cancel it, so it may continue and be billed: {failure}"
             return await self.read(interaction_id), refusal
 
-    async def delete(self, job: Job) -> tuple[list[str], list[str]]:
-        """Deletes all interactions of a job.
+    async def delete(self, job: Job, shared: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Deletes all interactions of a job but those that another job needs.
+
+        Args:
+            shared: maps the ids of interactions that other jobs have to the ids of these jobs.
 
         Returns:
-            One line for each interaction that is deleted, and one for each that the server still has or may have.
+            One line for each interaction that is done with, and one for each that the server still has or may have.
         """
         deleted, left = list[str](), list[str]()
         if job.may_run and not job.interaction_id:
@@ -73,6 +76,11 @@ class ServerData:
         for interaction_id in job.interactions:
             if job.order.server != self.server:
                 left.append(f"interaction {interaction_id}: left alone at {job.order.server or 'an unknown server'}")
+                continue
+            if interaction_id in shared:
+                deleted.append(
+                    f"interaction {interaction_id}: left for {shared[interaction_id]}, which has the same plan"
+                )
                 continue
             try:
                 await self._client.delete(interaction_id)

@@ -273,7 +273,7 @@ class Research:
             )
 
     async def forget(self, job_id: str, *, force: bool = False) -> list[str]:
-        """Cancels a job and deletes its data, at the server first.
+        """Cancels a job and deletes its data, at the server first. A plan that another attempt shows is left for that.
 
         Args:
             force: whether to delete the job here even if a server keeps some of its data.
@@ -288,7 +288,9 @@ class Research:
         job = await self.cancel(job_id)
         if job.interactions and not force:
             self._data.check(job)
-        deleted, left = await self._data.delete(job)
+        others = await self.ledger.find(user=job.order.user, limit=1000)
+        shared = {id_: other.id for other in others if other.id != job.id for id_ in other.interactions}
+        deleted, left = await self._data.delete(job, shared)
         if left and not force:
             raise NotDeleted(
                 f"{job_id} is kept here, since not all of it was deleted at the server: {'; '.join(left)}. Try again,"

@@ -23,7 +23,7 @@ from tools.research.job import Job
 from tools.research.questions import Action
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
-from tools.researcher.spent import spent_by
+from tools.researcher.spent import MONTH_S, spent_by
 from tools.researcher.visited import visited
 from tools.settings import load_settings
 
@@ -97,12 +97,12 @@ class _Runs(BaseTool):
     async def process_llm_request(self, *, tool_context: ToolContext, llm_request: LlmRequest) -> None:
         """Adds the tables and what was spent to the instruction."""
         turn = confirmation.turn_of(tool_context.get_invocation_context())
-        service = research()
+        service, now = research(), time.time()
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
             others = {question.subject for question in asked}.union(visited(tool_context))
             repeated = await service.schedules.of_user(turn.user)
-            spent = spent_by(await service.ledger.spending(user=turn.user), time.time())
+            spent = spent_by(await service.ledger.spending(user=turn.user, since=now - MONTH_S), now)
             jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in others]
         except DATABASE_ERRORS as error:
             text = f"The research runs of this conversation are not known: {describe_database_error(error)}."

@@ -15,7 +15,7 @@ def spent_by(entries: Sequence[Spending], now: float) -> str:
     """Formats what a user has spent: one line, with the upper ends of the prices in USD.
 
     Args:
-        entries: all spending entries of the user.
+        entries: the spending entries of the user, those of the last `MONTH_S` at least.
         now: seconds since the epoch.
     """
     paid = [each for each in entries if each.server != EMULATOR]
@@ -25,10 +25,5 @@ def spent_by(entries: Sequence[Spending], now: float) -> str:
 
 
 def _sums(entries: Sequence[Spending], now: float) -> str:
-    if not entries:
-        return "nothing"
-    day, month, whole = (
-        sum(each.estimate for each in entries if each.time > now - seconds)
-        for seconds in (LIMIT_PERIOD_S, MONTH_S, now)
-    )
-    return f"at most ${day:.2f} in 24 hours, ${month:.2f} in 30 days and ${whole:.2f} in all"
+    day, month = (sum(each.estimate for each in entries if each.time > now - age) for age in (LIMIT_PERIOD_S, MONTH_S))
+    return f"at most ${day:.2f} in 24 hours and ${month:.2f} in 30 days" if month else "nothing in 30 days"

@@ -136,6 +136,8 @@ async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False)
     """
     service, settings = research(), settings_of(tool_context)
     if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
+        if deletes:
+            raise NotConfirmed(f"nothing was done about {schedule.id}: no deletion of it waits for a yes")
         settings.need_storage()
         text = await schedules.approve(service, _turn(tool_context), schedule)
         present(tool_context, Presentation(texts=(text,)))

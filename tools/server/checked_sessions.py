@@ -88,8 +88,7 @@ class CheckedSessions(WindowedSessions):
     ) -> Session:
         state = state or {}
         _check(state, of_client=True)
-        shared = any(name.startswith(State.USER_PREFIX) for name in state)
-        of_user = await self.get_user_state(app_name=app_name, user_id=user_id) if shared else {}
+        of_user = await self.get_user_state(app_name=app_name, user_id=user_id) if state else {}
         _check_size({State.USER_PREFIX + name: value for name, value in of_user.items()}, state)
         for name in (user_id, session_id or ""):
             if len(name) > MAX_NAME_CHARS or not name.isprintable():
@@ -209,15 +208,11 @@ class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
     async def may_have_message(self, app_name: str, user_id: str, session_id: str, key: str) -> bool:
         if not await self._is_newest_schema():
             return True
-        values = {"app": app_name, "user": user_id, "session": session_id}
-        if self._is_postgresql:
-            condition = "event_data -> 'custom_metadata' ->> :name = :key"
-            values |= {"name": MESSAGE_KEY, "key": key}
-        else:
-            condition = "instr(event_data, :metadata) > 0"
-            values |= {"metadata": json.dumps({MESSAGE_KEY: key})[1:-1]}
-        whose = "app_name = :app AND user_id = :user AND session_id = :session"
-        query = text(f"SELECT EXISTS (SELECT 1 FROM events WHERE {whose} AND {condition})")
+        values = {"app": app_name, "user": user_id, "session": session_id, "name": MESSAGE_KEY, "key": key}
+        query = text(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE app_name = :app AND user_id = :user AND session_id = :session"
+            " AND event_data -> 'custom_metadata' ->> :name = :key)"
+        )
         async with self.db_engine.connect() as connection:
             return bool((await connection.execute(query, values)).scalar_one())
 

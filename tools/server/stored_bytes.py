@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, text
 from tools.app import APP_NAME
 from tools.reader_queues import ReaderQueues
 from tools.research.database import Database
+from tools.secret_redaction import redact
 from tools.server.checked_sessions import CheckedSessions, sum_of_bytes
 from tools.server.middleware.rate_limit import RateLimited
 
@@ -82,10 +84,11 @@ class StorageLimit:
     async def _count(self, user: str) -> _Counted:
         begun = self.clock()
         found = await asyncio.gather(*(count(user) for count in self.counts), return_exceptions=True)
-        for error in (each for each in found if isinstance(each, BaseException)):
-            # a store that does not answer takes nothing either
-            log.error("what a user stores could not be counted in a store", exc_info=error)
         stored = sum(each for each in found if isinstance(each, int))
+        if errors := [each for each in found if isinstance(each, BaseException)]:
+            log.error("what a user stores could not be counted: %s", redact("; ".join(map(repr, errors))))
+            known = self._counted.get(user)
+            stored = max(stored, known.stored_bytes if known else 0)
         now = self.clock()
         self._counted = {name: each for name, each in self._counted.items() if each.is_newer(KEPT_S, now)}
         self._counted[user] = _Counted(stored, now, now - begun)
@@ -134,8 +137,9 @@ def _file_bytes(artifacts: BaseArtifactService, user: str) -> int:
 
 
 def _folder_bytes(folder: Path) -> int:
-    try:
-        found = [*os.scandir(folder)]
-        return sum(_folder_bytes(Path(each)) if each.is_dir() else each.stat().st_size for each in found)
-    except FileNotFoundError:  # there are none, or they are deleted meanwhile
-        return 0
+    total = 0
+    with suppress(FileNotFoundError):  # there is none, or it is deleted meanwhile
+        for each in [*os.scandir(folder)]:
+            with suppress(FileNotFoundError):
+                total += _folder_bytes(Path(each)) if each.is_dir() else each.stat().st_size
+    return total
