@@ -58,11 +58,8 @@ def plan(job: Job) -> str:
 
 def deletion(job: Job) -> str:
     """Formats the question before a job is deleted."""
-    with_what, ends = " with its report", ""
-    if job.state in ACTIVE:
-        with_what, ends = "", " It is running: this ends it, and what it has cost so far is spent."
-    elif job.state is State.AWAITING_APPROVAL:
-        with_what = " with its plan" if job.plan else ""
+    with_what = " with its report" if job.state in (State.COMPLETED, State.INCOMPLETE) else ""
+    ends = " It is running: this ends it, and what it has cost so far is spent." if job.state in ACTIVE else ""
     return (
         f"Delete research `{job.id}` (“{inert(title(job))}”, {state(job)}){with_what}, here and at the server?{ends}"
         " It cannot be undone. Say **yes** to delete it, or **no**."
@@ -73,6 +70,12 @@ def kept(job: Job) -> str:
     """Formats the answer to a no to a deletion."""
     goes_on = f" It goes on; to end it, {CHAT_STEPS.cancel.format(job.id)}." if job.state in ACTIVE else ""
     return f"Research `{job.id}` (“{inert(title(job))}”) is kept.{goes_on}"
+
+
+def cancelled(job: Job) -> str:
+    """Formats the answer to a no to a start, or to the wish to end a run."""
+    spent = " What it has cost so far is spent." if job.state is State.CANCELLED and job.interaction_id else ""
+    return f"Research `{job.id}` (“{inert(title(job))}”) is {state(job)}.{spent} {job.error}".rstrip()
 
 
 def reminder(job: Job, deleting: bool) -> str:
@@ -124,7 +127,7 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
         case State.AWAITING_APPROVAL:
             return plan(job) if job.plan else quote(job)
         case State.RUNNING | State.STARTING | State.INTENDED:
-            return f"Research `{id_}` is still running ({job.events} events so far). To see it continue: {watch}."
+            return f"Research `{id_}` is still running. To see it continue: {watch}."
         case State.START_UNKNOWN:
             return (
                 f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
@@ -172,4 +175,4 @@ def closing(job: Job, saved: list[str]) -> str:
 def listing(jobs: list[Job]) -> str:
     """Formats a list of jobs, one line each."""
     lines = [f"- `{job.id}` {state(job)}: {title(job)}" for job in jobs]
-    return "\n".join(lines) if lines else "There is no research run yet."
+    return "\n".join(lines) if lines else "There is no research run."

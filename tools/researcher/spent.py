@@ -21,7 +21,7 @@ def spent_by(entries: Sequence[Spending], now: float) -> str:
     paid = [each for each in entries if each.server != EMULATOR]
     played = sum(each.estimate for each in entries if each.server == EMULATOR)
     unpaid = f" Nothing is paid on the emulator; its runs would have cost up to ${played:.2f}." if played else ""
-    return f"Spent so far: {_sums(paid, now)}.{unpaid} `desk spending` and the board show each day."
+    return f"Spent so far: {_sums(paid, now)}.{unpaid} The page of research and `desk spending` show each day."
 
 
 def _sums(entries: Sequence[Spending], now: float) -> str:

@@ -29,7 +29,7 @@ from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
-from tools.researcher.messages import deletion, kept, listing
+from tools.researcher.messages import cancelled, deletion, kept, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
 from tools.researcher.visited import note_visit
 from tools.secret_redaction import redact
@@ -281,7 +281,7 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
         return _result(job, next="it is kept")
     job = await service.cancel(job.id)
     await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
-    present(tool_context, Presentation(texts=(f"Research `{job.id}` is {state(job)}. {job.error}".strip(),)))
+    present(tool_context, Presentation(texts=(cancelled(job),)))
     return _result(job)
 
 
