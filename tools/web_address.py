@@ -10,6 +10,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 MAX_ADDRESS_CHARS = 4_000
+"""Maximum characters of a web address. Many servers refuse more than 8,000."""
 MAX_HOST_CHARS = 500
 """Maximum characters of the host with user, password and port. A domain name has at most 253."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
