@@ -28,7 +28,7 @@ MAX_RETENTION_DAYS = 3650.0
 JWKS_URL = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
 """Keys of the signatures of per-request webhooks (the samples of ai.google.dev/gemini-api/docs/webhooks, June 2026)."""
 MAX_ATTACH_S = 7200.0
-"""Maximum of `DESK_ATTACH_SECONDS` and `attach_seconds`, in seconds: a research run takes an hour at most, and may be late."""
+"""Maximum of `DESK_ATTACH_SECONDS` and `attach_seconds`, in seconds. A research run takes an hour at most."""
 MAX_SPEED = 1e6
 """Maximum of `DESK_EMULATOR_SPEED`, in virtual seconds per second, if it is finite."""
 

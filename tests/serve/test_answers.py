@@ -57,3 +57,16 @@ async def test_a_complete_turn_is_replayed_and_an_incomplete_turn_is_undone(
     else:
         assert given is None
         assert without_rewound(stored.events) == []
+
+
+async def test_a_repeated_message_takes_back_no_later_turn() -> None:
+    later = [event.model_copy(update={"invocation_id": "later", "custom_metadata": None}) for event in (MESSAGE, WORDS)]
+    async with InMemoryRunner(LlmAgent(name="researcher"), app_name="desk") as runner:
+        service = runner.session_service
+        session = await service.create_session(app_name="desk", user_id="ada", session_id="s1")
+        for each in (MESSAGE, FAILED, *later):
+            await service.append_event(session, each.model_copy(deep=True))
+        assert await IdempotencyStore(runner).replay("ada", "s1", "m1") is None
+        stored = await service.get_session(app_name="desk", user_id="ada", session_id="s1")
+    assert stored
+    assert len(without_rewound(stored.events)) == 4

@@ -18,6 +18,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from interactions_emulator import Emulator
 from tests.kill.test_kill import until
 from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, raw, said
@@ -458,3 +459,20 @@ def test_repeated_readiness_probes_do_not_reach_the_database(
     for _ in range(20):
         assert client.get("/readyz").status_code == 200
     assert looked == []
+
+
+def test_a_file_name_with_many_levels_is_refused(client: httpx2.Client) -> None:
+    client.post(f"{SESSIONS}/s1", json={})
+    for name in ("a/b/c/d.txt", "a\\b\\c\\d.txt"):
+        answer = client.post(f"{SESSIONS}/s1/artifacts", json={"filename": name, "artifact": {"text": "x"}})
+        assert (answer.status_code, "at most 3 levels" in answer.json()["detail"]) == (400, True)
+    assert client.get(f"{SESSIONS}/s1/artifacts").json() == []
+
+
+def test_a_client_does_not_choose_the_tier_that_the_operator_pays(client: httpx2.Client, api: Emulator) -> None:
+    client.post(f"{SESSIONS}/s1", json={})
+    answer = client.post("/run", json=message("Hello") | {"serviceTier": "priority", "service_tier": "priority"})
+    assert answer.status_code == 200
+    bodies = [request.get("body") for request in api.log(bodies=True)["requests"] if request["method"] == "POST"]
+    assert bodies
+    assert all("service_tier" not in str(body) for body in bodies)

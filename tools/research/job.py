@@ -263,6 +263,11 @@ class Job:
         return hashlib.sha256(what.encode()).hexdigest()[:16]
 
     @property
+    def stamp(self) -> str:
+        """Identifies what a yes to its deletion deletes. It changes with the job's state, plan and brief."""
+        return f"{self.state}:{self.version}"
+
+    @property
     def latest_interaction_id(self) -> str | None:
         """Questions about this run, and runs that build on it, continue from the interaction with this id."""
         answered = (

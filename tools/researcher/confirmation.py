@@ -19,6 +19,7 @@ from google.adk.agents import InvocationContext
 
 from tools.adk.chain_plugin import without_rewound
 from tools.adk.contents import lines_of
+from tools.adk.sanitize_plugin import EMPTY_MESSAGE
 from tools.research.job import JOB_ID
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
@@ -93,6 +94,8 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
     if question is None or question.action is not action:
         raise NotConfirmed(f"no question about {subject} waits for a yes: it has to be shown first")
     names_other = JOB_ID.search(turn.message) or SCHEDULE_ID.search(turn.message) or any(map(turn.names, asked))
+    if turn.message.strip() in ("", EMPTY_MESSAGE):
+        raise NotConfirmed("the last message has no words, only a person's words are a yes")
     if not named and names_other:
         raise NotConfirmed(f"the last message names another run, and not {subject}")
     if why := refusal(question, turn, version):
@@ -107,7 +110,7 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
     if question.invocation == turn.invocation:
         return "nobody has answered yet: the question is shown only after this turn. Do nothing more now"
     if question.version != version:
-        return "the plan or brief has changed since it was shown: it is shown again now, and needs a new yes"
+        return "what was asked about has changed since: it is shown again now, and needs a new yes"
     if turn.names(question.subject) or question.mark in turn.marks:
         return None
     return (

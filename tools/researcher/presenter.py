@@ -34,6 +34,7 @@ from tools.researcher import confirmation, schedules
 from tools.researcher.messages import (
     changes_section,
     closing,
+    deletion,
     outcome,
     quote,
     reminder,
@@ -291,7 +292,9 @@ async def waiting_questions(
     for job in jobs:
         before = asked.get(job.id)
         if before and shown.get(job.id, before.action) is Action.DELETE:
-            found.append(WaitingQuestion(before, True, reminder(job, True)))
+            is_new = before.version != job.stamp and job.id not in shown
+            question = turn.question(job.id, Action.DELETE, job.stamp) if is_new else before
+            found.append(WaitingQuestion(question, True, deletion(job) if is_new else reminder(job, True)))
         elif job.state is State.AWAITING_APPROVAL:
             question = turn.question(job.id, Action.START, job.version)
             known_to_user = bool(before and before.version == question.version)

@@ -147,14 +147,15 @@ async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False)
         waits = "no deletion of it waits for a yes" if deletes else "the question that waits is whether to delete it"
         raise NotConfirmed(f"nothing was done about {job.id}: {waits}")
     if deletes:
-        await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
+        await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE, job.stamp)
         try:
             lines = await service.forget(job.id)
             if count := await delete_report_files(tool_context.get_invocation_context(), job):
                 lines.append(f"{count} files of its report: deleted")
             lines.append("what this conversation has shown of it stays here until you say “forget this conversation”")
         except BaseException:  # the yes is used up: ask again, also after a timeout
-            await service.ledger.save_question(turn.question(job.id, Action.DELETE))
+            job = await service.ledger.get(job.id) or job
+            await service.ledger.save_question(turn.question(job.id, Action.DELETE, job.stamp))
             raise
         present(tool_context, Presentation(texts=("\n".join(f"- {line}" for line in lines),)))
         return {"job": job.id, "state": "deleted"}
@@ -317,7 +318,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     """
     service, turn = research(), _turn(tool_context)
     job = await _job(service, tool_context, job_id)
-    await service.ledger.save_question(turn.question(job.id, Action.DELETE))
+    await service.ledger.save_question(turn.question(job.id, Action.DELETE, job.stamp))
     present(tool_context, Presentation(texts=(deletion(job),), asks_about=job.id, asks_to=Action.DELETE))
     return _result(job, next="wait until the user says yes or no")
 

@@ -102,6 +102,8 @@ connection holds one at most, and the head of a request may be larger.
 """
 _MAX_KEY_CHARS = 255
 """Maximum characters of an `Idempotency-Key`."""
+_OPERATORS_FIELDS = ("serviceTier", "service_tier")
+"""Fields of a turn that a client does not decide, because they decide what the operator pays."""
 
 
 @dataclass
@@ -269,6 +271,8 @@ class GatewayMiddleware:
             data = dict(data)
             asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
             app = _field(data, "app_name", "appName") or APP_NAME
+            for name in _OPERATORS_FIELDS:
+                data.pop(name, None)
             metadata = {**(data.pop("customMetadata", None) or {}), **(data.pop("custom_metadata", None) or {})}
             if not session.isprintable() or not session or not (user or asked):
                 raise ValueError("whose conversation?")

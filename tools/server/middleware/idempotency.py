@@ -46,25 +46,22 @@ class IdempotencyStore:
         session = await runner.session_service.get_session(
             app_name=runner.app_name, user_id=user, session_id=session_id
         )
-        events = [
-            event
-            for event in without_rewound(session.events if session else [])
-            if (event.custom_metadata or {}).get(MESSAGE_KEY) == key
-        ]
+        known = without_rewound(session.events if session else [])
+        events = [event for event in known if (event.custom_metadata or {}).get(MESSAGE_KEY) == key]
         if not events:
             return None
         if (events[0].custom_metadata or {}).get(DIGEST_KEY, digest) != digest:
             raise KeyReused(key)
+        newest = events[-1].invocation_id
         if _is_end(events[-1]):
             return [
                 event.model_dump(mode="json", exclude_none=True, by_alias=True)
                 for event in events
-                if event.author != "user"
+                if event.author != "user" and event.invocation_id == newest
             ]
-        await runner.rewind_async(
-            user_id=user, session_id=session_id, rewind_before_invocation_id=events[-1].invocation_id
-        )
-        return None
+        if newest == next(event.invocation_id for event in reversed(known) if event.author == "user"):
+            await runner.rewind_async(user_id=user, session_id=session_id, rewind_before_invocation_id=newest)
+        return None  # a rewind would also take back the turns after it
 
 
 def _is_end(event: Event) -> bool:

@@ -24,6 +24,8 @@ MAX_NAME_CHARS = 128
 """Maximum characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
 MAX_FILE_NAME_BYTES = 255
 """Maximum bytes of a file name: the limit of file systems."""
+MAX_FILE_LEVELS = 3
+"""Maximum levels of a file name such as `a/b.txt`. Each is a folder, and a folder takes more than a small file."""
 SMALL_BYTES = 100_000
 """Bytes of a body that is served whatever other users send."""
 FULL_TIMEOUT_S = 10.0
@@ -184,6 +186,8 @@ def check_name(name: object, is_file: bool = False) -> None:
         raise RequestRejected(400, "a name in the request has control characters or halves of characters")
     if is_file and len(name.encode()) > MAX_FILE_NAME_BYTES:
         raise RequestRejected(400, f"a file's name may have at most {MAX_FILE_NAME_BYTES} bytes")
+    if is_file and name.replace("\\", "/").count("/") >= MAX_FILE_LEVELS:
+        raise RequestRejected(400, f"a file's name may have at most {MAX_FILE_LEVELS} levels")
     if not is_file and len(name) > MAX_NAME_CHARS:
         raise RequestRejected(400, f"a name may have at most {MAX_NAME_CHARS} characters")
 
