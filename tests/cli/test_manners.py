@@ -186,6 +186,8 @@ def test_files_that_are_too_large_empty_missing_or_of_another_kind_are_refused_b
     os.mkfifo(tmp_path / "pipe.png")
     for name in ("program.exe", "unnamed"):
         (tmp_path / name).write_bytes(b"MZ\0\xff")
+    for name in ("noise.pdf", "page.PNG"):
+        (tmp_path / name).write_bytes(b"<html>Not found</html>")
     for name, complaint in (
         ("large.png", "1 MB together"),
         ("empty.png", "is empty"),
@@ -194,6 +196,8 @@ def test_files_that_are_too_large_empty_missing_or_of_another_kind_are_refused_b
         ("", "Is a directory"),
         ("program.exe", "no picture, PDF, sound or text"),
         ("unnamed", "no picture, PDF, sound or text"),
+        ("noise.pdf", "the contents are no PDF"),
+        ("page.PNG", "the contents are no PNG"),
     ):
         for command in ("ask", "research"):
             result = desk(command, "look", "--attach", str(tmp_path / name))
@@ -321,3 +325,8 @@ def test_forget_names_the_saved_copies_that_it_leaves_alone(
 def test_an_invalid_conversation_name_is_refused_before_anything_is_sent(api: Emulator, name: str) -> None:
     assert desk("ask", "hello", "--session", name).returncode == 2
     assert api.log()["requests"] == []
+
+
+def test_a_misspelt_setting_is_named_before_an_order(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_BAKEND", "emulator")
+    assert "DESK_BAKEND is not a setting of the desk, did you mean `DESK_BACKEND`?" in desk("research", "tides").stderr

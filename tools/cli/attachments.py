@@ -15,6 +15,17 @@ from tools.regular_file import regular_size
 MAX_ATTACHED_BYTES = 45 * 2**20
 """Maximum bytes of all attached files together. Base64 adds a third, and the emulator accepts requests of 64 MB."""
 
+_SIGNATURES = {
+    "application/pdf": b"%PDF-",
+    "image/png": b"\x89PNG\r\n",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/gif": b"GIF8",
+    "image/webp": b"RIFF",
+}
+"""The bytes with which files of a media type begin. A file without them is damaged, or of another kind."""
+_HEAD_BYTES = 1_024
+"""Readers of PDF find its signature within this many bytes."""
+
 Attachments = Annotated[
     list[Path] | None, typer.Option("--attach", help="A picture, PDF, sound or text; may be repeated.")
 ]
@@ -48,6 +59,9 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
 def _kind(file: Path, data: bytes) -> str:
     """The MIME type by the file's name; `text/plain` if the name says nothing and the contents are text."""
     kind = mimetypes.guess_type(file.name)[0] or ""
+    if _SIGNATURES.get(kind, b"") not in data[:_HEAD_BYTES]:
+        name = kind.partition("/")[2].upper()
+        raise typer.BadParameter(f"{file}: the contents are no {name}: name the file after what it has, or mend it")
     if kind.startswith(("image/", "audio/", "video/")) or kind == "application/pdf" or is_text(kind):
         return kind
     try:

@@ -293,14 +293,19 @@ def settings_for_order(use_max: bool, notify: list[str]) -> ResearchSettings:
 def checked_settings() -> ResearchSettings:
     """The researcher's settings, for commands that store something at the server.
 
+    Variables and lines of `.env` that have no effect are named before: a misspelt one may choose another server.
+
     Raises:
         ConfigError: a file of the configuration is wrong.
         StorageForbidden: `store: false` is set.
     """
+    from tools.cli.env_file import env_warnings
     from tools.config.loader import load_agent
     from tools.research.config import load_research_settings
     from tools.settings import load_settings
 
+    for warning in env_warnings():
+        err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     config = load_settings().config
     load_agent(config)  # a mistake in any agent's file stops the command before it spends anything
     settings = load_research_settings(config)
