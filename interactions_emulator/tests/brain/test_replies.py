@@ -208,3 +208,19 @@ def test_a_plan_comes_first_only_if_the_message_wants_one(ask: Ask, message: str
 def test_the_title_is_the_topic_alone(ask: Ask, message: str) -> None:
     [(name, arguments)] = made(ask, message, "none")
     assert (name, arguments["title"]) == ("start_research", "Tides")
+
+
+@pytest.mark.parametrize("context", ["quote", "plan", "schedule"])
+@pytest.mark.parametrize(
+    "message", ["go ahead and cancel it", "yes then stop it", "Sure. Cancel this research please.", "sure, scrap it"]
+)
+def test_a_yes_before_a_cancellation_starts_nothing(ask: Ask, context: str, message: str) -> None:
+    [(name, _)] = made(ask, message, context)
+    assert name == "cancel_research"
+
+
+@pytest.mark.parametrize(
+    "message", ["go ahead and delete it", "Yes. Delete it.", "Yes. Forget the report.", "delete this draft"]
+)
+def test_the_deletion_of_what_is_not_started_drops_it(ask: Ask, message: str) -> None:
+    assert made(ask, message, "quote") == [("cancel_research", {"job_id": PUMPS})]

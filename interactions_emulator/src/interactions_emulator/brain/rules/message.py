@@ -38,7 +38,8 @@ RUN = rf"(?:{STUDY}|runs?|schedules?)"
 EVERY = r"\b(?:(?:every|each) ((?:week|mon|tues|wednes|thurs|fri|satur|sun)?day|week|month|quarter)s?|(week|month)ly)\b"
 """Matches how often research is repeated."""
 _A = r"(?:an?|another|some|two|three|eine?n?|une?|una|uma|um)"
-_ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
+_ASSENT = r"(?:(?:yes|yeah|yep|sure|ok|okay|fine|good|go ahead|i want to|i'd like to|and|then|just) )*"
+_ENDING = r"(?:stopp?|cancel|abort|end|scrap|kill|beende|annule|cancela|detén|ferma|arrête|annulla)"
 OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
 _ENDED = rf"(?:it|this|that|both|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
 _NAMED = r"(?! (?:if|when|wenn|falls|si|se|now|nothing|later|it|that|too|plan)\b)"
@@ -127,11 +128,11 @@ _ACTS: dict[Act, str] = {
     "list": rf"""^list(?: (?:all|everything|of|me|my|the|recurring|{RUN}))*$
       |^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b|\bwhat (?:did|have) i (?:already )?research
       |^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",
-    "cancel": rf"""^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$
+    "cancel": rf"""^{_ASSENT}{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$
       |^{_ERASING}\b.*\bschedules?$""",
     "repeat": r"^(?:start|run|do|try|research)\b.*\bagain$|^(?:repeat|retry|wiederhole|refais|repite|ripeti|repete)\b",
-    "delete": rf"""^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b
-      |^(?:delete|erase) (?:it|this|that|both)(?: now| too| afterwards)?$""",
+    "delete": rf"""^{_ERASING}$|^{_ASSENT}{_ERASING}\b.*\b(?:{STUDY}|one|draft)\b
+      |^{_ASSENT}(?:delete|erase|remove) (?:it|this|that|both)(?: now| too| afterwards)?$""",
     "report": rf"""\bthe (?:\w+ )?{STUDY}\b
       |\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
       |\b(?:summar|shorte[nr]|translat|folien|fasse|quellen|bericht|résum|tableau|rapport|resum|tabla|informe|riassum)
@@ -252,7 +253,8 @@ def first_wish(text: str) -> tuple[str, str]:
         asked = read_message(first).has("definition") or _kind(first) == "weather"
         opens = asked and read_message(rest).has("definition") and not _PERSONAL.search(rest)
         follows = (asked or read_message(first).has("report")) and _kind(rest) in ("draw", "order", "end")
-        if opens or follows or (_kind(first) and _kind(rest) not in ("", "yes", _kind(first))):
+        same = ("", "yes", _kind(first), "end" if _kind(first) == "yes" else "")
+        if opens or follows or (_kind(first) and _kind(rest) not in same):
             return first, rest
     return text, ""
 

@@ -116,8 +116,8 @@ class _Situation:
         if has("denies") and (deletes or has("order", "show", "list", "delete", "cancel")):
             other = self._new_run() if has("order") else self._command()
             return [(CANCEL, about), *([other] if isinstance(other, tuple) and other != (CANCEL, about) else [])]
-        if has("delete") and self.reports and not deletes:
-            return None
+        if has("delete") and not deletes:
+            return None if self.reports else (CANCEL, about)
         if has("nod") and not confirms and (not has("no") or (deletes and "forget" in words)):
             return run.waiting
         if has("later") and not has("order", "no"):
@@ -126,12 +126,8 @@ class _Situation:
         if proposes and not has(*_OTHERS) and (proposed := self._rescheduled(run)):
             return proposed
         is_max = settings.get("depth") == "max"
-        if (
-            run.waits_for == "price"
-            and settings
-            and not (has("order") and self.order.brief)
-            and not (is_max and has("no"))
-        ):
+        others = (has("order") and self.order.brief) or (is_max and has("no"))
+        if run.waits_for == "price" and settings and not others:
             return [(CANCEL, about), (START, self._ordered(run) | settings)]
         if has("no"):
             every = [one for one in self.runs if one.waits_for and "both" in words]
