@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brain.conftest import Ask, call, result, said
+from brain.conftest import Ask, call, result, said, text_of
 from brain.test_managing import CATS, PUMPS, TABLES, TOOLS, answered, decided
 
 Made = list[tuple[str, dict[str, Any]]]
@@ -224,3 +224,29 @@ def test_a_yes_before_a_cancellation_starts_nothing(ask: Ask, context: str, mess
 )
 def test_the_deletion_of_what_is_not_started_drops_it(ask: Ask, message: str) -> None:
     assert made(ask, message, "quote") == [("cancel_research", {"job_id": PUMPS})]
+
+
+@pytest.mark.parametrize(
+    ("message", "every", "ceiling"),
+    [
+        ("Research sockets every Monday at 18:30, $5 per month", "monday 18:30", 5),
+        ("Research sockets every Monday at 9:45, $5 a month at most", "monday 9:45", 5),
+        ("Research sockets every Monday at 9:00, $15 a month maximum", "monday 9:00", 15),
+        ("Research sockets every Monday at 9:00 for at most 1,000 dollars a month", "monday 9:00", 1000),
+    ],
+)
+def test_the_ceiling_is_the_amount_of_dollars_and_not_the_minutes(
+    ask: Ask, message: str, every: str, ceiling: float
+) -> None:
+    [(name, arguments)] = made(ask, message, "none")
+    assert (name, arguments["brief"]) == ("schedule_research", "Research sockets")
+    assert (arguments["every"], arguments["max_usd_per_month"]) == (every, ceiling)
+
+
+@pytest.mark.parametrize("ceiling", ["1,000 dollars a year", "$1,000 a year", "$5 per week", "$20 yearly"])
+def test_a_ceiling_for_another_time_than_a_month_is_asked_for_again(ask: Ask, ceiling: str) -> None:
+    order = f"Research sockets every Monday at 8:00, at most {ceiling}"
+    before = answered(ask, order, ceiling)
+    assert all("in a calendar month" in text_of([before[place]]) for place in (1, 3))
+    name, arguments = decided(ask, "$5", before=before)
+    assert (name, arguments["max_usd_per_month"], arguments["brief"]) == ("schedule_research", 5, "Research sockets")

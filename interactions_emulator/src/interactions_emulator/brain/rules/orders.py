@@ -32,15 +32,15 @@ _REFERENCE = compiled(r"""(?i)\b(?:the (?P<which>first|second|last) (?:one|optio
 _NO_TOPIC = frozenset(terms("something anything topic"))
 _ASKED = re.compile(r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|was ist|¿?qué es|qu'est-ce qu')\s*")
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
-_A_RUN = r"(?:(?:dollars|usd|\$) )?(?:(?:a|per|each|every) )?runs?\b"
-_USD = r"(\d[\d,]*(?:\.\d+)?)"
+_NOT_MONTHLY = r"(?:(?:a|per|each|every) (?:run|year|week|day|quarter)\b|(?:year|week|dai|annual|quarter)ly\b)"
+_USD = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\d,.]*\d)"
 _REPLACES = compiled(r"""(?i)(?:make|write) it about (?P<topic>.+?)(?: instead)?
     |(?:make it )?(?:in )?(?P<new>[\w-]+) (?:rather than|instead of) (?:in )?(?P<old>[\w-]+)""")
 _CLOCK = re.compile(r"(?i)\bat (\d{1,2})(?::(\d\d))?(?: ?([ap])m\b| o'clock\b)?(?![\w%])")
 _EVERY = re.compile(rf"(?i)[\s,]*\b(?:again )?(?:on the first (?:day )?of )?{EVERY}(?:,? at (\d{{1,2}}:\d{{2}})\b)?")
 _CEILING = compiled(rf"""(?i)[\s,;.]*(?:\b(?:and|for|with|but|only|at most|up to|no more than|max(?:imum)?
-    |an? (?:monthly )?ceiling of) )*(?:\$ ?{_USD}|\b{_USD} ?(?:dollars|usd|\$))(?: (?:a|per|each) month\b
-    | monthly\b)?(?! ?(?:a|per|each) run)""")
+    |an? (?:monthly )?ceiling of) )*(?:\$ ?{_USD}|(?<![\d:.,]){_USD} ?(?:dollars|usd|\$(?! ?\d)))
+    (?: (?:a|per|each) month\b| monthly\b|(?P<other> ?{_NOT_MONTHLY}))?(?: at most| max(?:imum)?\b)?""")
 _MOVED = compiled(r"""(?i)(?=.*(?:day|\d(?!\d*$)))(?:(?:yes|but|make|move|change|put|it|to|on|at|better|rather
     |only)\b,? ?)*(?P<day>(?:week|mon|tues|wednes|thurs|fri|satur|sun)day)?(?: at)? ?(?P<clock>\d{1,2}(?::\d\d
     | ?[ap]m| o'clock)+)?(?: (?:is|would be|better|instead|please))*[.!]*""")
@@ -95,7 +95,8 @@ def schedule_in(text: str, before: str = "") -> tuple[dict[str, Any], str]:
         text = f"every {found['day'] or day} at {found['clock'] or clock}"
     if _EVERY.search(text):
         text = _CLOCK.sub(_in_24_hours, text.replace(" at noon", " at 12:00"))
-    every, ceiling = _EVERY.search(text), _CEILING.search(text)
+    every = _EVERY.search(text)
+    ceiling = next((found for found in _CEILING.finditer(text) if not found["other"]), None)
     named: dict[str, Any] = {"every": " ".join(filter(None, every.groups())).lower()} if every else {}
     named |= {"max_usd_per_month": float((ceiling[1] or ceiling[2]).replace(",", ""))} if ceiling else {}
     return named, _CEILING.sub("", _EVERY.sub("", text)).strip(" ,.;")
@@ -117,7 +118,7 @@ def changed(brief: str, title: str, change: str) -> tuple[str, str]:
 
 def with_ceiling(order: str, reply: str) -> str:
     """An order completed by a reply such as “$15”; "" if the reply names no amount of US dollars."""
-    amount = re.search(rf"(?i)(?<![\w€£.,]){_USD}\b(?!\.?\d| ?(?:€|£|%|eur|gbp|pounds|{_A_RUN}))", reply)
+    amount = re.search(rf"(?i)(?<![\w€£.,]){_USD}\b(?! ?(?:€|£|%|eur|gbp|pounds|runs?\b|\S* ?{_NOT_MONTHLY}))", reply)
     return f"{order.rstrip(' .!?')}, for at most ${amount[1]} a month" if amount else ""
 
 
