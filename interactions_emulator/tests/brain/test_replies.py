@@ -250,3 +250,24 @@ def test_a_ceiling_for_another_time_than_a_month_is_asked_for_again(ask: Ask, ce
     assert all("in a calendar month" in text_of([before[place]]) for place in (1, 3))
     name, arguments = decided(ask, "$5", before=before)
     assert (name, arguments["max_usd_per_month"], arguments["brief"]) == ("schedule_research", 5, "Research sockets")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *("Thanks, but I've decided against it.", "oui mais non", "in your dreams", "sans façon", "n", "👎"),
+        *("my answer is no", "It's not worth the money", "Yes, I know. No thanks."),
+    ],
+)
+def test_a_no_in_other_words_drops_what_waits(ask: Ask, message: str) -> None:
+    assert made(ask, message, "quote") == [("cancel_research", {"job_id": PUMPS})]
+
+
+@pytest.mark.parametrize("message", ["Not without my manager's agreement", "as you wish", "no... actually yes"])
+def test_a_reply_that_is_unclear_is_asked_back_and_is_no_change(ask: Ask, message: str) -> None:
+    assert "is not started yet" in decided(ask, message, "quote", before=QUOTED)[1]["text"]
+
+
+@pytest.mark.parametrize("message", ["by all means", "confirmed", "I'm fine with that"])
+def test_a_yes_in_other_words_starts_what_waits(ask: Ask, message: str) -> None:
+    assert made(ask, message, "quote") == [("approve", {"job_id": PUMPS})]

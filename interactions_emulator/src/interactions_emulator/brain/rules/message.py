@@ -42,7 +42,7 @@ _ASSENT = r"(?:(?:yes|yeah|yep|sure|ok|okay|fine|good|go ahead|i want to|i'd lik
 _ENDING = r"(?:stopp?|cancel|abort|end|scrap|kill|beende|annule|cancela|detén|ferma|arrête|annulla)"
 OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
 _ENDED = rf"(?:it|this|that|both|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
-_NAMED = r"(?! (?:if|when|wenn|falls|si|se|now|nothing|later|it|that|too|plan)\b)"
+_NAMED = r"(?! (?:if|when|wenn|falls|si|se|now|nothing|later|it|that|too|plan|i'[vm]e?|you|your|non?|nein|façon)\b)"
 _NO_CHANGE = compiled(r"""(?! (?:want|need|would|only|focus)\b)(?!.*\b(?:should|must|sollte|why|what|how|which|shorten
     |summar\w*|translate|(?:and|but|aber|mais|pero) (?:also |please )?(?:add|include|cover|leave|drop|skip|focus
     |make))\b)""").pattern
@@ -84,11 +84,13 @@ _ACTS: dict[Act, str] = {
       |\blater$|\b(?:no|not|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b
       |\bnoch nichts?\b|\bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b
       |\bainda não\b|\bpas (?:maintenant|encore)\b|^(?:start|begin|run|do)\b.*\b(?:after|until|once|when) i\b
-      |^(?:hold on|hang on|wait|not this \w+)\b|\b(?:let me|i) (?:need to )?(?:think|sleep on|ask m|check with|talk to)
+      |^(?:hold on|hang on|wait|not (?:this \w+|without|until|before|unless))\b
+      |\b(?:let me|i) (?:need to )?(?:think|sleep on|ask m|check with|talk to)
       |\b(?:maybe|perhaps|rather) (?:next \w+|tomorrow|later)\b""",
     "no": r"""^(?:(?:actually|just|all right|alright|ok|well|then) )*forget (?:about )?(?:it|that|this)$
-      |\bnever ?mind\b|\bchanged my mind\b|^(?:do not|don't|dont) schedule\b|^(?:hell no|no deal|surtout pas)\b
-      |^(?:nee|nö)\b|\blass (?:mal|es)\b|\bauf keinen fall\b
+      |\bnever ?mind\b|\bchanged my mind\b|\bdecided against (?:it|this|that)$|\banswer(?: is|'s) no$|\bnot worth (?:it|the \w+)$
+      |^(?:do not|don't|dont) schedule\b|^(?:hell no|no deal|surtout pas|in your dreams|sans façon|oui mais non|nee|nö)\b
+      |\blass (?:mal|es)\b|\bauf keinen fall\b
       |\b(?:(?:can't|cannot) (?:really )?afford|(?:too much|no) money|i'm broke|by (?:mistake|accident)|not an order)\b
       |\bbudget(?:'s| is)? (?:all )?(?:gone|spent|empty|used)\b|\b(?:only|just) (?:asking|joking|kidding|curious)$
       |\b(?:don't|do not|dont|no longer) (?:\w+ )?(?:need|want) (?:it|this|that|one)(?: now| any ?more)?$
@@ -147,31 +149,28 @@ _NOT_ORDERING = compiled(rf"""^(?:what|which|who|where|when|why|how|is|are|was|d
     |have to)|(?:and |but )?if i|and with|translate|my|we|they|you|show|see|give me the|open)\b""")
 _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
 
-_YES = word_set(
-    "yes y yess yup yep yeah sure approve approved absolutely ja klar einverstanden oui sí si claro sim sì certo"
-)
-_FINE = word_set(
-    "agreed d'accord ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem 好 好的 可以"
-)
+_YES = word_set("""yes y yess yup yep yeah sure approve approved confirmed absolutely ja klar einverstanden oui sí si
+    claro sim sì certo""")
+_FINE = word_set("""agreed d'accord ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem 好 好的
+    可以""")
 _AGREE = _YES | _FINE
 _BEGIN = word_set("""begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y
     allez-y adelante hazlo empieza procedi vai começar avança 开始""")
 _STOP = word_set("keep leave stop skip cancel drop")
-_NO = _STOP | word_set("no nope nah not don't dont never expensive nein nicht teuer non cher caro não")
+_NO = _STOP | word_set("no n nope nah not don't dont never expensive nein nicht teuer non cher caro não")
 _DOUBTS = word_set("""whatever too much i'd mind about rather better but wait did hmm hm um so lieber mejor zu trop
     demasiado troppo muito""")
 _CLOSING = word_set("thanks thank you danke merci gracias grazie obrigado oh all report research recherche")
 """Words after which “ok” and “good” do not mean yes: “ok thanks”, “good report”."""
 _FILLERS = word_set("""it that that's this please now then for let's sounds looks right the with plan to me is it's
-    i my want really just well great actually of course forget delete both and ahead again das es bitte die klingt
+    i know my want really just well great actually of course forget delete both and ahead again das es bitte die klingt
     sieht aus ist mir na c'est la y por supuesto me parece está es muy va pode è é""")
 _REPLIES = _AGREE | _BEGIN | _NO | _DOUBTS | _CLOSING | _FILLERS
 _DENIES = compiled(r"""(?i)^\W*(?:(?:oh|ah|well|hmm?|sorry|actually|but)\W+)*(?:no+|nope|nah|nein|nee|nö|non
     |não)\b(?:\s*[,.;:!–—-]\s*|\s+(?=(?:thanks?|i|i'm|i'd|we|it|it's|that|that's|this|way|ich|das)\b))(?=.*\w)""")
 _NO_WISHES = frozenset(("denies", "no", "nod", "fine", "topic", "comment", "thanks", "tell_fact", "bye"))
-_AS_OK = re.compile(
-    r"👍|\b(?:no (?:problem|worries|changes?)|nothing to (?:add|change)|never mind the (?:price|costs?))\b"
-)
+_AS_OK = compiled(r"""👍|\b(?:no (?:problem|worries|changes?)|nothing to (?:add|change)|never mind the (?:price|costs?)
+    |i'm fine with (?:it|that|this))\b""")
 _COMMANDS = frozenset(("cancel", "delete", "forget", "repeat", "no", "denies"))
 _ASKING = re.compile(
     r"(?is)^(?!.*\b(?:(?:can|could|would|will) (?:yo)?u|please|kannst du|peux-tu|puedes)\b).*[?？]\W*$"
@@ -233,7 +232,7 @@ def read_message(text: str) -> Message:
         acts -= {"about_you", "abilities", "status", "show", "list", "cancel", "delete", "continue"}
     if (set(plain.split()) <= _REPLIES or not terms(text)) and not acts & {"thanks", "greeting"}:
         acts.add("nod")
-    if "denies" in acts and acts <= _NO_WISHES:
+    if "denies" in acts and acts <= _NO_WISHES and not (acts >= {"nod"} and _YES & set(plain.split())):
         acts.add("no")
     acts -= {"no", "denies", "later", "change"} if "yes" in acts else _COMMANDS if _ASKING.match(text) else set()
     return Message(right, plain, frozenset(acts))
@@ -269,8 +268,8 @@ def _kind(text: str) -> str:
 
 def _words(text: str) -> str:
     text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'").replace("$", " dollars ")
-    text = _AS_OK.sub("ok", text.replace("yes, i'm sure", "yes").replace("right away", "now"))
-    text = re.sub(r"\b(what|how|who)s\b", r"\1's", text)
+    text = re.sub(r"yes, i'm sure|\bby all means\b", "yes", text).replace("👎", "no").replace("right away", "now")
+    text = re.sub(r"\b(what|how|who)s\b", r"\1's", _AS_OK.sub("ok", text))
     return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
 
 
@@ -281,8 +280,8 @@ def _replies(text: str, whole: str) -> set[Act]:
         return set()
     *_, but, last = "", *re.split(r"(\bbut\b|[^\w\s'-]+)(?=\s*\w)", text.casefold())
     if known & _NO:
-        end, starts = set(_words(last).split()), _BEGIN | (_AGREE if but == "but" else set())
-        unclear = "then" in end or set(words[: -len(end)]) & (_BEGIN | _STOP)
+        end, starts = set(_words(last).split()), _BEGIN | (_AGREE if but == "but" else _YES)
+        unclear = "then" in end or (end & _YES and but != "but") or set(words[: -len(end)]) & (_BEGIN | _STOP)
         return {"no"} if not end & starts or end & _NO else set() if unclear else {"yes"}
     clear = _YES | _BEGIN if set(whole.split()) & _CLOSING else _AGREE | _BEGIN
     if _HESITATES.search(whole) or known & _DOUBTS or not known & clear:
