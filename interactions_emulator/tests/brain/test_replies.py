@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from brain.conftest import Ask, call, result, said, text_of
-from brain.test_managing import CATS, PUMPS, TABLES, TOOLS, answered, decided
+from brain.test_managing import CATS, PUMPS, TABLES, TIDES, TOOLS, answered, decided
 
 Made = list[tuple[str, dict[str, Any]]]
 ORDERED = [said("Research heat pumps"), call("start_research", title="Heat pumps", brief="Research heat pumps")]
@@ -271,3 +271,38 @@ def test_a_reply_that_is_unclear_is_asked_back_and_is_no_change(ask: Ask, messag
 @pytest.mark.parametrize("message", ["by all means", "confirmed", "I'm fine with that"])
 def test_a_yes_in_other_words_starts_what_waits(ask: Ask, message: str) -> None:
     assert made(ask, message, "quote") == [("approve", {"job_id": PUMPS})]
+
+
+@pytest.mark.parametrize("reply", ["yes", "make it Tuesday instead", "skip next week"])
+def test_a_reply_without_a_ceiling_is_asked_for_it_again_and_orders_nothing(ask: Ask, reply: str) -> None:
+    before = answered(ask, "I'd like a report about packaging every Monday at 8", "yes")
+    for context in ("none", "quote"):
+        assert "in a calendar month" in decided(ask, reply, context, before=before)[1]["text"]
+
+
+@pytest.mark.parametrize("message", ["I don't want the monthly research any more", "stop the weekly research"])
+def test_an_unwanted_schedule_is_ended_and_not_ordered_again(ask: Ask, message: str) -> None:
+    assert made(ask, message, "scheduled") == [("cancel_research", {"job_id": TIDES})]
+
+
+@pytest.mark.parametrize("message", ["Make me a research plan on HTTP timeouts", "Draw up a plan for HTTP timeouts"])
+def test_an_order_of_a_plan_shows_the_plan_first(ask: Ask, message: str) -> None:
+    [(name, arguments)] = made(ask, message, "none")
+    assert (name, arguments["title"], arguments["plan_first"]) == ("start_research", "HTTP timeouts", True)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Recherchiere jeden Montag um 9 Uhr zu Generatoren, höchstens 10 Dollar im Monat",
+        "Fais une recherche sur les générateurs chaque lundi à 9 heures",
+        *("Research bees every other week", "Research bees every two weeks", "Research bees twice a month"),
+        "Research bees quarterly",
+    ],
+)
+def test_a_rhythm_that_is_not_understood_is_asked_for_and_quotes_no_single_run(ask: Ask, message: str) -> None:
+    assert "how often" in decided(ask, message)[1]["text"]
+
+
+def test_a_topic_with_a_word_for_a_rhythm_is_an_order_of_one_run(ask: Ask) -> None:
+    assert decided(ask, "Research the quarterly earnings of banks")[0] == "start_research"

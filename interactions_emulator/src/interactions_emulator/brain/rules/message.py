@@ -37,6 +37,11 @@ RUN = rf"(?:{STUDY}|runs?|schedules?)"
 
 EVERY = r"\b(?:(?:every|each) ((?:week|mon|tues|wednes|thurs|fri|satur|sun)?day|week|month|quarter)s?|(week|month)ly)\b"
 """Matches how often research is repeated."""
+OF_SCHEDULE = rf"\b(?:the|my|that) (?:schedules?\b|{EVERY} {RUN})"
+RHYTHM = compiled(r"""(?i)\b(?:every (?:other|second|two|three|\d+) (?:day|week|month)s?|(?:once|twice) an? (?:day|week
+    |month|year)|bi-?weekly|fortnightly|jede[nrs]? (?:\w+tag|woche|monat)|(?:chaque|tous les|cada|ogni) (?:lun|mar|mer
+    |jeu|jou|ven|sam|dim|sem|mois|mes)\w*)\b|\bquarterly\W*$""")
+"""Matches how often research is to be repeated, in words that are not understood."""
 _A = r"(?:an?|another|some|two|three|eine?n?|une?|una|uma|um)"
 _ASSENT = r"(?:(?:yes|yeah|yep|sure|ok|okay|fine|good|go ahead|i want to|i'd like to|and|then|just) )*"
 _ENDING = r"(?:stopp?|cancel|abort|end|scrap|kill|beende|annule|cancela|detén|ferma|arrête|annulla)"
@@ -82,15 +87,15 @@ _ACTS: dict[Act, str] = {
       |^{_ERASING} (?:everything|alles|tout|todo)(?: (?:that )?(?:we|i)\b.*)?$""",
     "later": r"""\bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)
       |\blater$|\b(?:no|not|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b
-      |\bnoch nichts?\b|\bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b
-      |\bainda não\b|\bpas (?:maintenant|encore)\b|^(?:start|begin|run|do)\b.*\b(?:after|until|once|when) i\b
+      |\bnoch nichts?\b|\bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b|\bainda não\b
+      |\bpas (?:maintenant|encore)\b|^(?:start|begin|run|do)\b.*\b(?:after|until|once|when) i\b
       |^(?:hold on|hang on|wait|not (?:this \w+|without|until|before|unless))\b
       |\b(?:let me|i) (?:need to )?(?:think|sleep on|ask m|check with|talk to)
       |\b(?:maybe|perhaps|rather) (?:next \w+|tomorrow|later)\b""",
     "no": r"""^(?:(?:actually|just|all right|alright|ok|well|then) )*forget (?:about )?(?:it|that|this)$
-      |\bnever ?mind\b|\bchanged my mind\b|\bdecided against (?:it|this|that)$|\banswer(?: is|'s) no$|\bnot worth (?:it|the \w+)$
-      |^(?:do not|don't|dont) schedule\b|^(?:hell no|no deal|surtout pas|in your dreams|sans façon|oui mais non|nee|nö)\b
-      |\blass (?:mal|es)\b|\bauf keinen fall\b
+      |\bnever ?mind\b|\bchanged my mind\b|\bdecided against (?:it|this|that)$|\banswer(?: is|'s) no$
+      |^(?:do not|don't|dont) schedule\b|^(?:hell no|no deal|surtout pas|in your dreams|sans façon|oui mais non)\b
+      |^(?:nee|nö)\b|\blass (?:mal|es)\b|\bauf keinen fall\b|\bnot worth (?:it|the \w+)$
       |\b(?:(?:can't|cannot) (?:really )?afford|(?:too much|no) money|i'm broke|by (?:mistake|accident)|not an order)\b
       |\bbudget(?:'s| is)? (?:all )?(?:gone|spent|empty|used)\b|\b(?:only|just) (?:asking|joking|kidding|curious)$
       |\b(?:don't|do not|dont|no longer) (?:\w+ )?(?:need|want) (?:it|this|that|one)(?: now| any ?more)?$
@@ -131,6 +136,7 @@ _ACTS: dict[Act, str] = {
       |^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b|\bwhat (?:did|have) i (?:already )?research
       |^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",
     "cancel": rf"""^{_ASSENT}{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$
+      |^{_ASSENT}(?:{_ENDING}|(?:i )?(?:do not|don't|no longer) (?:want|need))(?: \w+)? {EVERY} {RUN}(?: any ?more)?$
       |^{_ERASING}\b.*\bschedules?$""",
     "repeat": r"^(?:start|run|do|try|research)\b.*\bagain$|^(?:repeat|retry|wiederhole|refais|repite|ripeti|repete)\b",
     "delete": rf"""^{_ERASING}$|^{_ASSENT}{_ERASING}\b.*\b(?:{STUDY}|one|draft)\b
@@ -151,9 +157,8 @@ _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
 
 _YES = word_set("""yes y yess yup yep yeah sure approve approved confirmed absolutely ja klar einverstanden oui sí si
     claro sim sì certo""")
-_FINE = word_set("""agreed d'accord ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem 好 好的
-    可以""")
-_AGREE = _YES | _FINE
+_AGREE = _YES | word_set("""agreed d'accord ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem
+    好 好的 可以""")
 _BEGIN = word_set("""begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y
     allez-y adelante hazlo empieza procedi vai começar avança 开始""")
 _STOP = word_set("keep leave stop skip cancel drop")
@@ -172,9 +177,8 @@ _NO_WISHES = frozenset(("denies", "no", "nod", "fine", "topic", "comment", "than
 _AS_OK = compiled(r"""👍|\b(?:no (?:problem|worries|changes?)|nothing to (?:add|change)|never mind the (?:price|costs?)
     |i'm fine with (?:it|that|this))\b""")
 _COMMANDS = frozenset(("cancel", "delete", "forget", "repeat", "no", "denies"))
-_ASKING = re.compile(
-    r"(?is)^(?!.*\b(?:(?:can|could|would|will) (?:yo)?u|please|kannst du|peux-tu|puedes)\b).*[?？]\W*$"
-)
+_ASKING = compiled(r"""(?is)^(?!.*\b(?:(?:can|could|would|will) (?:yo)?u|please|kannst du|peux-tu|puedes)\b)
+    .*[?？]\W*$""")
 _HESITATES = compiled(r"""^(?:(?:and|well|ok|okay|yes|good|great) )*(?:is (?:it|that|this|the|my)|do (?:i|you)
     |ist (?:das|es|die))\b|\bna ja\b|\b(?:yeah|yes|yep|sure) (?:right|well)\b|\bfor now\b""")
 """Matches a question that may lack its question mark, sarcasm and hesitation: “is it good”, “yeah right”, “na ja”."""
@@ -220,10 +224,8 @@ def read_message(text: str) -> Message:
     acts |= {"denies"} if right != said else set()
     acts |= set() if re.search(r"[?？]", text) or _OPENING.search(text) else _replies(text, whole)
     count = len(plain.split())
-    if acts & {"cost", "later", "joke"} or _NOT_ORDERING.match(plain):
-        acts.discard("order")
-    if "comment" in acts:
-        acts.discard("change")
+    acts -= {"order"} if acts & {"cost", "later", "joke"} or _NOT_ORDERING.match(plain) else set()
+    acts -= {"change"} if "comment" in acts else set()
     if terms(plain) and ("?" in text or "？" in text):
         acts.add("ask")
     if terms(plain) and count <= MAX_TOPIC_WORDS and not _PERSONAL.search(plain):

@@ -12,8 +12,8 @@ MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
 _PLAN = compiled(r"""(?i)[\s,;.]*\b(?P<none>(?:do not|don't|no need to|without) (?:(?:show|make
     |give)(?:ing)? )?(?:me )?(?:an?|the|any) plan\b(?:,? just start)?)|\s*\b(?:with an? )?plan first\b:?
     |\s*\bstart with an? plan\b|[\s,;.]*\b(?:aber|mais|pero|but|and)? ?\b(?:let me|show|zeige?|montre|muéstrame
-    |primero)\b[^,.;]*\bplan\b[^,.;]*|\b(?:let's (?:see|hear)|(?:draft|make|write|prepare|give|see|hear
-    |want)(?: me)?) (?:an?|the) plan (?:for|of)\b""")
+    |primero)\b[^,.;]*\bplan\b[^,.;]*|\b(?:let's (?:see|hear)|(?:draft|draw up|make|write|prepare|give|see|hear
+    |want)(?: me)?) (?:an?|the) (?:research )?plan (?:for|of|on|about)\b""")
 _DEPTH = compiled(r"""(?i)\b(?P<standard>(?:normal|standard|cheaper) (?:one|run|version))\b
     |[\s,;]*\b(?P<no>(?:and |but )?(?:not|don't|never|no|without|instead of|rather than)\b(?: (?:do|use|want|need
     |the|in|with|it|deep|research))* max)\b|[\s,;]*(?:\b(?:with|use|using|in|the|an?) )*\b(?:deep research max
@@ -95,10 +95,9 @@ def schedule_in(text: str, before: str = "") -> tuple[dict[str, Any], str]:
         text = f"every {found['day'] or day} at {found['clock'] or clock}"
     if _EVERY.search(text):
         text = _CLOCK.sub(_in_24_hours, text.replace(" at noon", " at 12:00"))
-    every = _EVERY.search(text)
-    ceiling = next((found for found in _CEILING.finditer(text) if not found["other"]), None)
+    every, ceilings = _EVERY.search(text), [found for found in _CEILING.finditer(text) if not found["other"]]
     named: dict[str, Any] = {"every": " ".join(filter(None, every.groups())).lower()} if every else {}
-    named |= {"max_usd_per_month": float((ceiling[1] or ceiling[2]).replace(",", ""))} if ceiling else {}
+    named |= {"max_usd_per_month": float((ceilings[0][1] or ceilings[0][2]).replace(",", ""))} if ceilings else {}
     return named, _CEILING.sub("", _EVERY.sub("", text)).strip(" ,.;")
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.message import JOB_ID, OTHER_FORM, STUDY, Act, read_message
+from interactions_emulator.brain.rules.message import JOB_ID, OF_SCHEDULE, OTHER_FORM, RHYTHM, STUDY, Act, read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, changed, order_of, schedule_in, title_of, with_ceiling
 from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.corpus.words import terms
@@ -26,6 +26,7 @@ SPENT = "I do not know what was spent so far: `desk spending` and the board show
 NO_QUESTION = "was asked nothing: that is no question about its content. To see it and its files, say"
 ASK_TOPIC = "Name the topic, and what the report should cover: what do you want to research?"
 ASK_CEILING = "What may its runs cost in a calendar month at most, in US dollars?"
+ASK_RHYTHM = "I did not understand how often: say “every day”, “every Monday at 9:00” or “every month”, for example."
 NO_RUN = "I know no research run of this conversation that fits. Say what to research, or “list” to see all your runs."
 NOTHING_DONE = "All right, nothing was started or changed. Say what to research, or “list” to see all your runs."
 NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say what is to be different."
@@ -89,7 +90,7 @@ class _Situation:
             orders = (one for one in conversation.user_texts if "every" in schedule_in(one)[0])
             text = with_ceiling(next(orders, ""), text) or text
         self.message = read_message(text)
-        scheduled, self.is_first = re.search(r"\b(?:the|my|that) schedules?\b", self.message.plain), not runs
+        scheduled, self.is_first = re.search(OF_SCHEDULE, self.message.plain), not runs
         self.runs = [run for run in runs if (run.is_schedule if scheduled else not run.is_schedule or run.waits_for)]
         self.reports = [run for run in runs if run.state == "completed" or run.waits_for == "deletion"]
         self.order = order_of(self.message, conversation, [run.title for run in runs])
@@ -100,7 +101,7 @@ class _Situation:
     def decide(self) -> list[Call] | str:
         if not self.message.text.strip():
             return ASK_TOPIC
-        run = self._meant([run for run in self.runs if run.waits_for])
+        run = self._meant([run for run in self.runs if run.waits_for and ASK_CEILING not in self.asked])
         decided = (self._reply(run) if run else None) or self._command() or self._new_run() or self._other(run)
         return [decided] if isinstance(decided, tuple) else decided
 
@@ -118,15 +119,13 @@ class _Situation:
             return [(CANCEL, about), *([other] if isinstance(other, tuple) and other != (CANCEL, about) else [])]
         if has("delete") and not deletes:
             return None if self.reports else (CANCEL, about)
-        if has("nod") and not confirms and (not has("no") or (deletes and "forget" in words)):
-            return run.waiting
-        if has("later") and not has("order", "no"):
+        nods = has("nod") and not confirms and (not has("no") or (deletes and "forget" in words))
+        if nods or (has("later") and not has("order", "no")):
             return run.waiting
         proposes = run.is_schedule and (has("denies") or not has("no"))
         if proposes and not has(*_OTHERS) and (proposed := self._rescheduled(run)):
             return proposed
-        is_max = settings.get("depth") == "max"
-        others = (has("order") and self.order.brief) or (is_max and has("no"))
+        others = (has("order") and self.order.brief) or (settings.get("depth") == "max" and has("no"))
         if run.waits_for == "price" and settings and not others:
             return [(CANCEL, about), (START, self._ordered(run) | settings)]
         if has("no"):
@@ -167,6 +166,8 @@ class _Situation:
             return self._call(CANCEL, [going] if going else self.runs)
         if has("repeat") and not has("show"):
             return self._call(REPEAT, self.runs)
+        if ASK_CEILING in self.asked and not has("order", "no", "later", "ask", "thanks", "status", "show"):
+            return ASK_CEILING
         if has("later", "no") and not has("order", "ask"):
             return f"{going.label} is running. To end it, say “cancel it”." if going else NOTHING_DONE
         shown = self._id([going] if going else self.runs)
@@ -187,10 +188,9 @@ class _Situation:
         orders = has("order") or is_reply or (starts and AGREEMENT.sub("", self.message.text) == self.message.text)
         if not further and (self.named or not orders):
             return None
-        if not brief and not further:
-            return ASK_TOPIC
-        if ASK_CEILING in self.asked and not has("order"):
-            return ASK_CEILING
+        is_odd = SCHEDULE in self.functions and RHYTHM.search(brief)
+        if is_odd or not (brief or further):
+            return ASK_RHYTHM if is_odd else ASK_TOPIC
         named, topic = schedule_in(brief)
         if (run := self._meant(self.runs)) and "every" in named and not set(terms(topic)) - _NO_SUBJECT:
             topic = str(self._ordered(run)["brief"])
