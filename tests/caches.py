@@ -9,7 +9,6 @@ from typing import Any
 import fastapi._compat.v2
 import httpcore2
 import typer.main
-import yaml
 from pydantic import TypeAdapter
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
@@ -31,7 +30,6 @@ def install() -> None:
     for module, name in ONCE:
         setattr(module, name, functools.cache(getattr(module, name)))
     fastapi._compat.v2.TypeAdapter = _validator  # type: ignore[attr-defined, assignment]
-    yaml.safe_load = functools.partial(yaml.load, Loader=yaml.CSafeLoader)  # ADK reads each agent's file with it
     _share_compiled_statements()
 
 

@@ -222,8 +222,9 @@ async def test_a_lease_is_seen_to_expire_within_a_second(open_ledger: Open) -> N
         now = clock.now
         assert await ledger.take_lease(job.id, "a", now, 7)
         clock.goes.set()
-        await changes.wait(job, until_free=True)
-        assert now + 7 < clock.now <= now + 8 + 1
+        while clock.now <= now + 7:  # a read that was under way when the lease was taken ends the first wait early
+            await changes.wait(job, until_free=True)
+        assert clock.now <= now + 8 + 1
     await changes.close()
 
 
