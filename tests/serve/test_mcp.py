@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import shutil
 import sys
@@ -59,9 +60,14 @@ async def test_a_user_gets_a_report_with_progress_and_no_other_user_sees_it(
         for tool, more in (("approve", {"max_usd": 3}), ("status", {}), ("cancel", {})):
             refused = await error(bob, tool, job=job, **more)
             assert refused == f"you have no research run '{job}': research_list shows what there is"
+        await asyncio.to_thread(api.set_speed, 0)
         await call(ada, "approve", job=job, max_usd=3)
         arguments = {"job": job, "wait_seconds": 45}
-        await ada.call_tool("research_status", arguments, progress_callback=progress)
+        watching = asyncio.create_task(ada.call_tool("research_status", arguments, progress_callback=progress))
+        while not seen and not watching.done():
+            await asyncio.to_thread(api.advance, 10)
+        await asyncio.to_thread(api.set_speed, math.inf)
+        await watching
         assert "# Tides" in await text(ada, "report", job=job)
         assert f"research://{job}/report.md" in [each.uri for each in (await ada.list_resources()).resources]
         assert (await bob.list_resources()).resources == []

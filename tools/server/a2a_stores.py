@@ -13,6 +13,7 @@ from a2a.server.models import Base, create_push_notification_config_model, creat
 from a2a.server.tasks import DatabasePushNotificationConfigStore, DatabaseTaskStore
 from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotificationConfig, TaskState
 from a2a.utils.errors import InvalidParamsError
+from sqlalchemy.orm.exc import StaleDataError
 
 from tools.research.database import Database
 from tools.research.locks import LEASE_S, Locks
@@ -69,7 +70,10 @@ class Tasks(DatabaseTaskStore):
     @shielded
     async def save(self, task: Task, context: ServerCallContext) -> None:
         _shorten_history(task)
-        await super().save(task, context)
+        try:
+            await super().save(task, context)
+        except StaleDataError:  # it was deleted between two statements, with its conversation
+            await super().save(task, context)
 
     @shielded
     async def delete(self, task_id: str, context: ServerCallContext) -> None:
