@@ -102,7 +102,6 @@ def build_server(
     idempotency = IdempotencyStore(runner, sessions.may_have_message)
     rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
     storage = storage_limit(server.megabytes_per_user * 1_000_000, sessions, artifacts, database)
-    sessions.before_delete = partial(_delete_beside_session, artifacts)
     turns = (locks, idempotency, rate_limiter, sessions.turn)
     a2a = _a2a(a2a_url, server.oidc_issuer, database, *turns) if a2a_url else None
     mcp_http = _mcp(app, rate_limiter, server.max_body) if mcp else None
@@ -153,8 +152,8 @@ def build_server(
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
     board = board_app(Board(_screen(app), settings.public_url))
-    limits = (storage, server.max_body, server.request_seconds)
-    gateway = GatewayMiddleware(routes, board, authenticate, *turns, *limits)
+    stored = (storage, partial(_delete_beside_session, artifacts))
+    gateway = GatewayMiddleware(routes, board, authenticate, *turns, *stored, server.max_body, server.request_seconds)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(SseKeepalive(PiecewiseSending(gateway))), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
@@ -289,9 +288,9 @@ def new_artifacts(url: str) -> BaseArtifactService:
     return found
 
 
-async def _delete_beside_session(artifacts: BaseArtifactService, app: str, user: str, session: str) -> None:
+async def _delete_beside_session(artifacts: BaseArtifactService, user: str, session: str) -> None:
     """Deletes the files of a conversation, and its tasks of other agents, of which nobody would know later."""
-    await delete_artifacts(artifacts, SessionKey(app, user, session))
+    await delete_artifacts(artifacts, SessionKey(APP_NAME, user, session))
     await research().ledger.delete_tasks(user, session)
 
 

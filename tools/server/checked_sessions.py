@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
@@ -80,8 +80,6 @@ class CheckedSessions(WindowedSessions):
 
     max_sessions = 1000
     """Maximum number of conversations per user."""
-    before_delete: Callable[[str, str, str], Awaitable[None]] | None = None
-    """Deletes what belongs to a conversation in other stores. Called with application, user and session."""
 
     async def create_session(
         self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
@@ -130,11 +128,6 @@ class CheckedSessions(WindowedSessions):
             event.interaction_id = None  # else the next turn could continue another user's interaction
             event.custom_metadata = without_protected(event.custom_metadata)
         return await super().append_event(session, event)
-
-    async def delete_session(self, app_name: str, user_id: str, session_id: str) -> None:
-        if self.before_delete:
-            await self.before_delete(app_name, user_id, session_id)
-        await super().delete_session(app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
 
     @abstractmethod
     async def count(self, app_name: str, user_id: str) -> int:

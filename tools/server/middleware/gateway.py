@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -115,6 +115,7 @@ class GatewayMiddleware:
         authenticate: authenticates a request. If it is None, the server trusts the user that the request names.
         turn: the context of a turn's reads and writes of its session.
         storage: limits what a user stores.
+        delete_beside: deletes what belongs to a user's conversation in other stores.
         max_body: maximum bytes of a request body.
         body_timeout_s: timeout for the body to arrive.
     """
@@ -127,6 +128,7 @@ class GatewayMiddleware:
     rate_limiter: RateLimiter
     turn: Callable[[], AbstractAsyncContextManager[None]]
     storage: StorageLimit
+    delete_beside: Callable[[str, str], Awaitable[None]]
     max_body: int
     body_timeout_s: float
     reads: ReaderQueues = field(default_factory=lambda: ReaderQueues(MAX_READS))
@@ -240,7 +242,7 @@ class GatewayMiddleware:
         replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
         async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
             if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _LOCKING:
-                await self._write(scope, replay, send, lock_name(whose, known["session"]))
+                await self._write(scope, replay, send, whose, known["session"])
             else:
                 await self.app(scope, replay, send)
 
@@ -308,10 +310,12 @@ class GatewayMiddleware:
             answer = error_response(error)
         await answer(scope, receive, send)
 
-    async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
+    async def _write(self, scope: Scope, receive: Receive, send: Send, whose: str, session: str) -> None:
         """Changes or deletes a conversation under its lock, so that no turn runs meanwhile: that turn would fail."""
         try:
-            async with _last_chunk_delayed(send) as delayed, self.locks.hold(session):
+            async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
+                if scope["method"] == "DELETE":
+                    await self.delete_beside(whose, session)
                 with reads_without_events():  # else a change of the state would read and answer all of them
                     await self.app(scope, receive, delayed)
         except (Locked, *DATABASE_ERRORS) as error:
