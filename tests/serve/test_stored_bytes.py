@@ -13,7 +13,8 @@ from a2a.server.context import ServerCallContext
 from a2a.types import Task, TaskPushNotificationConfig
 from google.adk.artifacts import InMemoryArtifactService
 from google.adk.artifacts.file_artifact_service import FileArtifactService
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 
 from interactions_emulator import Emulator
 from tests.ledger.server import Server
@@ -239,4 +240,26 @@ async def test_tasks_of_other_agents_and_their_receivers_are_counted(
     await Pushes(database).set_info("t1", TaskPushNotificationConfig(id="p1", url=f"https://e.org/{long}"), robot)
     assert with_task + 20_000 < await stored() < with_task + 200_000
     assert await stored("bob") == none
+    await database.close()
+
+
+async def test_a_task_that_is_deleted_while_it_is_written_is_stored(tmp_path: Path) -> None:
+    database, robot = Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db"), ServerCallContext(user=Robot())
+    tasks, deleted = Tasks(database, Locks(database)), list[bool]()
+    task = Task(id="t1", context_id="c1")
+    await tasks.save(task, robot)
+
+    def delete(session: Session, *_: object) -> None:
+        if not deleted:
+            deleted.append(True)
+            session.execute(text("DELETE FROM desk_tasks"))
+
+    task.artifacts.append(new_text_artifact("a", "b"))
+    event.listen(Session, "before_flush", delete)
+    try:
+        await tasks.save(task, robot)
+    finally:
+        event.remove(Session, "before_flush", delete)
+    stored = await tasks.get("t1", robot)
+    assert (deleted, stored) == ([True], task)
     await database.close()
