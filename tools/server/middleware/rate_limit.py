@@ -5,7 +5,6 @@ Each replica counts for itself.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -38,53 +37,21 @@ class RateLimited(DeskError):
 
 
 @dataclass
-class RateLimiter:
-    """Counts the turns of each user on this replica, or something else that users do.
+class MinuteLimit:
+    """Counts what each user does in a minute on this replica.
 
     Args:
         what: what it counts, in the plural.
     """
 
-    at_once: int
     per_minute: int
-    what: str = "turns"
+    what: str
     clock: Callable[[], float] = time.monotonic
-    _running: dict[str, int] = field(default_factory=dict)
     _begun: dict[str, deque[float]] = field(default_factory=dict)
-    """Maps each user to the start times of turns in the last minute. The user with the oldest last turn comes first."""
+    """Maps each user to the times of the last minute. The user with the oldest last time comes first."""
 
-    @contextmanager
-    def limit(self, user: str) -> Iterator[None]:
-        """Counts a turn while the block runs.
-
-        Raises:
-            RateLimited: the user has to wait.
-        """
-        begun = self._begun_in_a_minute(user)
-        if self._running.get(user, 0) >= self.at_once:
-            raise RateLimited(f"more than {self.at_once} {self.what} at a time", 1)
-        self._begin(user, begun)
-        self._running[user] = self._running.get(user, 0) + 1
-        try:
-            yield
-        finally:
-            self._running[user] -= 1
-            if not self._running[user]:
-                del self._running[user]
-
-    def count(self, user: str) -> None:
-        """Counts a turn in its minute, and not in those at a time.
-
-        Raises:
-            RateLimited: the user has to wait.
-        """
-        self._begin(user, self._begun_in_a_minute(user))
-
-    def _begin(self, user: str, begun: deque[float]) -> None:
-        begun.append(self.clock())
-        self._begun[user] = self._begun.pop(user, begun)
-
-    def _begun_in_a_minute(self, user: str) -> deque[float]:
+    def check(self, user: str) -> None:
+        """Raises RateLimited if the user has to wait."""
         now = self.clock()
         while self._begun and (first := next(iter(self._begun.items())))[1][-1] <= now - 60:
             del self._begun[first[0]]
@@ -93,7 +60,53 @@ class RateLimiter:
             begun.popleft()
         if len(begun) >= self.per_minute:
             raise RateLimited(f"more than {self.per_minute} {self.what} in a minute", int(begun[0] + 60 - now) + 1)
-        return begun
+
+    def count(self, user: str) -> None:
+        """Counts one.
+
+        Raises:
+            RateLimited: the user has to wait.
+        """
+        self.check(user)
+        self.add(user)
+
+    def add(self, user: str) -> None:
+        """Counts one without a check."""
+        begun = self._begun.pop(user, deque())
+        begun.append(self.clock())
+        self._begun[user] = begun
+
+
+@dataclass
+class RateLimiter:
+    """Counts the turns of each user on this replica."""
+
+    at_once: int
+    per_minute: int
+    clock: Callable[[], float] = time.monotonic
+    _running: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.minute = MinuteLimit(self.per_minute, "turns", self.clock)
+
+    @contextmanager
+    def limit(self, user: str) -> Iterator[None]:
+        """Counts a turn while the block runs.
+
+        Raises:
+            RateLimited: the user has to wait.
+        """
+        self.minute.check(user)
+        if self._running.get(user, 0) >= self.at_once:
+            raise RateLimited(f"more than {self.at_once} turns at a time", 1)
+        self.minute.add(user)
+        self._running[user] = self._running.get(user, 0) + 1
+        try:
+            yield
+        finally:
+            self._running[user] -= 1
+            if not self._running[user]:
+                del self._running[user]
 
 
 class ChangeLimiter:
@@ -104,9 +117,8 @@ class ChangeLimiter:
     """
 
     def __init__(self, turns: RateLimiter) -> None:
-        self._turns = turns
-        per_minute = CHANGES_PER_TURN * turns.per_minute
-        self._changes = RateLimiter(sys.maxsize, per_minute, "changes of conversations", turns.clock)
+        self._turns = turns.minute
+        self._changes = MinuteLimit(CHANGES_PER_TURN * turns.per_minute, "changes of conversations", turns.clock)
 
     def count(self, user: str, size: int) -> None:
         """Counts a change, whose body has `size` bytes.
