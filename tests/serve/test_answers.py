@@ -18,6 +18,10 @@ def event(author: str, part: types.Part, **values: object) -> Event:
     return Event(invocation_id="e-1", author=author, content=content, custom_metadata=metadata, **values)
 
 
+async def may_have(*_: str) -> bool:
+    return True
+
+
 MESSAGE = event("user", types.Part(text="yes"))
 CALL = event("researcher", types.Part.from_function_call(name="approve", args={}))
 RESULT = event(
@@ -48,7 +52,7 @@ async def test_a_complete_turn_is_replayed_and_an_incomplete_turn_is_undone(
         session = await service.create_session(app_name="desk", user_id="ada", session_id="s1")
         for each in events:
             await service.append_event(session, each.model_copy(deep=True))
-        given = await IdempotencyStore(runner).replay("ada", "s1", "m1")
+        given = await IdempotencyStore(runner, may_have).replay("ada", "s1", "m1")
         stored = await service.get_session(app_name="desk", user_id="ada", session_id="s1")
     assert stored
     if answered:
@@ -66,7 +70,7 @@ async def test_a_repeated_message_takes_back_no_later_turn() -> None:
         session = await service.create_session(app_name="desk", user_id="ada", session_id="s1")
         for each in (MESSAGE, FAILED, *later):
             await service.append_event(session, each.model_copy(deep=True))
-        assert await IdempotencyStore(runner).replay("ada", "s1", "m1") is None
+        assert await IdempotencyStore(runner, may_have).replay("ada", "s1", "m1") is None
         stored = await service.get_session(app_name="desk", user_id="ada", session_id="s1")
     assert stored
     assert len(without_rewound(stored.events)) == 4

@@ -26,7 +26,7 @@ from tests.routing.test_conversation import brain as conversation
 from tests.talk import Talk, refusals
 from tools.adk import newest_events
 from tools.adk.history import RecentEvents
-from tools.adk.turn_sessions import KEPT_BYTES, TurnSessions
+from tools.adk.turn_sessions import KEPT_CHARS, TurnSessions
 from tools.app import build_app
 
 NAMES = {"app_name": "desk", "user_id": "ada", "session_id": "s1"}
@@ -198,8 +198,8 @@ async def test_an_open_reader_of_a_sqlite_file_does_not_hold_up_a_turn(tmp_path:
 async def test_deleted_and_very_large_conversations_are_not_kept_in_memory(tmp_path: Path) -> None:
     async with TurnSessions(f"sqlite+aiosqlite:///{tmp_path}/sessions.db") as sessions:
         await opened(sessions, create=True)
-        state = EventActions(state_delta={"text": "long" * KEPT_BYTES})
-        for large in (said("desk", "long" * KEPT_BYTES), said("desk", "short", actions=state)):
+        state = EventActions(state_delta={"text": "long" * KEPT_CHARS})
+        for large in (said("desk", "long" * KEPT_CHARS), said("desk", "short", actions=state)):
             for event, kept in ((said("desk", "short"), 1), (large, 0), (said("desk", "short"), 0)):
                 async with sessions.turn():
                     await sessions.append_event(await opened(sessions), event)

@@ -75,7 +75,7 @@ class NewestEvents:
         """Returns the window after `events`, at least one, were written."""
         events, sizes = [*self.events, *events], [*self.sizes, *sizes]
         count, newer = 0, 0
-        for size in sizes[: -WINDOW_EVENTS - 1 : -1]:
+        for size in reversed(sizes[-WINDOW_EVENTS:]):
             if newer >= WINDOW_CHARS:
                 break
             count, newer = count + 1, newer + size

@@ -56,8 +56,8 @@ WRITE_AFTER_S = 5.0
 """Maximum seconds for which an event stays unwritten."""
 KEPT_SESSIONS = 100
 """Maximum number of conversations whose newest events stay in memory; the least recent are dropped first."""
-KEPT_BYTES = 200_000
-"""Maximum bytes of the JSON of a conversation's newest events that stay in memory."""
+KEPT_CHARS = 200_000
+"""Maximum characters of the JSON of a conversation's newest events that stay in memory."""
 TRANSFER_TOOL = "transfer_to_agent"
 
 _Key = tuple[str, str, str]
@@ -282,7 +282,7 @@ class TurnSessions(WindowedDatabaseSessions):
             if stored.newest:
                 sizes = [len(json.dumps(row["event_data"])) for _, row in written]
                 stored.newest = stored.newest.with_written([event for event, _ in written], sizes)
-                if stored.newest.size <= KEPT_BYTES:
+                if stored.newest.size <= KEPT_CHARS:
                     self._known[key] = (stored.updated, stored.newest)
             if len(self._known) > KEPT_SESSIONS:
                 self._known.popitem(last=False)

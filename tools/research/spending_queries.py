@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 from sqlalchemy import Connection, Update, func, insert, select, text, update
 
 from tools.research.job import Kind
+from tools.research.rows import stored
 from tools.research.spending import Spending
 from tools.research.tables import JOBS, SPENDING
 
@@ -21,7 +21,7 @@ def newest_create(job_id: str) -> Update:
 def record_spending(connection: Connection, entry: Spending) -> None:
     """Adds a spending entry, with the next number within its job."""
     number = select(func.coalesce(func.max(SPENDING.c.number), 0) + 1).where(SPENDING.c.job == entry.job)
-    values = {**asdict(entry), "number": number.scalar_subquery(), "usage": json.dumps(dict(entry.usage)), "refused": 0}
+    values = {**asdict(entry), "number": number.scalar_subquery(), "usage": stored("usage", entry.usage), "refused": 0}
     connection.execute(insert(SPENDING).values(**values))
 
 

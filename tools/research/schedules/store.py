@@ -314,7 +314,7 @@ def _row(schedule: Schedule) -> dict[str, Any]:
         "title": order.title,
         "agent": order.agent,
         "options": stored("options", order.options),
-        "notify": json.dumps(list(order.notify)),
+        "notify": stored("notify", order.notify),
         "server": order.server,
         "cron": timing.cron,
         "zone": timing.zone,

@@ -30,7 +30,7 @@ class IdempotencyStore:
     """
 
     runner: Runner
-    may_have: Callable[[str, str, str, str], Awaitable[bool]] | None = None
+    may_have: Callable[[str, str, str, str], Awaitable[bool]]
 
     async def replay(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
         """Returns the events of the message's earlier turn, in the format of ADK's API; None if it was not answered.
@@ -41,7 +41,7 @@ class IdempotencyStore:
             KeyReused: the key belongs to a message with another digest.
         """
         runner = self.runner
-        if self.may_have and not await self.may_have(runner.app_name, user, session_id, key):
+        if not await self.may_have(runner.app_name, user, session_id, key):
             return None
         session = await runner.session_service.get_session(
             app_name=runner.app_name, user_id=user, session_id=session_id
