@@ -66,10 +66,8 @@ class Presentation:
     """Id of the run to watch; then its outcome is shown. Empty if there is no such run."""
     is_new: bool = False
     """Whether the run has just been ordered or approved."""
-    asks_about: str = ""
-    """Id of the run or schedule that the question in the texts is about; empty if they ask no question."""
-    asks_to: Action = Action.START
-    """What the question of the texts asks."""
+    asks: tuple[str, Action] | None = None
+    """Id of the run or schedule that the question in the texts is about, and what it asks; None: they ask nothing."""
 
 
 def present(context: ToolContext, presentation: Presentation) -> None:
@@ -168,8 +166,9 @@ class TurnPresenter:
             for text in presentation.texts:
                 await screen_report(self.context, text)
                 yield self._say(text)
-            if presentation.asks_about:
-                self.shown[presentation.asks_about] = presentation.asks_to
+            if presentation.asks:
+                subject, action = presentation.asks
+                self.shown[subject] = action
             if presentation.job:
                 async for event in self._watch(presentation.job, presentation.is_new):
                     yield event

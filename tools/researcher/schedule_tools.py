@@ -8,12 +8,9 @@ from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument
 from tools.research.factory import research
-from tools.research.questions import Action
 from tools.research.schedules.schedule import MAX_CEILING_USD, Status
 from tools.research.schedules.timing import new_timing
-from tools.researcher import schedules
-from tools.researcher.presenter import Presentation, present
-from tools.researcher.tools import Result, checked_texts, refusing_tool, settings_of
+from tools.researcher.tools import Result, checked_texts, present_schedule, refusing_tool, settings_of
 
 
 @refusing_tool
@@ -59,8 +56,7 @@ async def schedule_research(
     timing = new_timing(every, cron, zone=timezone, now=time.time())
     order = settings.order(brief, title=title, user=session.user_id, session=session.id, use_max=use_max is True)
     schedule, _ = await service.schedules.add(order, timing, max_usd, settings.limits, propose=True)
+    present_schedule(tool_context, schedule)
     waits = schedule.status is Status.PROPOSED
-    text = schedules.question(schedule) if waits else schedules.listing([schedule])
-    present(tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else "", asks_to=Action.SCHEDULE))
     next_step = "wait until the user says yes or no" if waits else "the user has this schedule already: it was shown"
     return {"schedule": schedule.id, "status": schedule.status.value, "next": next_step}

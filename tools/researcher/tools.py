@@ -24,7 +24,7 @@ from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action, NotConfirmed
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert
-from tools.research.schedules.schedule import Status
+from tools.research.schedules.schedule import Schedule, Status
 from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
@@ -216,11 +216,7 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
     """
     service = research()
     if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
-        waits = schedule.status is Status.PROPOSED
-        text = schedules.question(schedule) if waits else schedules.listing([schedule])
-        present(
-            tool_context, Presentation(texts=(text,), asks_about=schedule.id if waits else "", asks_to=Action.SCHEDULE)
-        )
+        present_schedule(tool_context, schedule)
         return {"schedule": schedule.id, "status": schedule.status.value, "next": "it was shown"}
     if job_id:
         job = await _job(service, tool_context, job_id)
@@ -319,8 +315,15 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     service, turn = research(), _turn(tool_context)
     job = await _job(service, tool_context, job_id)
     await service.ledger.save_question(turn.question(job.id, Action.DELETE, job.stamp))
-    present(tool_context, Presentation(texts=(deletion(job),), asks_about=job.id, asks_to=Action.DELETE))
+    present(tool_context, Presentation(texts=(deletion(job),), asks=(job.id, Action.DELETE)))
     return _result(job, next="wait until the user says yes or no")
+
+
+def present_schedule(context: ToolContext, schedule: Schedule) -> None:
+    """Has a schedule shown: as a question if it waits for a yes."""
+    waits = schedule.status is Status.PROPOSED
+    text = schedules.question(schedule) if waits else schedules.listing([schedule])
+    present(context, Presentation(texts=(text,), asks=(schedule.id, Action.SCHEDULE) if waits else None))
 
 
 def _show(context: ToolContext, job: Job) -> None:
