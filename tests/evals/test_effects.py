@@ -97,7 +97,11 @@ async def test_a_plan_its_change_and_its_run_each_count_one_create(conversation:
     assert (first.effects, first.creates) == (("plan",), 0)
     named = {"job_id": await conversation.id()}
     assert (await conversation.say("yes", ("approve", named))).creates == 1
-    changed = await conversation.say("shorter", ("revise", {**named, "wishes": "shorter"}))
+    revise = ("revise", {**named, "wishes": "shorter"})
+    await conversation.say("thanks", "You are welcome.")
+    shown = await conversation.say("shorter", revise)
+    assert (shown.effects, shown.creates) == (("status",), 0)  # the plan was not shown just before
+    changed = await conversation.say("shorter", revise)
     assert (changed.effects, changed.brief, changed.creates, changed.yeses) == (("revise",), "shorter", 1, 1)
     assert (await conversation.say("yes", ("approve", named))).creates == 1
 
