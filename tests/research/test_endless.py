@@ -13,7 +13,7 @@ import pytest
 from tests.research.endless import SIZE, resource, texts
 from tests.research.resources import finished, image, text_part
 from tools.research import limited_process
-from tools.research.render_queue import MAX_PROCESSES, queue_render
+from tools.research.render_queue import MAX_PROCESSES, RENDERINGS
 from tools.research.report.html_pages import render_fragments, render_html, render_html_blocking
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
@@ -122,17 +122,17 @@ async def test_no_more_than_two_reports_are_rendered_at_a_time_whoever_asks() ->
             running -= 1
         return number
 
-    found = await asyncio.gather(*(queue_render(f"reader {number}", render, number) for number in range(6)))
+    found = await asyncio.gather(*(RENDERINGS.call(f"reader {number}", render, number) for number in range(6)))
     assert found == [*range(6)]
     assert max(counts) == MAX_PROCESSES
 
 
 async def test_the_reports_of_one_reader_do_not_keep_those_of_others_waiting() -> None:
     free = threading.Event()
-    others = [asyncio.create_task(queue_render("ada", free.wait, 60)) for _ in range(5)]
+    others = [asyncio.create_task(RENDERINGS.call("ada", free.wait, 60)) for _ in range(5)]
     await asyncio.sleep(0)
 
-    assert await queue_render("bob", len, "report") == 6
+    assert await RENDERINGS.call("bob", len, "report") == 6
     assert not any(other.done() for other in others)
     free.set()
     assert await asyncio.gather(*others) == [True] * 5
@@ -145,12 +145,12 @@ async def test_a_reader_who_leaves_has_no_second_report_rendered_until_the_first
         begun.set()
         assert free.wait(60)
 
-    first = asyncio.create_task(queue_render("ada", render))
+    first = asyncio.create_task(RENDERINGS.call("ada", render))
     await asyncio.to_thread(begun.wait, 60)
     first.cancel()
-    second = asyncio.create_task(queue_render("ada", len, "report"))
+    second = asyncio.create_task(RENDERINGS.call("ada", len, "report"))
     for _ in range(5):  # the second process is free for others
-        assert await queue_render("bob", len, "report") == 6
+        assert await RENDERINGS.call("bob", len, "report") == 6
     assert not second.done()
     free.set()
     assert await second == 6

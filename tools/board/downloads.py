@@ -24,7 +24,7 @@ async def render(report: Report, format: str, reader: str) -> bytes:
 
     Args:
         format: one of `formats`.
-        reader: see `queue_render`.
+        reader: see `RENDERINGS`.
 
     Raises:
         DocumentError: the report cannot be converted to this format.

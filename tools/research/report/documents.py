@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from tools.errors import DeskError
 from tools.extras import install_command
 from tools.research.limited_process import run_module
-from tools.research.render_queue import queue_render
+from tools.research.render_queue import RENDERINGS
 from tools.research.report.report import Report, to_json
 
 log = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ async def render_document(
     warn: Callable[[str], None] = log.warning,
     timeout_s: float = DOCUMENT_TIMEOUT_S,
 ) -> bytes:
-    """The same as `to_document`, without blocking the event loop; for `reader` see `queue_render`."""
-    return await queue_render(reader, to_document, report, format, warn=warn, timeout_s=timeout_s)
+    """The same as `to_document`, without blocking the event loop; for `reader` see `RENDERINGS`."""
+    return await RENDERINGS.call(reader, to_document, report, format, warn=warn, timeout_s=timeout_s)
 
 
 def to_document(

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 
 from tools.research.limited_process import run_module
-from tools.research.render_queue import queue_render
+from tools.research.render_queue import RENDERINGS
 from tools.research.report.rendering import to_plain_fragment, to_plain_html
 from tools.research.report.report import Report, to_json
 
@@ -27,10 +27,10 @@ async def render_html(report: Report, reader: str, timeout_s: float = RENDER_TIM
     Does not block the event loop.
 
     Args:
-        reader: see `queue_render`.
+        reader: see `RENDERINGS`.
         timeout_s: timeout, after which the rendering process is ended.
     """
-    return await queue_render(reader, render_html_blocking, report, timeout_s)
+    return await RENDERINGS.call(reader, render_html_blocking, report, timeout_s)
 
 
 def render_html_blocking(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
@@ -43,9 +43,9 @@ async def render_fragments(reports: Sequence[Report], reader: str, timeout_s: fl
     """Returns `to_fragment` of each report or, if that fails or times out, `to_plain_fragment` of each.
 
     Args:
-        reader: see `queue_render`.
+        reader: see `RENDERINGS`.
     """
-    found = await queue_render(reader, _rendered, "fragments", reports, timeout_s) if reports else []
+    found = await RENDERINGS.call(reader, _rendered, "fragments", reports, timeout_s) if reports else []
     return [to_plain_fragment(report) for report in reports] if found is None else found
 
 
