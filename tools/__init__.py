@@ -1,1 +1,1 @@
-"""What the agents of Research Desk can do."""
+"""The application of Research Desk: its agents, research, command line and servers."""

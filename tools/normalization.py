@@ -49,7 +49,7 @@ def _without_long_runs(text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cuts a text where the normalized pieces are the normalized text, except in long runs of letters that join."""
+    """Cuts a text only where its pieces can be normalized by themselves, except in long runs of letters that join."""
     start = 0
     while start < len(text):
         end = longest = start + PIECE_CHARS

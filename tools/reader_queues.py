@@ -33,7 +33,7 @@ class ReaderQueues:
 
 
 class FairThreads:
-    """Threads that call functions, one at a time for each reader, so that nobody waits for another's further calls.
+    """Threads that call functions, one at a time for each reader, so that many calls of one reader delay no other.
 
     Args:
         threads: how many functions run at a time, for all readers together.

@@ -63,9 +63,9 @@ class Transactions:
     ) -> None:
         self._engine = engine
         self._compiled: dict[Executable, tuple[str, list[str], Mapping[str, Any]]] = {}
-        """The text of statements for asyncpg, the order of their parameters, and those that have a value."""
+        """Maps a statement to its text for asyncpg, the order of its parameters, and their fixed values."""
         if engine.dialect.driver == "asyncpg":
-            # A connection is free again sooner than another one is open, which the pool would close after its use.
+            # Waiting for a free connection is faster than opening one more, which the pool would close after use.
             self._slots = asyncio.Semaphore(cast(QueuePool, engine.pool).size())
         self._threads: ThreadPoolExecutor | None = None
         if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
@@ -158,7 +158,7 @@ class Transactions:
 
 
 def replace_when_closed(engine: AsyncEngine) -> None:
-    """Lets a pool open another connection to PostgreSQL if the server has closed the one that is due.
+    """Lets a pool open another connection to PostgreSQL if the server has closed the one that is used next.
 
     SQLAlchemy's `pool_pre_ping` asks the server each time, which takes asyncpg three round trips. asyncpg knows at once
     that a server closed a connection; one that was unused for `IDLE_S` is tested by a round trip, since a network may

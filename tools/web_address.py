@@ -20,7 +20,7 @@ def split_address(url: str) -> SplitResult:
     """Returns the parts of an address.
 
     Raises:
-        ValueError: the address is not valid, or longer than any that is used in earnest.
+        ValueError: the address is not valid, or is longer than real addresses are.
     """
     if len(url) > MAX_ADDRESS_CHARS:
         raise ValueError(f"the address has more than {MAX_ADDRESS_CHARS:,} characters")

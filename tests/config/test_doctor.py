@@ -95,13 +95,13 @@ async def test_doctor_shows_the_webhook_of_research_runs(
             401,
             said("who are you", 401),
             "application/json",
-            "does not accept the key (HTTP 401: who are you): look at GEMINI_",
+            "does not accept the key (HTTP 401: who are you): check GEMINI_",
         ),
         (
             403,
             said("not you", 403),
             "application/json",
-            "does not accept the key (HTTP 403: not you): look at GEMINI_API_KEY",
+            "does not accept the key (HTTP 403: not you): check GEMINI_API_KEY",
         ),
         (
             400,
@@ -109,26 +109,26 @@ async def test_doctor_shows_the_webhook_of_research_runs(
             "application/json",
             "does not accept the key (HTTP 400: API key not valid.)",
         ),
-        (404, "404 page not found", "text/plain", "is not the Interactions API (HTTP 404): look at GOOGLE_GEMINI_BASE"),
-        (404, '{"detail": "Not Found"}', "application/json", "is not the Interactions API (HTTP 404): look at GOOGLE_"),
+        (404, "404 page not found", "text/plain", "is not the Interactions API (HTTP 404): check GOOGLE_GEMINI_BASE"),
+        (404, '{"detail": "Not Found"}', "application/json", "is not the Interactions API (HTTP 404): check GOOGLE_"),
         (
             200,
             '{"hello": "world"}',
             "application/json",
-            "is not the Interactions API (HTTP 200): look at GOOGLE_GEMINI",
+            "is not the Interactions API (HTTP 200): check GOOGLE_GEMINI",
         ),
         (200, "{{{", "application/json", "is not the Interactions API (HTTP 200)"),
         (
             200,
             PAGE,
             "text/html",
-            "answers with a web page and not as an API (HTTP 200): look at GOOGLE_GEMINI_BASE_URL",
+            "answers with a web page and not as an API (HTTP 200): check GOOGLE_GEMINI_BASE_URL",
         ),
         (
             404,
             PAGE,
             "text/html",
-            "answers with a web page and not as an API (HTTP 404): look at GOOGLE_GEMINI_BASE_URL",
+            "answers with a web page and not as an API (HTTP 404): check GOOGLE_GEMINI_BASE_URL",
         ),
         (500, "oops", "text/plain", "is in trouble (HTTP 500): try again later"),
         (503, said("very-secret-key is busy"), "application/json", "is in trouble (HTTP 503: *** is busy): try again"),
@@ -166,7 +166,7 @@ async def test_doctor_reports_an_unreachable_server(monkeypatch: pytest.MonkeyPa
     found = await finding(monkeypatch, "http://ada:hidden-word@127.0.0.1:1")
     assert (found.good, "hidden-word" in found.value) == (False, False)
     assert found.value.startswith("http://127.0.0.1:1 cannot be reached (")
-    assert found.value.endswith("): look at the network and GOOGLE_GEMINI_BASE_URL")
+    assert found.value.endswith("): check the network and GOOGLE_GEMINI_BASE_URL")
 
 
 async def test_doctor_times_out_on_a_silent_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def test_lines_of_the_env_file_without_an_effect_are_named(env_file: Path) -> No
     env_file.write_text("DESK_FOLLOW=1\nDESK_BACKEND\nDESK_FOLLOW=0\n")
     skipped, twice = env_warnings()
     assert skipped == f"{env_file}:2: this line is skipped: write NAME=value"
-    assert twice == f"{env_file}:3: only this line sets DESK_FOLLOW: take out line 1, which sets it too"
+    assert twice == f"{env_file}:3: DESK_FOLLOW is in line 1 too, without effect: remove one"
 
 
 def test_a_variable_of_the_env_file_in_lower_case_is_named(env_file: Path) -> None:

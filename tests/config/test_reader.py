@@ -141,7 +141,7 @@ def test_an_agent_that_contains_itself_is_refused(tmp_path: Path, name: str) -> 
     (tmp_path / "x").mkdir()
     (tmp_path / "a.yaml").write_text(f"name: a\n{head}sub_agents: [{{config_path: {name}}}]")
     (tmp_path / "b.yaml").write_text(f"name: b\n{head}sub_agents: [{{config_path: a.yaml}}]")
-    with pytest.raises(ConfigError, match=r"[ab]\.yaml:6: `.*` is its own sub-agent: take it out of `sub_agents`"):
+    with pytest.raises(ConfigError, match=r"[ab]\.yaml:6: `.*` is its own sub-agent: remove it from `sub_agents`"):
         load_agent(tmp_path / "a.yaml")
 
 

@@ -167,7 +167,7 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("assistant.yaml", "tools.weather.get_weather", "tools.adk.llm_agent.Agent # x", "is a class: name a function"),
         ("assistant.yaml", "tools.weather.get_weather", "os.system", "ADK refuses objects of Python's library"),
         ("assistant.yaml", "tools.weather.get_weather", "google_search # x", "`google_search` stands here twice"),
-        ("assistant.yaml", "- type: url_context", "- type: google_search", "stands in `tools` too"),
+        ("assistant.yaml", "- type: url_context", "- type: google_search", "is in `tools` too"),
         (
             "assistant.yaml",
             "  - type: url_context",

@@ -52,11 +52,11 @@ class MortalStore(ScheduleStore):
     async def order_due(self, schedule: Schedule, job: Job, next_due: float, limits: Quotas) -> DueOutcome | None:
         return await self._ledger._write(super().order_due, schedule, job, next_due, limits)
 
-    async def save_words(self, *arguments: Any) -> bool:
-        return await self._ledger._write(super().save_words, *arguments)
+    async def save_description(self, *arguments: Any) -> bool:
+        return await self._ledger._write(super().save_description, *arguments)
 
-    async def pay_for_words(self, *arguments: Any) -> bool:
-        return await self._ledger._write(super().pay_for_words, *arguments)
+    async def pay_for_description(self, *arguments: Any) -> bool:
+        return await self._ledger._write(super().pay_for_description, *arguments)
 
 
 class ReplicaProcess:
@@ -107,7 +107,9 @@ def main(pipe: Connection, port: int, url: str, target: Target) -> None:
             step, began = await loop.run_in_executor(None, pipe.recv), loop.time()
             ledger = MortalLedger(url, KillSwitch(step.side, step.write))
             ledger.schedules = MortalStore(ledger._database, ledger)
-            service = Research(ledger, client, timings=TIMINGS, clock=clock, sleep=nap, words=lambda: (MODEL, LIMITS))
+            service = Research(
+                ledger, client, timings=TIMINGS, clock=clock, sleep=nap, describer=lambda: (MODEL, LIMITS)
+            )
             jobs = [job.id for job in await service.resume()]
             jobs += await service.schedules.start_due(LIMITS)
             for job_id in jobs:

@@ -20,9 +20,9 @@ from tools.interactions.transport import Transport
 from tools.research.job import Job, Kind, Order, State
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import deliver_due
-from tools.research.notices.outbox import WORDS_WAIT_S
+from tools.research.notices.outbox import DESCRIPTION_WAIT_S
 from tools.research.notices.targets import Target
-from tools.research.schedules.changes import MAX_TEXT_CHARS, MAX_WORDS_CHARS
+from tools.research.schedules.changes import MAX_DESCRIPTION_CHARS, MAX_TEXT_CHARS
 from tools.research.service import Research
 
 __all__ = ["receiver"]
@@ -159,7 +159,7 @@ async def test_a_notice_waits_for_the_words_of_a_process_that_died_for_a_minute_
     job = await place.run(DECEMBER[1])
     assert job.changes and job.changes.changed == 1
     assert await place.notice() is None
-    noticed = await place.notice(after=WORDS_WAIT_S)
+    noticed = await place.notice(after=DESCRIPTION_WAIT_S)
     assert noticed and noticed["data"]["changes"]["changed"] == 1
 
 
@@ -172,7 +172,7 @@ async def test_what_is_stored_is_bounded_and_forgotten_with_the_run(place: Place
     job = await place.run(DECEMBER[1])
     assert job.changes and job.changes.new == 200
     assert len(job.changes.text) <= MAX_TEXT_CHARS
-    assert len(job.changes.words) <= MAX_WORDS_CHARS
+    assert len(job.changes.words) <= MAX_DESCRIPTION_CHARS
     [told] = job.changes.interactions
     assert told in {i["id"] for i in place.api.interactions()}
     await place.service.forget(job.id)

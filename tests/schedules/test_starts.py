@@ -258,8 +258,10 @@ async def test_a_row_that_cannot_be_read_stops_no_other_schedule(open_ledger: Op
 async def test_words_about_changes_never_take_the_money_of_a_run(open_ledger: Open) -> None:
     replica = Replica(open_ledger())
     exact = await replica.add(max_usd=12)
-    assert not exact.affords_words(3, DECEMBER[0])  # three more runs need all that is left
-    assert exact.affords_words(3, DECEMBER[2])  # one more run is due, and two are paid for
-    assert not exact.affords_words(12, DECEMBER[3])
+    assert not exact.affords_description(3, DECEMBER[0])  # three more runs need all that is left
+    assert exact.affords_description(3, DECEMBER[2])  # one more run is due, and two are paid for
+    assert not exact.affords_description(12, DECEMBER[3])
     roomy = await replica.add("Winds?", max_usd=12.4)
-    assert all(roomy.affords_words(3 * number + 0.1 * (number - 1), due) for number, due in enumerate(DECEMBER, 1))
+    assert all(
+        roomy.affords_description(3 * number + 0.1 * (number - 1), due) for number, due in enumerate(DECEMBER, 1)
+    )

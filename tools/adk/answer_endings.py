@@ -19,7 +19,7 @@ CONTINUABLE = ("incomplete", "budget_exceeded")
 
 def with_ending(whole: LlmResponse, collector: ResponseCollector) -> LlmResponse:
     """Copies the answer, and adds the error if there was one."""
-    ending = whole.model_copy(update={"partial": None})  # as ADK does without streaming; some code compares events
+    ending = whole.model_copy(update={"partial": None})  # ADK sets None when not streaming; some code compares events
     if collector.status in FAILURE_TEXTS or whole.error_code:
         reason = "; ".join(dict.fromkeys(collector.errors)) or whole.error_message or ""
         what = FAILURE_TEXTS.get(collector.status, "the model reports an error")

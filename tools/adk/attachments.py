@@ -14,7 +14,7 @@ from tools.interactions.model_catalog import capabilities_of, medium_of
 from tools.web_address import split_address
 
 _PLAIN_HOST = re.compile(r"[a-z0-9.:-]+")
-"""A host without other spellings: those of "." outside of ASCII, and escapes."""
+"""Matches a host in plain ASCII, without escapes. Other characters can stand for a dot."""
 
 
 def adapt_files(contents: Iterable[types.Content], model: str) -> list[types.Content]:
@@ -35,10 +35,11 @@ def text_of_file(part: types.Part) -> str | None:
 
 
 def has_private_address(part: types.Part) -> bool:
-    """Whether a file is named by an address other than https, or by one of Google's APIs.
+    """Whether the address of a file is not https, or is one of Google's APIs.
 
-    The API reads such an address, gs://BUCKET/FILE or one of its Files API for example, with the rights of whoever runs
-    the desk, and so the files of other users. It reads other web addresses, and those of Cloud Storage, as anybody can.
+    The API reads such an address (for example gs://BUCKET/FILE, or a file of its Files API) with the rights of the
+    operator of the desk, so it could read files of other users. It reads all other https addresses, including those of
+    Cloud Storage, without any rights.
     """
     if part.file_data is None:
         return False

@@ -22,7 +22,7 @@ _ALL_EVENTS = GetSessionConfig()
 class LocalSessions(WindowedSqliteSessions):
     """The file in which ADK itself keeps the desk's conversations; a turn gets the newest events.
 
-    ADK 2.13's runner, and nobody else, passes `config=None` (`runners.py:992`). Its pages leave the argument out.
+    Only ADK 2.13's runner passes `config=None` (`runners.py:992`); the pages of `adk web` omit the argument.
     """
 
     async def get_session(

@@ -1,4 +1,4 @@
-"""The newest events of a session in ADK's tables: a turn reads as many as its window has, and no large older ones."""
+"""Reads the newest events of a session from ADK's tables: at most as many as a turn's window allows."""
 
 from __future__ import annotations
 

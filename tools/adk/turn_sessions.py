@@ -126,7 +126,7 @@ class _Turn:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     timer: asyncio.TimerHandle | None = None
     is_large: bool = False
-    """Whether it has read many bytes."""
+    """Whether the turn has read many bytes."""
 
 
 _turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
@@ -263,7 +263,7 @@ class TurnSessions(WindowedDatabaseSessions):
 
     @shielded
     async def _write(self, turn: _Turn) -> None:
-        """Writes the turn's unwritten events in one transaction; then the session is known as it is stored.
+        """Writes the turn's unwritten events in one transaction, and remembers the session as it is stored now.
 
         Raises:
             StaleSessionError: another process has changed the session.
@@ -324,7 +324,7 @@ class TurnSessions(WindowedDatabaseSessions):
 
 
 def _update(connection: Connection, values: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
-    """Writes the revision of a session, and events if that has not changed. Returns whether they are written."""
+    """Writes events and the new revision, if the stored revision is the expected one. Returns whether it wrote them."""
     statement = _WRITE_STATE if "new_state" in values else _WRITE
     is_written = connection.execute(statement, values).rowcount == 1
     if is_written:
@@ -335,7 +335,7 @@ def _update(connection: Connection, values: Mapping[str, Any], rows: Sequence[di
 def _writes_at_once(event: Event) -> bool:
     """Whether an event has to be stored before anybody sees it: an answer, or a tool that may act on the world.
 
-    What may wait is the user's message, until the answer or the first tool, and a handover between agents.
+    The user's message may wait until the answer or the first tool; a handover between agents may wait too.
     """
     names = [call.name for call in event.get_function_calls()]
     names += [response.name for response in event.get_function_responses()]

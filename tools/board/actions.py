@@ -1,7 +1,7 @@
-"""What the page's buttons do. Each function changes at most one job, by the research service.
+"""The actions of the page's buttons. Each function changes at most one job, through the research service.
 
-A button counts only for the job as its page has shown it: `seen` is compared before anything is done, and the ledger
-compares the version again in the transaction that starts something.
+A button works only if the job has not changed since its page was shown: `seen` is compared before anything is done, and
+the ledger compares the version again in the transaction that starts something.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ async def own_job(service: Research, user: str, job_id: str, *, with_files: bool
 async def order(
     service: Research, settings: ResearchSettings, user: str, wanted: NewResearch, screen: TextScreener | None
 ) -> tuple[Job, bool]:
-    """Writes an order down, which then waits for a yes to its price. Starts nothing.
+    """Saves an order, which then waits for a yes to its price. Starts nothing.
 
     Returns:
-        The job, and whether it is new: the same order, also of a conversation, has one job.
+        The job, and whether it is new. An equal order, for example from a conversation, has the same job.
     """
     settings.need_storage()
     await screen_text(screen, "user_messages", f"{wanted.title}\n{wanted.brief}")
@@ -114,7 +114,7 @@ async def again(service: Research, settings: ResearchSettings, job: Job) -> Job:
 
 
 async def resume(service: Research, job: Job) -> None:
-    """Continues to work on a job in the background, and reads again whether the server has its result."""
+    """Continues the work on a job in the background, and asks the server again for its result."""
     async with aclosing(service.watch(job.id, 0)) as lines:
         async for _ in lines:
             pass
@@ -148,7 +148,7 @@ def _check(job: Job, shown: str) -> None:
 
 
 async def _yes(service: Research, job: Job) -> Yes:
-    """Returns the yes of the button on the page that has shown this version of the job: the same for each click."""
+    """Returns the yes that the page's button gives to this version of the job. Each click gives the same yes."""
     shown = f"board {job.id} {job.version} {job.updated}"
     question = Question(job.order.user, OUTSIDE_CONVERSATIONS, job.id, Action.START, job.version, shown)
     await service.ledger.save_question(question)

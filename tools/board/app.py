@@ -1,4 +1,4 @@
-"""The page as an ASGI application: which address shows which page."""
+"""The page as an ASGI application: maps addresses to pages and actions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.board.schedules import SchedulePages
 from tools.board.security import STATIC_PATH, SecurityHeaders
 
 ACTIONS = ("approve", "revise", "rewrite", "cancel", "again", "look", "ask", "share")
-"""What the buttons of a research run do."""
+"""Actions of the buttons of a research run."""
 _STATIC_FOLDER = Path(__file__).parent / "static"
 
 

@@ -31,7 +31,7 @@ _UNKNOWN: Mapping[type[BaseException], str] = {
     UnknownJob: "You have no research run of that name. It may have been deleted.",
     UnknownSchedule: "You have no schedule of that name. It may have been deleted.",
 }
-"""What a page says instead of the error's own text, which names a command of the terminal."""
+"""Texts for the page. The errors' own texts name commands of the terminal."""
 _STATUSES: Mapping[type[BaseException], int] = {
     **dict.fromkeys((BadForm, BadSchedule, BadTiming), 400),
     ForeignForm: 403,

@@ -1,4 +1,4 @@
-"""Limits how much is in memory and is rendered at a time, such as reports, so that no reader delays others.
+"""Limits how many reports and lists are in memory and rendered at a time, so that no reader delays others.
 
 A reader is a user, or all the people together who have share links of one user.
 """

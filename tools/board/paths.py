@@ -11,6 +11,6 @@ def root(request: Request) -> str:
     return str(request.scope.get("root_path", ""))
 
 
-def go(request: Request, path: str) -> Response:
-    """Redirects a browser to a page after a form."""
+def redirect_to(request: Request, path: str) -> Response:
+    """Redirects a browser to a page, after it has sent a form."""
     return RedirectResponse(f"{root(request)}{path}", 303)

@@ -26,7 +26,7 @@ from tools.board.downloads import NAMES, formats, render
 from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
 from tools.board.load_limits import LoadLimits
-from tools.board.paths import go, root
+from tools.board.paths import redirect_to, root
 from tools.board.security import Signer, check_form, form_token, own_origin
 from tools.board.share_links import DEFAULT_SHARE_DAYS, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
@@ -56,11 +56,11 @@ NOBODY = ""
 """The user of a public request, who owns no research run."""
 _FOLDER = Path(__file__).parent
 _MAX_READ_BYTES = 10_000_000
-"""Maximum bytes of a form that is too long which are read: browsers show an answer only after they have sent all."""
+"""Maximum bytes that are read of a form that is too long: a browser shows the answer only after it has sent all."""
 _MAX_STREAMS = 8
 """Maximum number of live pages of one user, per replica."""
 _FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""The policy of a report's file, should a browser show it: the web page has its style in it."""
+"""Content-Security-Policy of a downloaded report, which a browser may show. Its web page has an inline style."""
 Page = Callable[[Request], Awaitable[Response]]
 
 
@@ -123,7 +123,7 @@ class Board:
         except DeskError as error:
             status, text = described(error)
             return await self._new_page(request, form, text, status)
-        return go(request, f"/research/{job.id}{'' if new else '?known'}")
+        return redirect_to(request, f"/research/{job.id}{'' if new else '?known'}")
 
     async def job_page(self, request: Request) -> Response:
         service, job = await self._job(request)
@@ -157,7 +157,7 @@ class Board:
                 place += "#answers" if there else "?asked#answers"
             case "share":
                 return await self._shared(request, service, job, forms.share_days(form))
-        return go(request, place)
+        return redirect_to(request, place)
 
     async def delete_page(self, request: Request) -> Response:
         _, job = await self._job(request)

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tools.board import forms, pages
 from tools.board.errors import Outdated, described
-from tools.board.paths import go
+from tools.board.paths import redirect_to
 from tools.board.routes import Board
 from tools.errors import DeskError
 from tools.research.config import research_settings
@@ -142,7 +142,7 @@ class SchedulePages:
         except DeskError as error:
             status, text = described(error)
             return await self._show_list(request, form, text, status)
-        return go(request, f"{PATH}/{made.id}{'' if new or made.status is Status.PROPOSED else '?known'}")
+        return redirect_to(request, f"{PATH}/{made.id}{'' if new or made.status is Status.PROPOSED else '?known'}")
 
     async def _one(self, request: Request) -> Response:
         service, schedule = await self._schedule(request)
@@ -168,7 +168,7 @@ class SchedulePages:
         act = request.url.path.rpartition("/")[2]
         done = {"start": Status.ACTIVE, "pause": Status.PAUSED}.get(act)
         if schedule.status is done:  # a repeated click
-            return go(request, f"{PATH}/{schedule.id}")
+            return redirect_to(request, f"{PATH}/{schedule.id}")
         if form.get("seen", "") != seen(schedule):
             raise Outdated(f"This schedule has changed since the page was shown: it is {schedule.status} now.")
         match act:
@@ -179,8 +179,8 @@ class SchedulePages:
                 await service.schedules.pause(schedule)
             case "delete":
                 await service.schedules.delete(schedule)
-                return go(request, PATH)
-        return go(request, f"{PATH}/{schedule.id}")
+                return redirect_to(request, PATH)
+        return redirect_to(request, f"{PATH}/{schedule.id}")
 
     async def _show_list(
         self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200

@@ -16,7 +16,7 @@ from tools.errors import DeskError
 FORM_TTL_S = 12 * 3600.0
 """Seconds for which a form can be sent after its page was shown."""
 STATIC_PATH = "/research/static"
-"""Below it are style and script, which a browser may keep, if it asks each time whether they have changed."""
+"""Path of the style and the script. A browser may cache them, but asks each time whether they have changed."""
 _HEADERS = {
     # The page has no inline script and no inline style, so neither of them may run.
     "Content-Security-Policy": (

@@ -45,7 +45,7 @@ class PiecewiseSending:
                 except TimeoutError:
                     if abort := scope.get("state", {}).get("abort"):  # else the connection waits for the client
                         abort()
-                        await asyncio.sleep(0)  # the server learns of it
+                        await asyncio.sleep(0)  # lets the server notice the abort
                     raise ClientDisconnect from None
             if len(body) > LARGE_BYTES:
                 release_memory_soon()

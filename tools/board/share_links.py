@@ -19,7 +19,7 @@ _TOKEN = re.compile(rf"({JOB_ID.pattern})\.(\d{{1,12}})\.([\w-]{{43}})", re.ASCI
 
 
 class BadLink(DeskError):
-    """A share link shows nothing."""
+    """A share link is not valid."""
 
     status = 404
 

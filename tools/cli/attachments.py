@@ -61,7 +61,7 @@ def _kind(file: Path, data: bytes) -> str:
     kind = mimetypes.guess_type(file.name)[0] or ""
     if _SIGNATURES.get(kind, b"") not in data[:_HEAD_BYTES]:
         name = kind.partition("/")[2].upper()
-        raise typer.BadParameter(f"{file}: the contents are no {name}: name the file after what it has, or mend it")
+        raise typer.BadParameter(f"{file}: the contents are no {name}: rename the file, or repair it")
     if kind.startswith(("image/", "audio/", "video/")) or kind == "application/pdf" or is_text(kind):
         return kind
     try:
@@ -69,4 +69,4 @@ def _kind(file: Path, data: bytes) -> str:
             return "text/plain"
     except UnicodeDecodeError:
         pass
-    raise typer.BadParameter(f"{file}: it is no picture, PDF, sound or text: leave it out, or attach such a copy of it")
+    raise typer.BadParameter(f"{file}: it is no picture, PDF, sound or text: leave it out, or convert it")

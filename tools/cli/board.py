@@ -56,7 +56,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
         fail(error, f"port {port} cannot be used ({error.strerror}): name another with --port, or leave it out")
     access = local_app(socket)
     if access.host == "127.0.0.1" and not host:
-        err.print("This system has no other address of its own: open no other program's page at this port.")
+        err.print("This system has no second loopback address: do not open another program's page at this port.")
     protocol = timed_protocol(REQUEST_S)  # other users of this machine may send requests that never end
     config = uvicorn.Config(access, http=protocol, log_config=None, access_log=False, lifespan="off")
     config.timeout_graceful_shutdown = SHUTDOWN_GRACE_S

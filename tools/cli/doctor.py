@@ -269,7 +269,7 @@ async def _weather() -> Finding:
     except httpx2.HTTPError as error:
         reason = redact(describe(error))
         return Finding(
-            "weather", f"{place} cannot be reached ({reason}): look at the network and DESK_WEATHER_URL", good=False
+            "weather", f"{place} cannot be reached ({reason}): check the network and DESK_WEATHER_URL", good=False
         )
     return Finding("weather", f"{place} answers ({answer.headers.get('server', 'no name')})")
 

@@ -75,11 +75,11 @@ def env_warnings() -> Iterator[str]:
                 yield f"{path}:{line}: this line is skipped: {write}"
             elif each.key:
                 if before := own.get(each.key):
-                    yield f"{path}:{line}: only this line sets {each.key}: take out line {before}, which sets it too"
+                    yield f"{path}:{line}: {each.key} is in line {before} too, without effect: remove one"
                 own[each.key] = line
                 for braced, bare in re.findall(r"\$(?:\{(\w+)\}|(\w+))", each.value or ""):
                     if braced and braced not in os.environ:
-                        yield f"{path}:{line}: `${{{braced}}}` is not set, and nothing stands for it in {each.key}"
+                        yield f"{path}:{line}: `${{{braced}}}` is not set, so it is empty in {each.key}"
                     elif bare in os.environ:
                         yield f"{path}:{line}: `${bare}` is not replaced in {each.key}: write `${{{bare}}}`"
     known = [*variables(Settings), *variables(ServerSettings), *GOOGLE_VARIABLES, *TEST_VARIABLES]
@@ -91,7 +91,7 @@ def env_warnings() -> Iterator[str]:
 
 
 def lost_variables(config: Path) -> list[str]:
-    """Returns the set variables that a command started elsewhere, such as by cron, lacks: all that `.env` has not set.
+    """Returns the variables that are set now, but not for a command that cron starts: all that `.env` does not set.
 
     Args:
         config: the root agent's YAML file; its files may name further variables, as `${NAME}`.

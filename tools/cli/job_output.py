@@ -113,7 +113,7 @@ def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
 
 
 def _result(notice: Notice) -> str:
-    """What became of a notice."""
+    """Describes the result of a notice."""
     if notice.ended is not None:
         return f"given up: {notice.error}" if notice.error else f"sent {to_second(notice.ended)}"
     return f"next attempt {to_second(notice.due)}: {notice.error}" if notice.error else "not sent yet"

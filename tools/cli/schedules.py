@@ -58,7 +58,7 @@ def schedule(
 def schedules(
     schedule_id: Annotated[str, typer.Argument(metavar="SCHEDULE", help="Id of a schedule to show or change.")] = "",
     pause: Annotated[bool, typer.Option("--pause", help="Start none of its runs until --resume.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Let it go on; missed times are not caught up.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume it; runs that it missed are not started.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete it; its runs and reports stay.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:

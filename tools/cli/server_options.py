@@ -1,4 +1,4 @@
-"""What the commands that run as servers share: options for the address, telemetry and logs, and the server itself."""
+"""Shared by all commands that run as servers: options for address, telemetry and logs, and the function that serves."""
 
 from __future__ import annotations
 

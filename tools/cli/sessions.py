@@ -90,6 +90,6 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)
     if not receipt.complete:
-        again = "" if receipt.done else ", or with --force to delete what is here all the same"
+        again = "" if receipt.done else ", or with --force to delete the local data anyway"
         err.print(f"To try again: desk forget-session {escape(session_id)}{again}.", soft_wrap=True)
         raise typer.Exit(1)

@@ -123,7 +123,7 @@ def _unquoted_words(value: Any, location: Location = ()) -> Iterator[Finding]:
 
 
 def _unknown_words(value: Any, location: Location = ()) -> Iterator[Finding]:
-    """Yields a finding for each word that the SDK's enum does not have; it makes a member of every word."""
+    """Yields a finding for each word that is not in the SDK's enum. The SDK itself accepts every word."""
     if isinstance(value, BaseModel):
         for key in value.model_fields_set - {"thinking_level"}:  # `THINKING_LEVELS` has more levels than the SDK
             yield from _unknown_words(getattr(value, key), (*location, key))
@@ -155,7 +155,7 @@ def _repeated_tools(data: dict[str, Any]) -> Iterator[Finding]:
             seen.add(name)
     for i, entry in enumerate(entries(data.get("server_tools"))):
         if (kind := str(entry.get("type"))) in seen:
-            yield ("server_tools", i), f"`{kind}` stands in `tools` too: take one of the two out"
+            yield ("server_tools", i), f"`{kind}` is in `tools` too: remove one of the two"
 
 
 def _unfilled(value: Any, location: Location = ()) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Finds settings of agents that are valid one by one, and that cannot work."""
+"""Finds settings of agents that are valid by themselves, but cannot work."""
 
 from __future__ import annotations
 

@@ -132,17 +132,17 @@ def _repeated_files(files: Sequence[Path]) -> Iterator[str]:
                 place = f"{file.name}:{line}"
                 before = seen.setdefault(Path(os.path.normpath(file.parent / name)), place)
                 if before != place:
-                    yield f"{file}:{line}: `{name}` is a sub-agent already, in {before}: take one of the two out"
+                    yield f"{file}:{line}: `{name}` is a sub-agent already, in {before}: remove one of the two"
 
 
 def _seconds(files: Sequence[Path]) -> Iterator[str]:
-    """Yields a finding for each second researcher or moderator: commands and the gate go by the first one's file."""
+    """Yields a finding for each further researcher or moderator: commands and the gate use the first one's file."""
     seen: dict[str, Path] = {}
     for file in files:
         kind = str((read_mapping(file) or {}).get("agent_class")).rpartition(".")[2]
         if kind in ("Researcher", "Moderator") and seen.setdefault(kind, file) != file:
             line = read_yaml(file).line(("agent_class",))
-            yield f"{file}:{line}: {seen[kind].name} is a {kind} already, and there can be one: take one of the two out"
+            yield f"{file}:{line}: {seen[kind].name} is a {kind} already, and only one is allowed: remove one"
 
 
 def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
@@ -152,7 +152,7 @@ def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
             named = Path(os.path.normpath(path.parent / name))
             if named in (*above, path):
                 line = read_yaml(path).line(("sub_agents", i, "config_path"))
-                yield f"{path}:{line}: `{name}` is its own sub-agent: take it out of `sub_agents`"
+                yield f"{path}:{line}: `{name}` is its own sub-agent: remove it from `sub_agents`"
             else:
                 yield from _circles(named, (*above, path))
 
@@ -299,7 +299,7 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
 
 
 def _unusable(key: str, name: str) -> str:
-    """Says why a key cannot have the Python object with a name as its value; empty if it can."""
+    """Says why the Python object with this name cannot be the value of a key; empty if it can."""
     try:
         config_agent_utils._validate_module_reference(name)
     except ValueError:
@@ -331,7 +331,7 @@ def _undeclarable(name: str, function: Callable[..., Any]) -> str:
     except Exception as error:  # pydantic and ADK raise various errors
         return f"`{name}` cannot be described to a model: give its parameters plain types ({_first_line(error)})"
     if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}:
-        return f"`{name}` takes values without their names: take out `*` and `/`, since a model names each one"
+        return f"`{name}` has parameters without names: remove `*` and `/`, since a model names each argument"
     return ""
 
 

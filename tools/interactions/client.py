@@ -19,7 +19,7 @@ from tools.interactions.http_answer import NotSent
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
 
-NOT_THE_API = "this is not an answer of the API: check its address, and for a proxy in between, with `desk doctor`"
+NOT_THE_API = "this is not an answer of the API: `desk doctor` checks its address, and whether a proxy answers"
 MODEL_TIMEOUT_FACTOR = 4
 """The timeout for a model's answer is this many times the timeout for other answers."""
 

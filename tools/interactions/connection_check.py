@@ -28,7 +28,7 @@ async def check_connection(chosen: backend.Backend) -> tuple[bool, str]:
             await backend.transport().get(MISSING_ID)
         problem = ""
     except TimeoutError:
-        return False, f"{server} does not answer in {TIMEOUT_S:.0f} s: try again, or look at the network and {variable}"
+        return False, f"{server} does not answer in {TIMEOUT_S:.0f} s: try again, or check the network and {variable}"
     except (BadStatus, BadAnswer) as error:
         kind = error.response.headers.get("content-type", "")
         said = error.message if isinstance(error, BadStatus) and error.from_api else ""
@@ -37,8 +37,8 @@ async def check_connection(chosen: backend.Backend) -> tuple[bool, str]:
         )
     except WireError as error:
         if isinstance(error.__cause__, GoogleAuthError):
-            return False, f"there are no credentials ({_line(error)}): look at {backend.credentials()}"
-        return False, f"{server} cannot be reached ({_line(error)}): look at the network and {variable}"
+            return False, f"there are no credentials ({_line(error)}): check {backend.credentials()}"
+        return False, f"{server} cannot be reached ({_line(error)}): check the network and {variable}"
     return not problem, f"{server} {problem or 'is the Interactions API and accepts the key'}"
 
 
@@ -58,16 +58,16 @@ def diagnose(status: int, said: str, *, page: bool, key: str, address: str) -> s
     if 300 <= status < 400:
         return f"redirects requests (HTTP {status}): set {address} to the address that it redirects to"
     if page:
-        return f"answers with a web page and not as an API ({answer}): look at {address}, and for a proxy in between"
+        return f"answers with a web page and not as an API ({answer}): check {address}, and any proxy in between"
     if status in (401, 403) or (status == 400 and "API KEY" in said.upper().replace("_", " ")):
-        return f"does not accept the key ({answer}): look at {key}"
+        return f"does not accept the key ({answer}): check {key}"
     if status == 429:
         return f"has no quota left for the key ({answer}): try again later"
     if status >= 500:
         return f"is in trouble ({answer}): try again later"
     if status in (400, 404) and said:  # the server understood the request, but has no such interaction
         return ""
-    return f"is not the Interactions API ({answer}): look at {address}, which has neither /v1beta nor another path"
+    return f"is not the Interactions API ({answer}): check {address}, which must not have a path such as /v1beta"
 
 
 def _line(error: object) -> str:

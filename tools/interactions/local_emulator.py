@@ -45,7 +45,7 @@ def start_emulator(settings: Settings) -> str:
         return _start(settings)
     except OSError as error:
         where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        raise BackendError(f"the emulator cannot keep its state ({where}): look at DESK_DATA_DIR") from error
+        raise BackendError(f"the emulator cannot keep its state ({where}): check DESK_DATA_DIR") from error
 
 
 def options_mismatch(settings: Settings) -> str:
@@ -137,7 +137,7 @@ def corpus_problem(settings: Settings) -> str:
         return ""
     if not folder.is_dir():
         return f"DESK_CORPUS={folder} is not a folder: name one, or unset it"
-    if find_spec("interactions_emulator") is None:  # told when it has to start
+    if find_spec("interactions_emulator") is None:  # reported when it has to start
         return ""
     from interactions_emulator.corpus.documents import MARKUP, folder_sources
 

@@ -1,4 +1,4 @@
-"""Errors for what is no message of JSON-RPC. The SDK (mcp 2.3) drops it on standard input, and its client waits on."""
+"""Builds the errors that answer invalid messages. On standard input, the SDK (mcp 2.3) drops them, and clients wait."""
 
 from __future__ import annotations
 

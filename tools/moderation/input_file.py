@@ -69,7 +69,7 @@ def _csv(path: Path, file: TextIO, column: str) -> Iterator[Row]:
         raise FileProblem(_no_column(path, column, columns))
     for name in (column, "id"):
         if list(columns).count(name) > 1:  # the reader would take the last
-            raise FileProblem(f"{path}: the column `{name}` stands in its first line twice: rename all but one")
+            raise FileProblem(f"{path}: the column `{name}` is in its first line twice: rename all but one")
     for number, values in enumerate(table, 1):
         yield _row(number, values, column)
 

@@ -97,7 +97,7 @@ async def _forget(context: InvocationContext, force: bool) -> tuple[str, dict[st
         receipt = await forget(services, key, force=force, keep_session=True)
     except Exception as error:  # an exception would end `adk run`
         log.exception("%s could not be forgotten", session.id)
-        text = f"Forgetting did not come to its end: {error}. Say **yes, forget it** to go on with it."
+        text = f"Not everything was forgotten yet: {error}. Say **yes, forget it** to continue."
         return text, await asking(Action.FORGET)
     if not receipt.done:
         return f"{receipt.to_markdown()}\n\n{RETRY_OR_FORCE}", await asking(Action.FORGET_ANYWAY)

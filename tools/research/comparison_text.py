@@ -45,5 +45,5 @@ def _sources(sources: Sequence[Source]) -> list[str]:
 
 
 def _rest(found: Comparison) -> str:
-    """How much says the same."""
+    """Says how many statements are the same in both reports."""
     return f"{found.unchanged} statements are unchanged, and {len(found.reworded)} only worded differently."

@@ -90,7 +90,9 @@ class ResearchSettings(BaseModel):
         if name in self.notify:
             return self.notify[name]
         if ":" in name:
-            raise UnknownTarget("a target is named, because an address may be secret: write it under `notify:` in YAML")
+            raise UnknownTarget(
+                "give the name of a target, because an address may be secret: write the address under `notify:` in YAML"
+            )
         known = f"; known are {', '.join(self.notify)}" if self.notify else ""
         raise UnknownTarget(
             f"`notify:` in the researcher's YAML has no target `{name}`{did_you_mean(name, [*self.notify])}{known}"

@@ -28,7 +28,7 @@ from tools.transactions import Transactions, replace_when_closed
 R = TypeVar("R")
 HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
-    "postgresql+asyncpg": "look at user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
+    "postgresql+asyncpg": "check user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
 }
 """Maps each supported driver to what to do if its database cannot be opened."""
 POOL = {"pool_size": 4, "max_overflow": 4}

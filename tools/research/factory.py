@@ -40,7 +40,7 @@ def research() -> Research:
             may_start=lambda: research_settings().store,
             verifier=new_verifier(),
             verifies_runs=lambda: research_settings().verify,
-            words=_words,
+            describer=_describer,
             follows=settings.follow,
         )
     return _services[loop]
@@ -74,8 +74,8 @@ def _tools() -> list[dict[str, Any]]:
     return [tool.wire(os.environ) for tool in research_settings().research_tools]
 
 
-def _words() -> tuple[str, Quotas]:
-    """Returns the model that says what has changed, and the limits. The emulator's rules find no words."""
+def _describer() -> tuple[str, Quotas]:
+    """Returns the model that describes changes (empty on the emulator, whose rules cannot), and the limits."""
     settings = research_settings()
     return "" if _emulator_url() else settings.follow_up_model, settings.limits
 

@@ -14,7 +14,7 @@ async def repeat(work: Callable[[], Awaitable[None]], interval_s: float, trouble
 
     Args:
         interval_s: seconds between the end of one round and the beginning of the next.
-        trouble: what did not happen, in words, for the log.
+        trouble: a text for the log, such as "notices could not be sent".
     """
     while True:
         try:

@@ -63,7 +63,7 @@ class Research:
         may_start: Callable[[], bool] = lambda: True,
         verifier: Verifier | None = None,
         verifies_runs: Callable[[], bool] = lambda: False,
-        words: Callable[[], tuple[str, Quotas]] = lambda: ("", Quotas()),
+        describer: Callable[[], tuple[str, Quotas]] = lambda: ("", Quotas()),
         follows: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -74,15 +74,15 @@ class Research:
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         verifier: checks the sources of reports.
         verifies_runs: returns whether the sources of a report are checked after its run.
-        words: returns the model that says what has changed between two runs of a schedule (empty: none is asked), and
-            the limits of users.
+        describer: returns the model that describes what has changed between two runs of a schedule (empty: no model is
+            asked), and the limits of users.
         follows: whether this process works on jobs; if not, it leaves them to other processes, and only watches.
         """
         self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
         self._worker = Worker(ledger, self.changes, client, self._timings, clock, sleep, follows)
-        self._follows, self._words = follows, words
+        self._follows, self._describer = follows, describer
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
         self.webhooks = WebhookMessages(
@@ -261,13 +261,13 @@ class Research:
             return
         try:
             if job.order.schedule and (ended := await self.ledger.get(job.id)):
-                await self.schedules.describe_changes(ended, *self._words())
-        except Exception:  # the notices go without the words
-            log.warning("what has changed with %s was not put into words", job.id, exc_info=True)
+                await self.schedules.describe_changes(ended, *self._describer())
+        except Exception:  # the notices are sent without the description
+            log.warning("the changes of %s were not described", job.id, exc_info=True)
         try:
             if self._verifies_runs() and await self.report(job.id):
                 await self.verify(job.id, say)
-        except Exception:  # the report is shown all the same
+        except Exception:  # the report is shown in any case
             log.warning(
                 "the sources of %s were not checked: `desk verify %s` tries again", job.id, job.id, exc_info=True
             )
@@ -294,7 +294,7 @@ class Research:
         if left and not force:
             raise NotDeleted(
                 f"{job_id} is kept here, since not all of it was deleted at the server: {'; '.join(left)}. Try again,"
-                f" or delete it here all the same: desk forget {job_id} --force"
+                f" or delete it only here: desk forget {job_id} --force"
             )
         await self.ledger.delete(job_id)
         return [*deleted, *left, f"{job_id}: deleted from the ledger, with its report"]

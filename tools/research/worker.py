@@ -346,7 +346,7 @@ class Worker:
         try:
             if before := await self._ledger.schedules.earlier_report(job):
                 return await asyncio.to_thread(changes_between, *before, report)
-        except Exception:  # the report is saved all the same
+        except Exception:  # the report is saved in any case
             log.warning("%s was not compared with the run before", job.id, exc_info=True)
         return None
 

@@ -56,7 +56,7 @@ def refusing_tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaita
                 result = await act(**arguments)
         except TimeoutError:
             return {"error": "there was no answer in time; what was started goes on, and its status can be asked for"}
-        except DATABASE_ERRORS as error:  # before `DeskError`, of which one is a kind
+        except DATABASE_ERRORS as error:  # before `DeskError`, because one of these errors is a subclass of it
             return {"error": f"{describe_database_error(error)}; nothing was done"}
         except DeskError as error:
             return {"error": redact(str(error))}

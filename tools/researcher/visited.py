@@ -1,4 +1,4 @@
-"""Notes which runs of the user's other conversations a conversation speaks about."""
+"""Records which runs of the user's other conversations are mentioned in a conversation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _KEY = "visited_research"
 
 
 def note_visit(context: ToolContext, job: Job) -> None:
-    """Notes that this conversation speaks about a run, if it is of another conversation."""
+    """Records that a run is mentioned in this conversation, if the run is of another conversation."""
     known = visited(context)
     if job.order.session != context.session.id and job.id not in known:
         context.state[_KEY] = [*known, job.id]
 
 
 def visited(context: ToolContext) -> list[str]:
-    """Returns the ids of the runs of other conversations that this one speaks about."""
+    """Returns the ids of the runs of other conversations that are mentioned in this one."""
     return list(context.state.get(_KEY, ()))

@@ -260,7 +260,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> CheckedSessions:
         sessions = CheckedDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
     except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(
-            f"conversations cannot be kept in {redacted_url(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
+            f"conversations cannot be kept in {redacted_url(url)}: check DESK_SESSIONS_URL; PostgreSQL needs one more"
             f" package: {install_command('postgres')}"
         ) from None
     return _limited(sessions, server)

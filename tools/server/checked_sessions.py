@@ -40,11 +40,11 @@ PROTECTED_METADATA = frozenset(
 MAX_STATE_BYTES = 1_000_000
 """Maximum bytes of the state of a conversation, with the user's, if a client changes it. Each turn reads all of it."""
 ROW_BYTES = 500
-"""Bytes that the names and the indexes of a row take, about."""
+"""Approximate bytes that the names and the indexes of a row take."""
 FUNCTION_PARTS_REFUSED = (
     "a message has text and files: leave out functionCall and functionResponse, because only agents call tools"
 )
-"""What a client reads that sends a call or a result of a tool. ADK would go on with the turn that made the call."""
+"""Error for a client that sends a call or a result of a tool, with which ADK would continue an earlier turn."""
 _without_events: ContextVar[bool] = ContextVar("without_events", default=False)
 _FUNCTION_PARTS = ("functionCall", "function_call", "functionResponse", "function_response")
 
@@ -224,7 +224,7 @@ class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
 
 
 def sum_of_bytes(dialect: Dialect, table: str, columns: Sequence[str]) -> str:
-    """Returns SQL for the bytes of rows, without its condition. PostgreSQL counts what it has compressed."""
+    """Returns a SELECT of the bytes of rows; callers add the condition. PostgreSQL counts compressed bytes."""
     size = "pg_column_size" if dialect.name == "postgresql" else "length"
     values = " + ".join(f"coalesce({size}({column}), 0)" for column in columns)
     return f"SELECT coalesce(sum({ROW_BYTES} + {values}), 0) FROM {table}"

@@ -59,7 +59,7 @@ class LimitedProtocol(HttpToolsProtocol):
     max_connections: int
     """Maximum number of connections of the server; further ones are closed at once."""
     _head_bytes: int = 0
-    """Number of bytes since a head or a piece of a body was complete."""
+    """Number of bytes received since the last complete head or piece of a body."""
     _in_body: bool = False
     """Whether the head of the request is complete."""
     _deadline: asyncio.TimerHandle | None = None

@@ -31,9 +31,9 @@ MESSAGE_ID_TTL_S = 2 * 86_400.0
 """Seconds for which a webhook's id is kept, to ignore repeats; the API repeats a webhook for up to a day."""
 
 ANSWER_S = 10.0
-"""Seconds within which a message is answered, as far as notices are concerned."""
+"""Seconds from the arrival of a message, up to which notices are sent before the answer."""
 MIN_DELIVERY_S = 2.0
-"""Seconds for which notices are sent before the answer, however long the rest took."""
+"""Seconds for which notices are sent at least, even if handling the message took longer than `ANSWER_S`."""
 
 _LATER = {"Retry-After": "5"}
 

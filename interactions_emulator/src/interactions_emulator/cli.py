@@ -39,7 +39,7 @@ class BrainKind(StrEnum):
 
 
 def _path(text: str) -> Path:
-    """Read the value of an option. Empty, as of a variable that is not set, it would be the current folder."""
+    """Read a path. Refuse an empty value, such as that of an unset variable: it would mean the current folder."""
     if not text.strip():
         raise typer.BadParameter("it is empty: name a file or folder, or leave the option out")
     return Path(text)

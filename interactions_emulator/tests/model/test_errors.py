@@ -29,7 +29,7 @@ def failure(desk: Desk) -> tuple[str, str]:
         (400, "invalid_request", "change the request"),
         (401, "unauthenticated", "EMULATOR_MODEL_KEY"),
         (404, "not_found", "it has qwen3, llama; set --model"),
-        (500, "unavailable", "look at its log"),
+        (500, "unavailable", "see its log"),
     ],
 )
 def test_a_refusal_names_the_address_the_words_and_the_next_step(

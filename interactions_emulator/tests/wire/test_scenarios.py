@@ -253,7 +253,7 @@ def test_unused_scenarios_and_faults_are_listed(tmp_path: Path) -> None:
         ("strict: maybe\nscenarios: []", 1, "strict is true or false, not 'maybe'"),
         ("- [", 2, "this is not YAML"),
         ("- text: a\n  error: it broke", 2, "error: it is an object with code, message, not 'it broke'"),
-        ("- text: a\n  text: b", 2, "text stands in line 1 already: take one of the two out"),
+        ("- text: a\n  text: b", 2, "text is in line 1 already: remove one of the two"),
         ("- text: a\n  match:\n    on: b", 3, "YAML reads the key on as no text: put it in quotes"),
         ("- match: {}\n  text: no", 2, "text: this has to be a text, not False: put it in quotes"),
         ("- text: a\n  match: {text: 12}", 2, "match.text: this has to be a text, not 12: put it in quotes"),

@@ -1,4 +1,4 @@
-"""Adds schedules, and what their runs and spending entries have of them."""
+"""Adds schedules, and columns for them in jobs and spending entries."""
 
 from __future__ import annotations
 

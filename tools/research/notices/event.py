@@ -1,4 +1,4 @@
-"""What a notice can be about."""
+"""The events that notices are about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tools.research.job import State
 
 
 class Event(StrEnum):
-    """What a notice is about."""
+    """An event that a notice is about."""
 
     PRICE = "price"
     """A price waits for a yes."""

@@ -24,8 +24,8 @@ NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_
 """States of a job that people get notices about."""
 CEILING: Literal["ceiling"] = "ceiling"
 """The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
-WORDS_WAIT_S = 60.0
-"""Seconds for which the notice about a run of a schedule waits for a model's words about what has changed."""
+DESCRIPTION_WAIT_S = 60.0
+"""Seconds for which the notice about a run of a schedule waits for a model's description of the changes."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def record_notices(connection: Connection, row: Mapping[Any, Any], now: float) -
     """
     targets = _names(row["notify"])
     if row["state"] in NOTICE_STATES and targets:
-        due = now + WORDS_WAIT_S if row["changes"] else now  # `release_notices` ends the wait
+        due = now + DESCRIPTION_WAIT_S if row["changes"] else now  # `release_notices` ends the wait
         new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": due}
         rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
         if row["state"] == State.AWAITING_APPROVAL:  # an earlier question that is not sent yet was answered
@@ -83,7 +83,7 @@ def record_ceiling(
 
 
 def release_notices(connection: Connection, job_id: str, now: float) -> None:
-    """Makes the notices of a job due that wait for a model's words."""
+    """Makes those notices of a job due that wait for a model's description of the changes."""
     waiting = and_(NOTICES.c.job == job_id, NOTICES.c.attempts == 0, NOTICES.c.due > now)
     connection.execute(update(NOTICES).where(waiting).values(due=now))
 
@@ -167,7 +167,7 @@ class Outbox:
         await self._database.write(lambda connection: connection.execute(delete(NOTICES).where(_is(notice))))
 
     def stop(self) -> None:
-        """Starts to send no further notice. What is being sent is finished, see `finish_shielded`."""
+        """Stops the sending of further notices. Notices that are being sent are finished, see `finish_shielded`."""
         for task in self.sending.values():
             task.cancel()
 

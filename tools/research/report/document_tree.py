@@ -79,16 +79,16 @@ def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
 
 @dataclass(frozen=True)
 class _Writing:
-    """How a text is written."""
+    """How a text is written: its language and its direction."""
 
     language: str
     """For hyphenation and fonts, and for the words that the document adds."""
     direction: Direction
 
     def of(self, *texts: str) -> _Writing:
-        """Returns how a text within this one, or a list of several, is written.
+        """Returns how texts within this text are written, such as the items of a list.
 
-        It is also used if that text has the same letters, or no letters. The direction is that of most items.
+        The direction is that of most texts. The language is that of this text if they have the same letters, or none.
         """
         direction = direction_of_most(texts, self.direction)
         language = language_of(_ADDRESS.sub("", " ".join(texts)))

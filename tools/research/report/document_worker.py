@@ -41,7 +41,7 @@ MAX_DEPTH = 10_000
 _HEAP_EXHAUSTED = 251
 """Pandoc's exit status when it needs more than `PANDOC_HEAP`."""
 _READER = "commonmark+pipe_tables+strikeout"
-"""The Markdown of the web page. It has no attributes, no includes and no parts in other languages, except HTML."""
+"""Markdown as on the web page: without attributes, includes, and parts in other formats except HTML."""
 _FONTS = {
     "": ("Libertinus Serif",),
     "ar": ("Noto Naskh Arabic", "Noto Sans Arabic"),
@@ -157,7 +157,7 @@ def _pdf(parsed: Node, report: Report, folder: Path) -> tuple[bytes, str]:
 
 
 def _save_readable(picture: Picture, folder: Path) -> bool:
-    """Saves a picture. Whether Typst can read it: an unreadable one would end the whole conversion."""
+    """Saves a picture; returns whether Typst can read it. An unreadable picture would end the whole conversion."""
     import typst
 
     (folder / picture.name).write_bytes(picture.data)

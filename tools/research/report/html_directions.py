@@ -60,7 +60,7 @@ def _isolate(inline: Token, around: Direction) -> None:
     children = inline.children or []
     text = _text(inline)
     own = direction_of(text) or around
-    if own == "rtl" or has_rtl_letters(text):  # in both, letters from right to left turn the numbers beside them
+    if own == "rtl" or has_rtl_letters(text):  # right-to-left letters would move the numbers next to them
         children = [new for child in children for new in _with_isolates(child)]
     inline.children = children if own == around else _isolated(children, own)
 

@@ -15,7 +15,7 @@ from tools.research.report.report import Report, from_json
 
 MAX_TEXT_CHARS = 3_000
 """Maximum characters of the list that is stored; `desk diff` shows all of it."""
-MAX_WORDS_CHARS = 1_500
+MAX_DESCRIPTION_CHARS = 1_500
 _NUMBERS = ("earlier", "changed", "new", "gone", "new_sources", "gone_sources")
 _OTHER_LANGUAGE = "The reports are in different languages: only their sources and figures can be compared."
 _QUESTION = """\
@@ -77,14 +77,14 @@ def numbers(changes: ReportChanges) -> dict[str, Any]:
     return {name: getattr(changes, name) for name in _NUMBERS}
 
 
-async def in_words(client: InteractionsClient, model: str, changes: ReportChanges) -> ReportChanges:
-    """Asks a model to put changes into words.
+async def with_description(client: InteractionsClient, model: str, changes: ReportChanges) -> ReportChanges:
+    """Asks a model to describe changes; returns them with the description.
 
     Raises:
         ApiError: the model could not be asked.
     """
     resource = await client.ask(model, _QUESTION.format(changes.text), None)
-    words = _shortened(read_report(resource).text.strip(), MAX_WORDS_CHARS)
+    words = _shortened(read_report(resource).text.strip(), MAX_DESCRIPTION_CHARS)
     return replace(changes, words=words, interactions=tuple(filter(None, (resource["id"], *resource["earlier_ids"]))))
 
 

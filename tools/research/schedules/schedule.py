@@ -93,8 +93,8 @@ class Schedule:
         """
         return _cents(spent + self.price) <= _cents(self.max_usd)
 
-    def affords_words(self, spent: float, now: float) -> bool:
-        """Whether the ceiling allows to ask a model about the changes, without taking the money of a later run."""
+    def affords_description(self, spent: float, now: float) -> bool:
+        """Whether the ceiling allows to ask a model about the changes, and still allows all later runs of the month."""
         left, words = _cents(self.max_usd - spent), _cents(QUESTION_COST_USD)
         wanted = self.timing.count(now + 1, self.timing.month(now)[1])
         runs, then = (min(cents // _cents(self.price), wanted) for cents in (left, left - words))

@@ -1,4 +1,4 @@
-"""The schedules of a research service: makes, steers and starts them, and says what has changed between runs."""
+"""The schedules of a research service: creates and starts them, and describes what has changed between runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.research.job import Job, Order
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas
-from tools.research.schedules.changes import in_words, is_empty
+from tools.research.schedules.changes import is_empty, with_description
 from tools.research.schedules.schedule import Schedule, ScheduleChanged, Status, UnknownSchedule, new_schedule
 from tools.research.schedules.timing import Timing
 from tools.research.spending import spending_of_question
@@ -170,7 +170,7 @@ class Schedules:
         return due.job
 
     async def describe_changes(self, job: Job, model: str, limits: Quotas) -> None:
-        """Puts into words what has changed since the run before, if the ceiling leaves money for it, and saves it.
+        """Has a model describe what has changed since the last run, if the ceiling allows it; saves the description.
 
         The notices about the run wait for it. If the model cannot be asked, the computed text stays.
 
@@ -186,12 +186,12 @@ class Schedules:
                 model
                 and schedule
                 and not is_empty(changes)
-                and await self._ledger.schedules.pay_for_words(schedule, job, entry, limits)
+                and await self._ledger.schedules.pay_for_description(schedule, job, entry, limits)
             ):
-                changes = await in_words(self._client, model, changes)
+                changes = await with_description(self._client, model, changes)
         except DeskError as error:
-            log.warning("%s: what has changed is listed, but not put into words: %s", job.id, error)
-        if not await self._ledger.schedules.save_words(job, changes, self._clock()):
+            log.warning("%s: the changes are listed, but no model has described them: %s", job.id, error)
+        if not await self._ledger.schedules.save_description(job, changes, self._clock()):
             for interaction_id in changes.interactions:  # the run was deleted, so these ids are stored nowhere else
                 with suppress(ApiError):
                     await self._client.delete(interaction_id)

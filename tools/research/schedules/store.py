@@ -165,7 +165,7 @@ class ScheduleStore:
             job: the job of the run, not written yet.
 
         Returns:
-            What became of it; None if another process was first, or the schedule was changed.
+            The outcome; None if another process was first, or the schedule was changed.
         """
         now = job.created
         as_read = and_(
@@ -211,7 +211,7 @@ class ScheduleStore:
         return await self._database.read(lambda connection: _spent(connection, schedule, now))
 
     @shielded
-    async def pay_for_words(self, schedule: Schedule, job: Job, entry: Spending, limits: Quotas) -> bool:
+    async def pay_for_description(self, schedule: Schedule, job: Job, entry: Spending, limits: Quotas) -> bool:
         """Records what a question about the changes costs, if the ceiling and the user's limits allow it.
 
         Returns:
@@ -220,7 +220,7 @@ class ScheduleStore:
 
         def work(connection: Connection) -> bool:
             lock_user(connection, job.order.user)
-            if not schedule.affords_words(_spent(connection, schedule, entry.time), entry.time):
+            if not schedule.affords_description(_spent(connection, schedule, entry.time), entry.time):
                 return False
             try:
                 question_check(limits, entry)(used_by(connection, job, entry.time))
@@ -232,8 +232,8 @@ class ScheduleStore:
         return await self._database.write(work)
 
     @shielded
-    async def save_words(self, job: Job, changes: ReportChanges, now: float) -> bool:
-        """Saves a model's words about what has changed, and lets the notices go that have waited for them.
+    async def save_description(self, job: Job, changes: ReportChanges, now: float) -> bool:
+        """Saves a model's description of the changes, and releases the notices that waited for it.
 
         Returns:
             False if the job was deleted.
@@ -299,7 +299,7 @@ def _of(schedule: Schedule) -> ColumnElement[bool]:
 
 
 def _as(job: Job, job_id: str | None) -> Job:
-    """The job, with the id of the order that takes its place: a job does not count towards its own limits."""
+    """Gives the job the id of the unsent order that is sent instead, because a job does not count in its own limits."""
     return replace(job, id=job_id) if job_id else job
 
 

@@ -20,8 +20,8 @@ def terms(schedule: Schedule, now: float) -> dict[str, str]:
         "Agent": schedule.order.agent,
         "When": schedule.timing.words(),
         **({} if schedule.status == "paused" else {"Next": ", ".join(following)}),
-        "Price": f"{price_range(schedule.order.agent)} a run, and up to ${QUESTION_COST_USD:.2f} for words about what"
-        " has changed, if the ceiling leaves it over",
+        "Price": f"{price_range(schedule.order.agent)} a run, and up to ${QUESTION_COST_USD:.2f} for a description"
+        " of what has changed, if the ceiling allows it",
         "Ceiling": f"{schedule.ceiling} in a calendar month{_shortfall(schedule, now)}",
     }
 

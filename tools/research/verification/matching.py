@@ -35,7 +35,7 @@ MIN_TERMS = 3
 MIN_PAGE_WORDS = 30
 """A page with fewer words, such as one that a script fills, is not text that can be searched."""
 MAX_PAGE_CHARS = 500_000
-"""The text of a page is searched up to here, which takes seconds at most, whatever it is."""
+"""Maximum characters of a page that are searched. This takes seconds at most, for any text."""
 MAX_SENTENCE_CHARS = 500
 """A longer sentence of a page is divided."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])|\n+")
@@ -96,7 +96,7 @@ class Page:
     def _best_window(self, terms: Terms) -> tuple[int, list[str]]:
         """The number of a passage's words in the best window, and the figures that are missing there.
 
-        The best window has enough words if one has, then the most figures, then the most words.
+        A window with enough words is better than one without; then more figures decide, then more words.
         """
         hits = defaultdict[int, set[str | int]](set)
         for word in terms.words:
@@ -123,7 +123,7 @@ class Page:
         return all(any(_figure_key(key) in self._places for key in keys_of(figure)) for figure in terms.figures)
 
     def _missing_names(self, passage: str, language: str) -> list[str]:
-        """The names of a passage that the page has nowhere. German capitalizes all nouns, so none is known there."""
+        """The names of a passage that are not on the page. None are known in German, which capitalizes all nouns."""
         if language in ("", UNKNOWN, "de"):
             return []
         return [name for name in names_of(passage) if not self._heads.issuperset(_heads(name))]

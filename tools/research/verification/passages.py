@@ -44,7 +44,7 @@ def cited_passages(text: str, sources: Sequence[Source]) -> list[Passage]:
 
 
 def _passage(block: str) -> str:
-    """The least number of sentences at the end of a block that are long enough; at most `MAX_SENTENCES`."""
+    """The last sentences of a block: as few as are long enough together, and at most `MAX_SENTENCES`."""
     starts = [0] if _is_row(block) else [0, *(end.end() for end in _SENTENCE_START.finditer(block.rstrip()))]
     text = ""
     for start in reversed(starts[-MAX_SENTENCES:]):

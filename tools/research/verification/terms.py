@@ -67,7 +67,7 @@ _QUOTATION = re.compile(
 _FLAT_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_])+")
 _OMISSION = re.compile(r"\[[^\[\]]*\]|…|\.\.\.")
 MIN_QUOTED_WORDS = 4
-"""A shorter quotation may be a title, or a word that is used with reserve. Two characters without spaces are a word."""
+"""A shorter quotation may be a title, or a word in scare quotes. Two characters without spaces count as a word."""
 HEAD_CHARS = 4
 """Names are compared by their first characters: Norway's, Norwegian."""
 
@@ -84,7 +84,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a text is compared by."""
+    """The words and figures of a text, by which it is compared with others."""
 
     words: frozenset[str]
     figures: tuple[Figure, ...]

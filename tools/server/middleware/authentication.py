@@ -26,7 +26,7 @@ KEY_TTL_S = 3600.0
 FAILURE_TTL_S = 1.0
 """For this many seconds after a failed fetch, requests fail at once. Else each waiting request would fetch again."""
 FETCH_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError, RecursionError)
-"""What a fetch of keys raises if the server does not answer, or answers with something else."""
+"""Exceptions of a fetch of keys: the server does not answer, or its answer has no keys."""
 MAX_USER_ID_CHARS = 128
 """Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 

@@ -43,9 +43,9 @@ from tools.server.middleware.request_limits import (
     MAX_NAME_CHARS,
     BodyReader,
     Replay,
-    apart,
     check_name,
     check_values,
+    in_thread_if_large,
     parse_json,
     without_length,
 )
@@ -57,7 +57,7 @@ A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
 """`A2A_PATH` and `CARD_PATH` are the paths of ADK's own servers."""
 _MCP_PATH = "/mcp"
-"""Without authentication, its user is the command line's user, as on the page: the same brief is the same run."""
+"""Path of MCP. Without authentication, its user is that of the command line, so the same brief is the same run."""
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", CARD_PATH})
 """Paths that need no token, and whose requests have no body. The webhook needs no token either: it is signed."""
 _KNOWN = re.compile(
@@ -74,7 +74,7 @@ _ME = "me"
 _BODIES_IN_TOTAL = 2
 """Maximum number of bodies of the maximum size that are in memory at a time; one of them for each user."""
 MAX_AGENT_BYTES = 1_000_000
-"""Maximum bytes of a request of another agent, by MCP or A2A. What a body becomes takes many times its bytes."""
+"""Maximum bytes of a request of another agent, by MCP or A2A. A parsed body takes many times its bytes."""
 _LONG_ANSWERS = {_MCP_PATH: 4, A2A_PATH: 8}
 """Maximum number of long answers to a user by MCP and A2A that are made or sent at a time; others wait."""
 _SHORT_ANSWERS = (
@@ -198,8 +198,8 @@ class GatewayMiddleware:
         max_values = MAX_A2A_VALUES if scope["path"] == A2A_PATH else max_values
         with self._agent_request(whose) if queues else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
-                await apart(partial(check_values, maximum=max_values), body, whose)
-                method = await apart(_method, body, whose) if queues else "ping"
+                await in_thread_if_large(partial(check_values, maximum=max_values), body, whose)
+                method = await in_thread_if_large(_method, body, whose) if queues else "ping"
                 queues = self._cancels if method in _CANCELS else queues
                 try:
                     async with queues.of(whose) if queues and method not in _SHORT_ANSWERS else nullcontext():
@@ -225,7 +225,7 @@ class GatewayMiddleware:
         for name in (known["below"] or "").split("/"):
             check_name(name, is_file=True)
         parse = partial(_parse, restores=_restores(scope, known))
-        data = await apart(parse, body, user or LOCAL_USER) if body else None
+        data = await in_thread_if_large(parse, body, user or LOCAL_USER) if body else None
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"

@@ -1,6 +1,6 @@
-"""Limits how many turns a user runs at a time and starts in a minute, and what a user reads and changes beside them.
+"""Limits the turns that a user runs at a time and starts in a minute, and the user's other reads and changes.
 
-Each replica counts for itself.
+Each replica counts by itself.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from tools.errors import DeskError
 
 MAX_READS = 4
-"""Maximum number of a user's requests about conversations, beside turns, that are served at a time; others wait.
+"""Maximum number of a user's requests about conversations, not counting turns, that are served at a time; others wait.
 
 A conversation may have megabytes.
 """
 CHANGES_PER_TURN = 5
-"""A user may change conversations and files, beside turns, this many times as often as start a turn."""
+"""The limit of changes of conversations and files per minute is this many times the limit of turns."""
 LARGE_CHANGE_BYTES = 10_000
-"""Bytes of such a change above which it counts as a turn too: it takes about as much of the process."""
+"""A change with more bytes than this also counts as a turn, because it takes about as much CPU time."""
 
 
 class RateLimited(DeskError):
@@ -62,7 +62,7 @@ class MinuteLimit:
             raise RateLimited(f"more than {self.per_minute} {self.what} in a minute", int(begun[0] + 60 - now) + 1)
 
     def count(self, user: str) -> None:
-        """Counts one.
+        """Counts one action of a user.
 
         Raises:
             RateLimited: the user has to wait.
@@ -71,7 +71,7 @@ class MinuteLimit:
         self.add(user)
 
     def add(self, user: str) -> None:
-        """Counts one without a check."""
+        """Counts one action of a user, without a check."""
         begun = self._begun.pop(user, deque())
         begun.append(self.clock())
         self._begun[user] = begun

@@ -27,9 +27,9 @@ MAX_FILE_NAME_BYTES = 255
 MAX_FILE_LEVELS = 3
 """Maximum levels of a file name such as `a/b.txt`. Each is a folder, and a folder takes more than a small file."""
 SMALL_BYTES = 100_000
-"""Bytes of a body that is served whatever other users send."""
+"""A body of at most this many bytes is served even if bodies of other users fill the memory."""
 FULL_TIMEOUT_S = 10.0
-"""Timeout for bodies to arrive, in seconds, from when another body is refused because theirs are in memory."""
+"""Timeout for bodies to arrive, in seconds, once another body was refused because they fill the memory."""
 MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
 MAX_JSON_VALUES = 10_000
@@ -99,7 +99,7 @@ class BodyReader:
             self._held -= Counter({user: size})  # leaves no entry of 0
 
     def _shorten_timeouts(self) -> None:
-        """Cuts off who sends slowly, so that a client that tries again finds memory."""
+        """Cuts off slow senders, so that a client that tries again finds free memory."""
         for timeout, began in self._arriving.items():
             if not timeout.expired():
                 timeout.reschedule(began + min(self.timeout_s, FULL_TIMEOUT_S))
@@ -132,8 +132,8 @@ class BodyReader:
             del self._arriving[timeout]
 
 
-async def apart(function: Callable[[bytes], T], body: bytes, user: str) -> T:
-    """Calls a function with a body of a user's request, in a thread if it is large: others are served meanwhile.
+async def in_thread_if_large(function: Callable[[bytes], T], body: bytes, user: str) -> T:
+    """Calls a function with a body, in a thread if the body is large, so that other requests are served meanwhile.
 
     Large bodies of different users take turns, however many one of them sends.
     """
@@ -222,7 +222,7 @@ def _finite(number: str) -> float:
 
 
 def _count_values(json_text: bytes) -> int:
-    """The number of values is at most this, because each follows one of these characters, or is the only one."""
+    """Returns an upper bound of the number of values: each value but the first follows one of these characters."""
     return sum(map(json_text.count, (b",", b"[", b"{", b":")))
 
 

@@ -43,7 +43,7 @@ class Searched(Protocol):
 
 
 class Excerpt(NamedTuple):
-    """Consecutive sentences of a passage; a reader of the first needs none before it."""
+    """Consecutive sentences of a passage. The first one can be understood without those before it."""
 
     sentences: tuple[str, ...]
     source: Passage
@@ -164,7 +164,7 @@ def excerpts(
 def _best_run(
     passage: Passage, subject: Subject, said: Collection[str], unwanted: Iterable[set[str]]
 ) -> tuple[str, ...]:
-    """The consecutive sentences of a passage that say most about the subject; the first needs none before it."""
+    """The consecutive sentences of a passage that say most about the subject; the first one stands alone."""
     whole, best, best_share = sentences(passage.text), tuple[str, ...](), 0.0
     for start, first in enumerate(whole):
         run: list[str] = []

@@ -1,4 +1,4 @@
-"""Converts an answer that searched a corpus with google_search: as if it had searched stores with file_search."""
+"""Converts an answer that searched a corpus with google_search to one that searched stores with file_search."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def build_context(
 ) -> AppContext:
     """Build the parts of the application. Setting `closing` stops the server.
 
-    `on_corpus` makes a brain that searches other documents; None: `brain` itself sees to the tool `file_search`.
+    `on_corpus` makes a brain that searches other documents; None: `brain` itself handles the tool `file_search`.
     """
     loaded = ScenarioFile() if settings.scenarios is None else load_scenarios(settings.scenarios)
     clock = _clock(settings.speed, journal)

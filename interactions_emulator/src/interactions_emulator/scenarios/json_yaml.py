@@ -49,5 +49,5 @@ def _check_keys(node: yaml.MappingNode) -> None:
         if key.tag not in (f"{_TAG}str", f"{_TAG}merge"):
             raise NotPlain(key, f"YAML reads the key {key.value} as no text: put it in quotes")
         if key.value in lines:
-            raise NotPlain(key, f"{key.value} stands in line {lines[key.value]} already: take one of the two out")
+            raise NotPlain(key, f"{key.value} is in line {lines[key.value]} already: remove one of the two")
         lines[key.value] = key.start_mark.line + 1

@@ -109,7 +109,7 @@ class Chat:
                 raise ChatError("prohibited_content", f"The server at {self._client.address} filtered the answer.")
             if not (yield from self._use(reply)):
                 return
-        raise ChatError("internal_error", f"The model {self._client.model!r} searches on and on without an answer.")
+        raise ChatError("internal_error", f"The model {self._client.model!r} keeps searching and gives no answer.")
 
     def _use(self, reply: Reply) -> Generator[Entry, None, bool]:
         """Yield the entries for a completion. Return whether another completion is needed."""

@@ -25,7 +25,7 @@ TIMEOUT_S = 600.0
 RETRY_WAITS_S = (1.0, 4.0)
 """Waits before a request is repeated that the server refused for the moment (429 and 503: full, or loading a model)."""
 MAX_RETRY_AFTER_S = 30.0
-MAX_WORDS = 300
+MAX_QUOTED_CHARS = 300
 """Maximum characters of the server's own words in a message."""
 _NO_API = "does the address end with /v1, and is it an OpenAI-compatible server?"
 _CODES = {400: "invalid_request", 401: "unauthenticated", 403: "permission_denied", 404: "not_found"}
@@ -205,7 +205,7 @@ class ChatClient:
         elif status == 429:
             hint = "wait, or allow it more requests at a time"
         elif status >= 500:
-            hint = "look at its log"
+            hint = "see its log"
         else:
             hint = "change the request, or use a model and server that can do this"
         code = _CODES.get(status) or ("resource_exhausted" if status == 429 else "unavailable")
@@ -230,7 +230,7 @@ class ChatClient:
     def _cut(self, where: str) -> ChatError:
         return ChatError(
             "unavailable",
-            f"The model server at {self.address} broke off its answer {where}: look at its log, and ask again.",
+            f"The model server at {self.address} broke off its answer {where}: see its log, and ask again.",
             cut=True,
         )
 
@@ -286,7 +286,7 @@ def _words(response: httpx2.Response) -> str:
 
 
 def _shown(words: object) -> str:
-    return clip(str(words), MAX_WORDS)
+    return clip(str(words), MAX_QUOTED_CHARS)
 
 
 def _retry_after(response: httpx2.Response) -> float:

@@ -42,7 +42,7 @@ def answer_from_corpus(corpus: Corpus, question: str, url: str, ids: Ids, note: 
 
 
 def answer_from_files(attached: AttachedDocuments, message: str, note: str, may_pass: bool) -> Draft | None:
-    """The `note`, and quotations that answer the message or an overview. None if there are none and it `may_pass`."""
+    """The `note` with quotations that answer the message, or an overview; without any: a text, None if `may_pass`."""
     corpus, query = attached.corpus, subject_of(message)
     before = "\n\n".join(filter(None, [note, *attached.errors]))
     draft = Draft("").write(f"{before}\n\n" if before else "")
@@ -84,7 +84,7 @@ def _overview(corpus: Corpus, draft: Draft) -> Draft:
 
 
 def answer_from_earlier(conversation: Conversation, message: Message, may_pass: bool) -> str | None:
-    """Sentences of the newest report or last answer that fit; else None, or a text that says so if not `may_pass`."""
+    """Sentences of the newest report or last answer that fit; without any: a text that says so, None if `may_pass`."""
     answers = [one.text for one in conversation.answers]
     report = next((text for text in answers if text.lstrip().startswith("# ")), "")
     source, name = (report, "The report") if report else ("".join(answers[:1]), "The earlier answer")

@@ -43,10 +43,10 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
 
 
 def _investigate(brief: Brief, corpus: CombinedCorpus) -> tuple[list[Search], list[Found]]:
-    """Searches for each aspect, with the topic if it is a part of it, and for its known words if nothing is found."""
+    """Searches for each aspect, with the topic if the aspect is a part of that; if that fails, for its known words."""
     searches, found = list[Search](), list[Found]()
     limit = MAX_SINGLE_EXCERPTS if len(brief.aspects) == 1 else MAX_EXCERPTS
-    # The rarest first: what belongs to a part of the topic is not taken for the topic as a whole.
+    # Rare aspects first, so that excerpts about a part of the topic are not used for the topic as a whole.
     for aspect in sorted(brief.aspects, key=lambda aspect: -Subject(corpus, aspect).rarity):
         for words in _wordings(corpus, aspect):
             query = f"{words} {brief.topic}" if brief.is_list and aspect != brief.topic else words

@@ -84,7 +84,7 @@ class _Situation:
         self.asked = "".join(answer.text for answer in conversation.answers[:1] if answer.call is last)
         """The model's text since its last call, which may be a question."""
         self.shown = None if self.asked else _run_of(last) if last else ""
-        """The run whose question was put directly before the message, "" if it is not known; None if none was."""
+        """The run whose question came directly before the message; "" if it is unknown, None without a question."""
         text = conversation.message
         if ASK_CEILING in self.asked and not read_message(text).has("order"):
             orders = (one for one in conversation.user_texts if "every" in schedule_in(one)[0])

@@ -16,7 +16,7 @@ _FORMATS = {
     "email": (r"[\w.+-]+@[\w-]+\.[\w.-]*\w", "nobody@example.invalid"),
     "uri": (r"https?://[^\s<>\"']+\w", "https://example.invalid/"),
 }
-"""What matches a value of a format in the text, and a placeholder for a required value that is not there."""
+"""By format: a pattern that finds a value in the text, and a placeholder for a missing required value."""
 _CUES = {
     "harm harmful violence violent threat hate dangerous selfharm suicide unsafe toxic": r"""
         (?:kill|hurt|murder|stab|shoot|beat up) (?:you|him|her|them|your\w*|myself|people)|cutting myself
@@ -32,7 +32,7 @@ _CUES = {
         |cheap|offer|www|https?|account has been suspended|verify your account|work from home|followers|txt
         |final notice|pay the fee|parcel|use code|inherited|bank details|earn \W\d+|free prize|\d{5}""",
 }
-"""Names of a category in a schema, and its cues in a text."""
+"""Maps names of a category in a schema to its cues in a text."""
 SPAM_WEIGHT = 0.6
 """The weight of one cue of spam, which alone is too little. Other cues weigh 1."""
 _BENIGN = word_set("safe none neutral ok okay other clean ham general normal unknown allowed harmless no")
@@ -94,7 +94,7 @@ class _Filler:
         return value in _BASELESS or (number and not _CONFIDENCE.search(name) and not re.search(r"\d", self.text))
 
     def _choice(self, values: list[Any]) -> Any:
-        """The value that the text speaks for most; if it speaks for none, a benign one such as `safe`."""
+        """The value with the strongest cues in the text; without any cue, a benign value such as `safe`."""
         found = [cues_of(str(value), self.text) for value in values]
         named = [not is_benign(str(one)) and mentioned([one], self.text) is not None for one in values]
         weights = [weight + name for (weight, _), name in zip(found, named, strict=True)]

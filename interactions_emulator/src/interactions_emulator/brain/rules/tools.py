@@ -20,7 +20,7 @@ PURPOSES: dict[Act, frozenset[str]] = {
     "order": frozenset(terms("research report study investigation depth")),
     "ask": frozenset(terms("factual questions search web facts news")),
 }
-"""Words that describe what fulfils an act: an agent or function with two of them has this purpose."""
+"""Maps an act to words: an agent or function whose description has two of them can carry out the act."""
 WHICH_ONE = "Which one do you mean?"
 RECENT_ANSWERS, MAX_REPLY_WORDS = 8, 8
 """How many of the latest answers are searched for an open question, and maximum words of a reply to a question."""
