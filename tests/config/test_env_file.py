@@ -64,7 +64,7 @@ def test_quotes_that_make_a_line_of_the_env_file_unreadable_are_named(env_file: 
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("${NO_SUCH}/data", "`${NO_SUCH}` is not set, and nothing"),
+        ("${NO_SUCH}/data", "`${NO_SUCH}` is not set, so it is empty in"),
         ("$HOME/data", "`$HOME` is not replaced in DESK_DATA"),
     ],
 )
