@@ -42,7 +42,7 @@ STOPPED_MESSAGE = "Stopped. No results were saved."
 
 
 class Brain(StrEnum):
-    """Who answers on the emulator."""
+    """The kind of brain that answers on the emulator."""
 
     rules = "rules"
     model = "model"
@@ -87,7 +87,9 @@ def evaluate(
         int, typer.Option("--at-once", min=1, max=32, help="Conversations that are played at a time.")
     ] = 4,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the estimate of a live run beforehand.")] = False,
-    brain: Annotated[Brain, typer.Option("--brain", help="Who answers on the emulator.")] = Brain.rules,
+    brain: Annotated[
+        Brain, typer.Option("--brain", help="The kind of brain that answers on the emulator.")
+    ] = Brain.rules,
     model_url: Annotated[
         str, typer.Option("--model-url", envvar="EMULATOR_MODEL_URL", help="API of --brain model.")
     ] = "",

@@ -47,7 +47,7 @@ class TaskResult:
     report: Report | None
     """The newest report with a text, possibly of an earlier job."""
     error: str = ""
-    """What went wrong, if the job's state does not show it."""
+    """The error, if the job's state does not show it."""
 
 
 @dataclass(frozen=True)

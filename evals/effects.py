@@ -53,7 +53,7 @@ _LIMIT_ERROR = re.compile(r"\(limit \$?[\d.]+\)")
 
 @dataclass(frozen=True)
 class ToolEffect:
-    """What one tool call did."""
+    """The effect of one tool call."""
 
     effect: Effect
     title: str = ""

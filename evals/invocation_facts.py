@@ -25,12 +25,12 @@ _COUNT = re.compile(r"(\d+) of (\d+) passages found")
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What an answer says about the check of one source."""
+    """The check of one source, as an answer shows it."""
 
     number: int
     verdict: str
     counted: tuple[int, int] | None
-    """How many of how many passages were found; None if the verdict holds for all of them."""
+    """Number of found passages, and of all passages; None if the verdict holds for all of them."""
     unsupported: bool
     """Whether the run did not find the address."""
 
@@ -47,9 +47,9 @@ class Facts:
     tools: tuple[tuple[str, Mapping[str, Any]], ...]
     """All other function calls, with their arguments."""
     tool_effects: tuple[ToolEffect, ...]
-    """What the research tools did. In an expected turn: empty."""
+    """Effects of the research tools. In an expected turn: empty."""
     expectation: Expectation | None
-    """What the research tools should do, in an expected turn. None: not specified; then no run may start."""
+    """The expected effects of the research tools, in an expected turn. None: not specified; then no run may start."""
     verdicts: tuple[tuple[str, float | None], ...]
     """Moderation categories with their confidence. In an expected turn: accepted categories, the best one first."""
 
@@ -60,7 +60,7 @@ class Facts:
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """What the research tools did. In an expected turn: the accepted effects, the best one first."""
+        """Effects of the research tools. In an expected turn: the accepted effects, the best one first."""
         found = self.expectation.effects if self.expectation else tuple(one.effect for one in self.tool_effects)
         return found or ("none",)
 

@@ -29,7 +29,7 @@ class TurnOutcome(_Data):
     research: bool = False
     """Whether a run is ordered."""
     effects: list[str] = []
-    """What the research tools did; in an expected turn, the accepted effects."""
+    """Effects of the research tools; in an expected turn, the accepted effects."""
     brief: str = ""
     """The ordered brief, or the change to it; in an expected turn, the required and the forbidden words."""
     about: str = ""
@@ -72,7 +72,7 @@ class Case(_Data):
     passed: bool
     turns: list[Turn] = []
     error: str = ""
-    """Why the case could not be played, or why it failed apart from its metrics."""
+    """The reason why the case could not be played, or why it failed apart from its metrics."""
     creates: int = 0
     """Number of create requests to Deep Research, by the spending table, which is written before each request."""
 
@@ -88,7 +88,7 @@ class Case(_Data):
 
     @property
     def failed(self) -> str:
-        """Why the case did not pass."""
+        """The reason why the case did not pass."""
         return self.error or ", ".join(dict.fromkeys(name for turn in self.turns for name in turn.failed))
 
     def score(self, metric: str) -> float | None:

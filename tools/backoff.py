@@ -1,4 +1,4 @@
-"""How long to wait before something is tried again. Pure: callers pass the random number, and sleep themselves."""
+"""Computes the wait before a retry. Pure: callers pass the random number, and sleep themselves."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def words_of(error: OSError) -> str:
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
-def damage(error: BaseException) -> str:
-    """What to do about a damaged file of SQLite, to add to its error message; empty for any other error."""
+def advice_if_damaged(error: BaseException) -> str:
+    """Returns advice about a damaged SQLite file, to append to the error's message; empty for any other error."""
     damaged = getattr(error, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT")
     return ": restore a copy of the file, or move it away to begin anew" if damaged else ""

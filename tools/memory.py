@@ -33,8 +33,8 @@ def release_memory_soon() -> None:
 def release_memory() -> None:
     """Collects objects in reference cycles, and has the C library give back what they took. Blocks.
 
-    A turn's objects are in cycles, and the garbage collector counts objects, not their bytes: it would keep a few large
-    objects of gigabytes.
+    A turn's objects are in cycles, and the garbage collector counts objects, not their bytes: a few objects of
+    gigabytes would not be collected.
     """
     gc.collect()
     _trim()(0)

@@ -44,7 +44,7 @@ _HINTS = (
     ("block sequence entries are not allowed", "", "begin a list on the line after its key"),
     ("while parsing a flow", "", "a bracket that is opened here or above is not closed"),
 )
-"""What to do about PyYAML's most common errors: words of the error, pattern of the line, advice."""
+"""Advice about PyYAML's most common errors: words of the error, pattern of the line, advice."""
 _PATTERNS = {
     r"^\w+$": "write letters, digits and _",
     r"^[\w-]+$": "write letters, digits, _ and -",

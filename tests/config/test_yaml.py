@@ -534,7 +534,7 @@ class Torn(BaseModel):
         (OWN_TOOLS, "my_tools.transfer_to_agent", "cannot tell `my_tools.transfer_to_agent` from `transfer_to_ag"),
         (OWN_TOOLS, "my_tools.send", "`my_tools.send` cannot be described to a model: give its parameters plain"),
         (OWN_TOOLS, "my_tools.bare", "`my_tools.bare` has no docstring"),
-        (OWN_TOOLS, "my_tools.add", "`my_tools.add` takes values without their names"),
+        (OWN_TOOLS, "my_tools.add", "`my_tools.add` has parameters without names"),
         ("raise RuntimeError('no key')", "my_tools.get", "`my_tools` cannot be imported (RuntimeError: no key)"),
         ("import sys\nsys.exit(3)", "my_tools.get", "`my_tools` cannot be imported (SystemExit: 3)"),
         ("", "my_tols.get", "no module `my_tols`: correct the name, or add the module's folder to PYTHONPATH"),

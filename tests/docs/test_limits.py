@@ -16,7 +16,7 @@ FETCH = FetchLimits()
 WORDS = {5: "five", 6: "six", 8: "eight"}
 QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
-    ("privacy.md", "at most {} requests wait or are answered", load_limits.MAX_REQUESTS),
+    ("privacy.md", "and {} requests that wait or are answered", load_limits.MAX_REQUESTS),
     ("privacy.md", "nothing for {:.0f} seconds is cut off", sending.MAX_DRAIN_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_TOOL_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
@@ -40,7 +40,7 @@ QUOTED = (
     ("serving.md", "may have {:,} bytes of JSON", checked_sessions.MAX_STATE_BYTES),
     ("serving.md", "a limit of {} times", WORDS[rate_limit.CHANGES_PER_TURN]),
     ("serving.md", "a body of more than {:,} bytes counts", rate_limit.LARGE_CHANGE_BYTES),
-    ("serving.md", "events, at most {}, up to", windowed_sessions.WINDOW_EVENTS),
+    ("serving.md", "at most the {} newest events", windowed_sessions.WINDOW_EVENTS),
     ("serving.md", "have {:.0f} million characters", newest_events.WINDOW_CHARS / 1_000_000),
     ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
 )

@@ -90,7 +90,7 @@ async def place(tmp_path: Path, receiver: Receiver) -> AsyncIterator[Place]:
             Ledger(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}"),
             InteractionsClient(lambda: transport),
             clock=lambda: clock[0],
-            words=lambda: (MODEL, LIMITS),
+            describer=lambda: (MODEL, LIMITS),
         )
         yield Place(api, script, service, clock, receiver)
         await service.close()

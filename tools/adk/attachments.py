@@ -70,7 +70,7 @@ def _adapted(part: types.Part, model: str) -> types.Part:
     if capabilities and medium_of(part) not in capabilities.inputs:
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
     if has_private_address(part):
-        return types.Part(text=f"[{name} was named here by an address that is not read: attach the file itself]")
+        return types.Part(text=f"[{name} was given here by an address that is not read: attach the file itself]")
     plain = file.model_copy(
         update={"mime_type": media_type(file.mime_type) or None}
     )  # the API accepts only media types in lower case, without parameters

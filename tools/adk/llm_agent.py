@@ -68,8 +68,9 @@ class Agent(LlmAgent):
     def clone(self, update: Mapping[str, Any] | None = None) -> Self:
         """Returns a copy, or this agent if it has the values of `update` already.
 
-        In each turn ADK 2.13 copies the whole tree of agents (`_workflow_graph_utils.py:149`) to set `rerun_on_resume`,
-        and then its copy (`_dynamic_node_scheduler.py:690`). It changes a copy again only if the copy is no chat agent.
+        In each turn ADK 2.13 copies the whole tree of agents to set `rerun_on_resume` (`_workflow_graph_utils.py:149`),
+        and copies the copy (`_dynamic_node_scheduler.py:690`). It changes the copies of chat agents no further, so a
+        chat agent need not be copied.
         """
         known = bool(update) and all(getattr(self, name) == value for name, value in (update or {}).items())
         return self if known and self.mode == "chat" and not self.parallel_worker else super().clone(update)

@@ -114,7 +114,7 @@ class _Stored:
 
 @dataclass
 class _Turn:
-    """What a turn has read and not yet written."""
+    """The state of a turn: the session that it has read, and the events that it has not written yet."""
 
     key: _Key | None = None
     stored: _Stored | None = None

@@ -11,7 +11,7 @@ from tools.research.report.report import Report, to_json
 
 _TEXT_TYPES = {"md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8", "json": "application/json"}
 NAMES = {"md": "Markdown", "html": "Web page", "json": "JSON", "pdf": "PDF", "docx": "Word", "epub": "EPUB"}
-"""What people call the formats."""
+"""Names of the formats, for people."""
 
 
 def formats() -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Turns errors into a status and one sentence for a person."""
+"""Turns errors into an HTTP status and one sentence for a person."""
 
 from __future__ import annotations
 

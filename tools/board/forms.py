@@ -25,7 +25,7 @@ class BadForm(DeskError):
 
 @dataclass(frozen=True)
 class NewResearch:
-    """What a person wants to research."""
+    """The form of a new research run."""
 
     brief: str
     title: str
@@ -35,7 +35,7 @@ class NewResearch:
 
 @dataclass(frozen=True)
 class NewSchedule(NewResearch):
-    """What a person wants to research again and again."""
+    """The form of a new schedule."""
 
     every: str
     cron: str

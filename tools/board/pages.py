@@ -1,4 +1,4 @@
-"""What the pages show: turns jobs, spending and reports into plain values for the templates. All functions are pure."""
+"""The contents of the pages: turns jobs, spending and reports into plain values for the templates. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.times import to_minute
 
 JOBS_PER_PAGE = 30
 Phase = Literal["waiting", "running", "unclear", "stalled", "report", "ended"]
-"""What a person can do with a job: answer a question, watch it, decide about a doubt, read its report, or repeat it."""
+"""The phase of a job, by what a person can do next: answer a question, watch, decide a doubt, read, or repeat."""
 _LABELS = {
     State.INTENDED: "starting",
     State.STARTING: "starting",
@@ -98,7 +98,7 @@ class JobPage:
     created: str
     spent: str
     reason: str
-    """Why there is no report, or why it may be incomplete."""
+    """The reason why there is no report, or why it may be incomplete."""
     may_have_result: bool
     """Whether the server may have the result after all, so that it helps to look again."""
     may_cost_again: bool

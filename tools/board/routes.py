@@ -72,7 +72,7 @@ class _Texts:
     plan: str = ""
     changes: str = ""
     counted: str = ""
-    """How much has changed."""
+    """A sentence that counts the changes since the last run."""
     answers: Sequence[pages.Answer] = ()
 
 
@@ -343,12 +343,12 @@ class Board:
             yield report
 
     def reading(self, request: Request) -> AbstractAsyncContextManager[None]:
-        """Waits until many rows, or the files of an order, may be read for a user: once at a time."""
+        """Waits for the user's only place to read many rows, or the files of an order, for the block."""
         return self._loading(request, self._rows, request.user.username)
 
     @asynccontextmanager
     async def _loading(self, request: Request, limits: LoadLimits, reader: str) -> AsyncIterator[None]:
-        """Waits until something large may be loaded, and counts the request until its answer was sent."""
+        """Waits until the reader may load large content. The request counts until its answer was sent."""
         request.state.until_sent.enter_context(limits.request(reader))
         async with limits.loading(reader):
             if await request.is_disconnected():  # while it waited

@@ -22,7 +22,7 @@ from tools.settings import load_settings
 QUESTION = "What is an asynchronous context manager in Python?"
 BRIEF = "Write a research report about that, and about coroutines"
 _SESSION = "demo-"
-"""How the ids of the demo's conversations begin."""
+"""Prefix of the ids of the demo's conversations."""
 
 
 async def run_demo(console: Console, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""How commands end: runs a command, and turns an error or Ctrl-C into one line and an exit status."""
+"""Runs a command, and turns an error or Ctrl-C into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import typer
 from rich.markup import escape
 
 from tools.cli.terminal import err
-from tools.errors import DeskError, damage, words_of
+from tools.errors import DeskError, advice_if_damaged, words_of
 from tools.research.errors import NotFinished
 
 RESEARCH_STOPPED = "Stopped. A run that was started continues: `desk jobs` lists it, `desk attach JOB` follows it."
-"""What Ctrl-C prints in commands that may have started or watched a research run."""
+"""Message after Ctrl-C, for commands that may have started or watched a research run."""
 
 
 class ExitStatus(IntEnum):
-    """How a command ended. `desk help exit-codes` explains the statuses."""
+    """Exit statuses of the commands. `desk help exit-codes` explains them."""
 
     DONE = 0
     FAILED = 1
@@ -74,7 +74,7 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
         if type(error).__name__ == "StaleSessionError":  # of ADK, whose import takes a second
             fail(error, "another command writes in this conversation now: wait for its end, and say this again")
         if isinstance(error.__cause__, SQLiteError):  # ADK's sessions hide it, and their text names the file
-            fail(error, f"{error}{damage(error.__cause__) or ': the file and its folder must be writable'}")
+            fail(error, f"{error}{advice_if_damaged(error.__cause__) or ': the file and its folder must be writable'}")
         fail(error, f"{type(error).__name__}: {error}. `desk --debug` before the command shows where.")
 
 

@@ -42,7 +42,7 @@ class CommandGroups(TyperGroup):
     """Lists the commands in groups. Typer does that only with rich markup, which doubles the time of `desk --help`."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command. Typer shows a wrong choice with words of pydantic before its message."""
+        """Runs the command. Replaces pydantic's wording, which typer puts before the message about a wrong choice."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:

@@ -28,7 +28,7 @@ FORMATS = {By.day: "%Y-%m-%d", By.month: "%Y-%m"}
 
 @dataclass(frozen=True)
 class Row:
-    """What one user spent in a day or month (UTC), at one server, on one agent or on one model for questions."""
+    """The spending of one user in a day or month (UTC), at one server, on one agent or on one model for questions."""
 
     period: str
     """The day or the month: 2026-10-31 or 2026-10."""

@@ -223,7 +223,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
 
 
 def _schema_finding(schema: type[BaseModel], entry: Mapping[str, Any]) -> Finding:
-    """Words for an entry of `ValidationError.errors()`, with the form that is meant where pydantic names classes."""
+    """Describes an entry of `ValidationError.errors()`; instead of names of classes, shows the expected form."""
     location, kind = entry["loc"], entry["type"]
     if kind == "extra_forbidden":
         inside = location[:-1]

@@ -35,7 +35,7 @@ class CreateRequest:
     previous: str | None = None
     """Id of the interaction to continue from."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """What the messages of the run's webhook repeat (`webhook_config.user_metadata`), if it has a webhook."""
+    """Metadata that the messages of the run's webhook repeat (`webhook_config.user_metadata`), if it has one."""
 
     @property
     def plans(self) -> bool:
@@ -257,7 +257,7 @@ def _error(error: Exception) -> ApiError:
 
 _CREDENTIALS = "GEMINI_API_KEY, or the credentials of Vertex AI"
 _ADVICE = {401: _CREDENTIALS, 403: _CREDENTIALS, 404: "the `agent` in the researcher's YAML"}
-"""What to check after the HTTP status of a refused create request."""
+"""Maps the HTTP status of a refused create request to what the person should check."""
 
 
 def _start_error(error: Exception) -> ApiError:

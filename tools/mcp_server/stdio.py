@@ -58,7 +58,7 @@ async def serve_stdio(user: str) -> None:
                 yield line
 
     try:
-        # It only iterates over its input.
+        # The SDK only iterates over this input, so a generator is enough.
         async with stdio_server(cast("anyio.AsyncFile[str]", valid_lines())) as (read, write):
             await server.run(read, write, server.create_initialization_options())
     finally:

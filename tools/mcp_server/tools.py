@@ -1,4 +1,4 @@
-"""What each tool does: checks that the job is the caller's own, calls the research service, and describes the result.
+"""Carries out the tools: checks that the job is the caller's own, calls the research service, and describes the result.
 
 A tool returns data or text. It raises a `DeskError` whose sentence is for the caller; nothing is half done then.
 """

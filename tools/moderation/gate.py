@@ -51,11 +51,11 @@ class ReportBlocked(DeskError):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a text, and why."""
+    """The gate's decision about a text: whether to block it, and the reason."""
 
     action: Action
     message: str = ""
-    """What the user gets instead of the text."""
+    """The message that the user gets instead of the text."""
     verdict: Verdict | None = None
     """None if there is no verdict; `error_code` and `error_message` then say why."""
     error_code: str | None = None

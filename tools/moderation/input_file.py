@@ -28,7 +28,7 @@ class Row:
     id: str | int | None = None
     """The row's own `id`, if it has one."""
     problem: str = ""
-    """Why the row has no text to judge; never quotes the row."""
+    """The reason why the row has no text to judge; never quotes the row."""
 
     @property
     def digest(self) -> str:

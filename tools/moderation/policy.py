@@ -29,7 +29,7 @@ class _Strict(BaseModel):
 
 
 class Rule(_Strict):
-    """What happens to a text with a verdict of one category; by default it is blocked."""
+    """The rule for texts with a verdict of one category; by default they are blocked."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
     """Minimum confidence for the action, from 0 to 1."""

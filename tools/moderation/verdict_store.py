@@ -32,7 +32,7 @@ class Summary:
     failed: int = 0
     empty: int = 0
     problem: str = ""
-    """Why the first row that failed could not be judged."""
+    """The reason why the first row that failed could not be judged."""
 
     @property
     def judged(self) -> int:

@@ -29,7 +29,7 @@ _CODE = re.compile(CODE_BLOCK, re.MULTILINE | re.DOTALL)
 _NO_STATEMENT = re.compile(r"[ \t>]*(?:#|!\[)")
 """The start of a heading or a picture."""
 _CITED = "\ue000{}\ue001"
-"""Replaces the marks of these sources while a text is divided. Both characters have no meaning in Unicode."""
+"""Replaces citation marks by the numbers of their sources while a text is divided. Both are private-use characters."""
 _NUMBERS = "\ue000([0-9,]*)\ue001"
 _MARKS = "(?:\ue000[0-9,]*\ue001)*"
 _SENTENCE = re.compile(rf"(?s).+?(?:[.!?…][\"”’)\]]*{_MARKS}(?:\s+|$)|[。！？]{_MARKS}|$)")
@@ -54,7 +54,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a later report says that an earlier one did not, and the reverse."""
+    """The differences between the statements and sources of an earlier and a later report."""
 
     changed: tuple[Change, ...]
     """Other figures, or so many other words that it may be something else."""

@@ -51,11 +51,11 @@ class ResearchSettings(BaseModel):
     """A turn watches a run for at most this many seconds. Then the turn ends, and the run continues."""
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
-    """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
+    """Tools of Deep Research besides the web: uploaded files, remote MCP servers."""
     report_formats: Sequence[Literal["pdf", "docx", "epub"]] = ("pdf",)
     """Documents that a conversation gets beside the Markdown, HTML and JSON of a report, with the extra `documents`."""
     notify: Mapping[Annotated[str, Field(pattern=r"^[\w-]+$")], Target] = {}
-    """Who gets notices about runs, by name."""
+    """Targets that get notices about runs, by name."""
     verify: bool = False
     """Whether the sources of each report are checked after its run; see `tools.research.verification`."""
     verify_archive: bool = True

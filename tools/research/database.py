@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, redacted_url, sqlite_file
-from tools.errors import DeskError, damage, words_of
+from tools.errors import DeskError, advice_if_damaged, words_of
 from tools.extras import install_command
 from tools.private_folder import create_private_file, create_private_folder
 from tools.research.migrations import LATEST, migrate
@@ -254,5 +254,5 @@ def decode_utf8(text: bytes) -> str:
 def _unusable(url: URL, error: Exception) -> LedgerError:
     cause = getattr(error, "orig", None) or error
     reason = (words_of(cause) if isinstance(cause, OSError) else str(cause)) or type(error).__name__
-    step = damage(cause) or f": {HINTS[url.drivername]}"
+    step = advice_if_damaged(cause) or f": {HINTS[url.drivername]}"
     return LedgerError(f"the ledger {redacted_url(url)} cannot be opened ({reason.splitlines()[0]}){step}")

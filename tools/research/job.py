@@ -80,7 +80,7 @@ JOB_ID = id_pattern("job")
 
 
 class Kind(StrEnum):
-    """What a create request is for."""
+    """The purpose of a create request."""
 
     RUN = "run"
     PLAN = "plan"
@@ -90,7 +90,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """What a user ordered. Equal orders share one job; a different `attempt` makes a new one."""
+    """An order of a research run. Equal orders share one job; a different `attempt` makes a new one."""
 
     brief: str
     user: str
@@ -161,7 +161,7 @@ class FollowUpAnswer:
 
 @dataclass(frozen=True)
 class ReportChanges:
-    """What the report of a scheduled run says that the report before did not, and the reverse."""
+    """The differences between the report of a scheduled run and that of the run before."""
 
     earlier: str
     """Id of the job that it is compared with."""
@@ -172,7 +172,7 @@ class ReportChanges:
     new_sources: int
     gone_sources: int
     text: str = ""
-    """What has changed, as Markdown, cut to `changes.MAX_TEXT_CHARS`."""
+    """The list of the changes, as Markdown, cut to `changes.MAX_TEXT_CHARS`."""
     words: str = ""
     """A model's description of the changes; empty if no model was asked."""
     interactions: Sequence[str] = ()
@@ -192,7 +192,7 @@ class Job:
     cursor: str | None = None
     """Id of the last event seen."""
     events: int = 0
-    """How many events were seen."""
+    """Number of events seen."""
     line: str = ""
     """The last line of progress."""
     finished: float | None = None
@@ -210,7 +210,7 @@ class Job:
     may_run: bool = False
     """Whether the run may continue at the server although the job was cancelled, or the server does not show it."""
     changes: ReportChanges | None = None
-    """What has changed since the run before, for a finished run of a schedule."""
+    """The changes since the run before, for a finished run of a schedule."""
 
     @property
     def request(self) -> CreateRequest:
@@ -249,7 +249,7 @@ class Job:
 
     @property
     def kind(self) -> Kind:
-        """What the job's next create request is for."""
+        """The purpose of the job's next create request."""
         if not self.request.plans:
             return Kind.RUN
         return Kind.REVISION if self.plan else Kind.PLAN

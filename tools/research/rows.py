@@ -58,7 +58,7 @@ _STORED: Mapping[str, Callable[[Any], Any]] = {
     "follow_ups": lambda answers: json.dumps([asdict(answer) for answer in answers]),
     "may_run": int,
 }
-"""How the value of a field becomes that of its column, for fields whose column does not have the value itself."""
+"""Functions that convert a field's value to its column's value, for fields where the two differ."""
 
 
 def spending_of_row(values: Mapping[Any, Any]) -> Spending:
@@ -120,7 +120,7 @@ _READ: Mapping[str, Callable[[Mapping[Any, Any]], Any]] = {
     ),
     "may_run": lambda values: bool(values["may_run"]),
 }
-"""How a row gives the value of a field, for fields whose column does not have the value itself."""
+"""Functions that read a field's value from a row, for fields whose column has another value."""
 
 
 def _types_of(column: Column[Any]) -> tuple[tuple[type, ...], str]:

@@ -273,7 +273,9 @@ class Research:
             )
 
     async def forget(self, job_id: str, *, force: bool = False) -> list[str]:
-        """Cancels a job and deletes its data, at the server first. A plan that another attempt shows is left for that.
+        """Cancels a job and deletes its data, at the server first.
+
+        A plan stays at the server if another attempt of the order shows it.
 
         Args:
             force: whether to delete the job here even if a server keeps some of its data.

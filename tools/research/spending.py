@@ -39,7 +39,7 @@ class Spending:
 
 @dataclass(frozen=True)
 class Used:
-    """What a user has used of the limits: jobs and spending, and requests for the job that is checked."""
+    """A user's share of the limits so far: jobs and spending, and requests for the job that is checked."""
 
     running: int
     """Number of jobs that run or may run."""

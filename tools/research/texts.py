@@ -17,7 +17,7 @@ NEVER_SHOWN = (
     "the server accepted it and never showed it: every read of its interaction was answered with 404. It may have run,"
     " and may be billed"
 )
-"""Why a job ended whose interaction was never found after its create."""
+"""The reason why a job ended whose interaction was never found after its create."""
 FOLLOWED_ELSEWHERE = "another process follows this run, or did until a moment ago: waiting for its news"
 """Tells a watcher why this process does not follow a run itself."""
 NOT_FOLLOWED = "no process follows research runs: start `desk work`"

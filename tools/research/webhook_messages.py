@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _STARTING = frozenset({State.STARTING, State.START_UNKNOWN})
 Handled = tuple[str, Job | None, bool]
-"""What was done, in words; the job to work on, or None; whether its interaction has ended."""
+"""A description of what was done; the job to work on, or None; whether its interaction has ended."""
 _NOT_THERE: Handled = ("the API does not have it, so nothing was done", None, False)
 
 

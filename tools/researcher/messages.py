@@ -13,7 +13,7 @@ from tools.research.texts import state, title
 
 @dataclass(frozen=True)
 class NextSteps:
-    """How a person continues with a job; `{0}` is the job's id."""
+    """The ways in which a person continues with a job; `{0}` is the job's id."""
 
     watch: str
     cancel: str
@@ -89,7 +89,7 @@ def reminder(job: Job, deleting: bool) -> str:
 
 
 def several_wait(subject: str) -> str:
-    """Formats the line under several questions, of which a mere yes answers none."""
+    """Formats the line under several questions: a yes that names no run answers none of them."""
     return f"Several questions wait: say which one you mean, such as **yes {subject}**."
 
 

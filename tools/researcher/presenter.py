@@ -58,7 +58,7 @@ SAVE_TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Presentation:
-    """What the agent shows after a tool call."""
+    """The contents that the agent shows after a tool call."""
 
     texts: Sequence[str] = ()
     """Texts to show first."""
@@ -84,11 +84,11 @@ class TurnPresenter:
     context: InvocationContext
     service: Research
     seconds: float
-    """How long a run is watched, in seconds."""
+    """Seconds for which a run is watched."""
     formats: Sequence[str] = ()
     """Formats of documents that are saved with a report if the extra `documents` is installed."""
     shown: dict[str, Action] = field(default_factory=dict)
-    """Maps the ids of the runs and schedules whose question was shown in full to what the last one shown asks."""
+    """The questions that were shown in full: maps the id of a run or schedule to what its last question asks."""
     withheld: set[str] = field(default_factory=set)
     """Ids of the runs whose texts moderation blocked. A blocked plan is not shown: the next turn cannot approve it."""
     watching: bool = False
@@ -281,8 +281,8 @@ async def waiting_questions(
     """Lists the questions about the runs and schedules of a conversation that wait for a yes.
 
     Args:
-        shown: maps the ids of the runs and schedules whose question this turn has shown to what it asks; they may
-            belong to another conversation. It takes the place of an earlier question about the same run.
+        shown: the questions that this turn has shown: maps the id of a run or schedule to what its question asks. The
+        run may belong to another conversation. The question replaces an earlier one about the same run.
     """
     asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
     known = await service.jobs(turn.user)

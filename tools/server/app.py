@@ -289,7 +289,7 @@ def new_artifacts(url: str) -> BaseArtifactService:
 
 
 async def _delete_beside_session(artifacts: BaseArtifactService, user: str, session: str) -> None:
-    """Deletes the files of a conversation, and its tasks of other agents, of which nobody would know later."""
+    """Deletes the files and the A2A tasks of a conversation, which nobody could find without the conversation."""
     await delete_artifacts(artifacts, SessionKey(APP_NAME, user, session))
     await research().ledger.delete_tasks(user, session)
 

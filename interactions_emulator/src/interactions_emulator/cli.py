@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class BrainKind(StrEnum):
-    """Who writes the answers."""
+    """The kind of brain, which writes the answers."""
 
     rules = "rules"
     model = "model"

@@ -10,7 +10,7 @@ REQUESTS, ANSWERS, STREAMS = "which requests", "what happens to the answer", "wh
 
 
 class FieldHelp(NamedTuple):
-    """What a field of a fault does."""
+    """The description of a field of a fault."""
 
     group: str
     meaning: str

@@ -42,7 +42,7 @@ _LOGGERS = ("apprise", "urllib3.connectionpool", "urllib3.util.retry")
 
 @dataclass
 class _Guard:
-    """What a thread of Apprise may do, and the warnings that it logged."""
+    """The permissions of a thread of Apprise, and the warnings that it logged."""
 
     private: bool
     said: list[str] = field(default_factory=list)

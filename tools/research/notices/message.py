@@ -33,7 +33,7 @@ _CEILING = "Schedule {0} has reached its ceiling for this month, so a run that w
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent to a target."""
+    """A message to a target."""
 
     id: str
     """The same for each copy of a notice."""
@@ -50,7 +50,7 @@ class Message:
 
 
 def event_of(notice: Notice, job: Job) -> Event | None:
-    """Returns what a notice is about; None if that is over: a question, a stall or an unknown start."""
+    """Returns the event of a notice; None if the question, the stall or the unknown start that it is about is over."""
     if notice.state not in TERMINAL and notice.state != job.state:
         return None
     if notice.state != State.AWAITING_APPROVAL:

@@ -44,11 +44,11 @@ class Notice:
     due: float
     """When it is sent next."""
     attempts: int
-    """How often a process took it."""
+    """Number of times that a process has taken it to send it."""
     ended: float | None
     """When it was sent or given up; None while it waits."""
     error: str
-    """Why it was not sent; empty if it was sent or was not tried yet."""
+    """The reason why it was not sent; empty if it was sent or was not tried yet."""
 
 
 def record_notices(connection: Connection, row: Mapping[Any, Any], now: float) -> None:

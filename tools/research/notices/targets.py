@@ -40,7 +40,7 @@ class Target(BaseModel):
     secret: str = Field(default="", repr=False)
     """The signing secret of a webhook: `whsec_` and 24 to 64 bytes in base64 (Standard Webhooks)."""
     events: Sequence[Event] = Field(tuple(event for event in Event if event is not Event.PRICE), min_length=1)
-    """What to send notices about. A price is left out by default, because the person who ordered is looking at it."""
+    """The events to send notices about. By default without prices, which the person who ordered is looking at."""
     contents: bool = False
     """Whether notices contain title, brief, error, and plan or report."""
     private: bool = False

@@ -79,7 +79,7 @@ def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
 
 @dataclass(frozen=True)
 class _Writing:
-    """How a text is written: its language and its direction."""
+    """The language and the direction of a text."""
 
     language: str
     """For hyphenation and fonts, and for the words that the document adds."""
@@ -102,13 +102,13 @@ class _Builder:
     report: Report
     format: str
     writing: _Writing
-    """How the whole document is written."""
+    """The language and the direction of the whole document."""
     shown: set[str] = field(default_factory=set)
     """Names of the pictures that the document has so far."""
     depth: int = 0
-    """How many lists and quotations contain the current block."""
+    """Number of lists and quotations that contain the current block."""
     cited: Counter[int] = field(default_factory=Counter)
-    """How often each source was cited so far."""
+    """Number of citations of each source so far."""
 
     def __post_init__(self) -> None:
         verification = self.report.verification

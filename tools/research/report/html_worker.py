@@ -16,7 +16,7 @@ from tools.research.report.report import from_json
 MAX_MEMORY_BYTES = 500_000_000
 """Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of that."""
 MAX_GROWTH = 10
-"""How many times as long as its report a page may be, beside `MIN_PAGE_CHARS`; an ordinary page is hardly longer."""
+"""A page with more than `MIN_PAGE_CHARS` may be this many times as long as its report; usually it is hardly longer."""
 MIN_PAGE_CHARS = 1_000_000
 """Characters that any page may have."""
 

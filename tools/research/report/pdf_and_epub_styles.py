@@ -1,4 +1,4 @@
-"""How PDFs and EPUBs look: the layout of a PDF, in the language of Typst, and the style sheet of an EPUB."""
+"""The layout of PDFs, in the language of Typst, and the style sheet of EPUBs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has changed between two runs of a schedule: counted and listed without a model, then described by a model."""
+"""The changes between two runs of a schedule: counted and listed without a model, then described by a model."""
 
 from __future__ import annotations
 

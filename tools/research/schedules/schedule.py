@@ -33,7 +33,7 @@ class ScheduleChanged(DeskError):
 
 
 class Status(StrEnum):
-    """What a schedule does."""
+    """The status of a schedule."""
 
     PROPOSED = "proposed"
     """It waits for a person's yes. It starts nothing."""
@@ -58,7 +58,7 @@ class Schedule:
     last_job: str = ""
     """Id of the job that was ordered last."""
     held: str = ""
-    """Why the run that is due has to wait; empty if none waits."""
+    """The reason why the run that is due has to wait; empty if none waits."""
 
     @property
     def price(self) -> float:

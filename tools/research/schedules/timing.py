@@ -1,7 +1,7 @@
 """When a schedule is due: a cron expression in a time zone, and words for the usual ones. Pure.
 
-`cronsim` reads the expressions as Debian's cron does. A time that a change of the clocks skips is due right after the
-gap, and a time that it brings twice is due once.
+`cronsim` reads the expressions as Debian's cron does. When clocks go forward, a time in the gap is due right after the
+gap; when they go back, a time that comes twice is due once.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class SourceCheck:
     status: int | None = None
     """The HTTP status of the last answer; None if there was none."""
     problem: str = ""
-    """Why the page could not be read; empty if it was read."""
+    """The reason why the page could not be read; empty if it was read."""
     dead: bool = False
     """Whether it is unreachable: no answer, an error status, too many redirects, or a private address.
 
@@ -80,7 +80,7 @@ class SourceCheck:
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader should know in addition to the verdict, in phrases."""
+        """Phrases that a reader should know in addition to the verdict."""
         told = [self.problem] if self.problem else []
         told += [f"archived at {self.archived_url}"] if self.archived_url else []
         told += ["unsupported by the run"] if self.in_run is False else []

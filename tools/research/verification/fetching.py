@@ -66,7 +66,7 @@ class Fetched:
     truncated: bool = False
     """Whether the page is longer than `data`."""
     problem: str = ""
-    """Why there is no page, in a phrase; empty if there is a page."""
+    """The reason why there is no page, in a phrase; empty if there is a page."""
     unreachable: bool = False
     """Whether there was no answer, an error status, too many redirects, or a private address."""
     hide_from_archive: bool = False

@@ -44,7 +44,7 @@ _LONG_REFERENCE = re.compile(r"&#\w{9,}")
 
 @dataclass(frozen=True)
 class PageText:
-    """What a page says. `text` has a line feed after each block."""
+    """The text of a page, with its title. `text` has a line feed after each block."""
 
     text: str
     title: str = ""

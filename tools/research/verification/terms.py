@@ -79,7 +79,7 @@ class Figure:
     written: str
     values: frozenset[str]
     unit: str = ""
-    """What the number counts: a unit, `UNKNOWN_UNIT`, or empty if the text does not say."""
+    """The unit of the number; `UNKNOWN_UNIT` if its unit is not known, empty if the text names none."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def values_on_page(text: str, terms: Terms) -> set[str]:
 
 
 def keys_of(figure: Figure) -> set[str]:
-    """Returns the keys of `values_on_page` that are the figure of a passage: the unit is equal or not known."""
+    """Returns the keys of `values_on_page` that match a passage's figure: equal in value, and in unit if known."""
     if figure.unit in ("", UNKNOWN_UNIT):
         return {*figure.values}
     return {f"{value} {unit}" for value in figure.values for unit in (figure.unit, "")}
@@ -239,7 +239,7 @@ def _joined(year: str, month: str, day: str) -> str:
 
 
 def _parts(figure: Figure) -> list[str]:
-    """The numbers in a date, and those beside each other that may be one number with spaces or several."""
+    """The numbers in a date, or in digits with spaces, which may be one number or several."""
     is_date = any("-" in value for value in figure.values)
     if is_date or ":" in figure.written:
         return re.findall(r"\d+", figure.written)

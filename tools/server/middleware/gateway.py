@@ -316,7 +316,7 @@ class GatewayMiddleware:
             async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
                 if scope["method"] == "DELETE":
                     await self.delete_beside(whose, session)
-                with reads_without_events():  # else a change of the state would read and answer all of them
+                with reads_without_events():  # else a change of the state would read and return all events
                     await self.app(scope, receive, delayed)
         except (Locked, *DATABASE_ERRORS) as error:
             await error_response(error)(scope, receive, send)

@@ -31,7 +31,7 @@ Quotation = tuple[str, Passage]
 
 
 class Searched(Protocol):
-    """What can be searched: a corpus, or several together."""
+    """A corpus that can be searched, or several together."""
 
     def search(self, query: str, limit: int) -> list[Passage]:
         """The best passages, best first."""

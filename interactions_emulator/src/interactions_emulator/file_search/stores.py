@@ -46,7 +46,7 @@ class Document:
     create_time: float
     markup: str
     failure: str = ""
-    """Why the document cannot be read, "" if it can."""
+    """The reason why the document cannot be read, "" if it can."""
     metadata: Metadata = field(default_factory=dict)
     custom_metadata: list[dict[str, Any]] = field(default_factory=list)
     """The metadata as they were sent."""

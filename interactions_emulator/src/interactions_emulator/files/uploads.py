@@ -29,7 +29,7 @@ class Upload:
 
     id: str
     target: str
-    """What the file is for: `files`, or the name of a file-search store."""
+    """The place that the file goes to: `files`, or the name of a file-search store."""
     metadata: dict[str, Any]
     """The body of the request that started the upload."""
     mime_type: str

@@ -33,7 +33,7 @@ class _Calls:
         return {"type": "function_call", "id": call_id, "name": name, "arguments": arguments}
 
     def answer(self, response: dict[str, Any], where: str) -> Step:
-        """The step of a response. It answers the call with its id, or without an id the first one with its name."""
+        """The step for a response. A response without an id answers the first waiting call with its name."""
         name, given = field(response, "name", ""), field(response, "id")
         call_id = given or next((key for key, called in self._waiting.items() if called == name), None)
         if call_id not in self._waiting:

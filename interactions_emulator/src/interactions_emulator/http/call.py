@@ -22,7 +22,7 @@ class Call:
         self.interaction_id: str | None = None
         """Id of the interaction, None until it is known or if the request is not about one."""
         self.warnings: tuple[str, ...] = ()
-        """What the real service might refuse in this request."""
+        """Warnings about parts of this request that the real service might refuse."""
         self.key = self._key()
         """API key or bearer token, "" if there is none. A header has it, or the query parameter `key`."""
 

@@ -50,7 +50,7 @@ class Create:
     """Includes `image_config`, also when the request gave it in `response_format`."""
     continuation_token: str | None
     warnings: tuple[str, ...] = ()
-    """What the real service might refuse; see `rules.py`."""
+    """Warnings about parts that the real service might refuse; see `rules.py`."""
 
 
 def parse_create(raw: bytes) -> Create:

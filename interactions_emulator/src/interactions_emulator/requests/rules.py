@@ -66,7 +66,7 @@ class Rule(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """What a request must do to be accepted."""
+        """The condition on a request that is accepted."""
         return self.check.__doc__ or ""
 
 

@@ -37,7 +37,7 @@ _REMEDY = 'write a list of scenarios, such as [{match: {text: "(?i)hello"}, text
 
 @dataclass
 class ScenarioFile:
-    """What a source of scenarios holds."""
+    """The contents of a source of scenarios."""
 
     scenarios: list[Scenario] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
@@ -88,7 +88,7 @@ class _Document:
     def __init__(self, source: Source) -> None:
         self.is_file = isinstance(source, Path) or (isinstance(source, str) and not _is_yaml(source))
         self._name = str(source) if self.is_file else "scenarios"
-        """How messages name the source."""
+        """The name of the source in messages."""
         self.ends_in_a_line = False
         """Whether this is a file without a line break at its end, as one that was cut off."""
         self._node: yaml.Node | None = None

@@ -38,7 +38,7 @@ class ModelBrain:
     timeout_s: float = TIMEOUT_S
     """Longest silence of the server, in seconds."""
     corpus: Corpus | None = None
-    """What the tool google_search and Deep Research search; the server sets it."""
+    """The documents that the tool google_search and Deep Research search; the server sets them."""
     abilities: Abilities = field(default_factory=Abilities, repr=False, compare=False)
 
     def __call__(self, turn: Turn) -> Iterator[Entry]:

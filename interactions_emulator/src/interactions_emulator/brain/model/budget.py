@@ -41,7 +41,7 @@ class ResearchLimits:
 
 
 class Asker:
-    """Asks a model, and counts."""
+    """Asks a model, and counts the tokens and the time that this takes."""
 
     def __init__(self, client: ChatClient, limits: ResearchLimits) -> None:
         self._client = client

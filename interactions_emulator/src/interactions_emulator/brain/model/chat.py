@@ -48,7 +48,7 @@ _EFFORTS = {"minimal": "minimal", "low": "low", "medium": "medium", "high": "hig
 
 @dataclass
 class Abilities:
-    """What a model server has refused so far, so that later turns do not ask for it again."""
+    """The abilities that a model server lacks, as far as known, so that later turns do not request them again."""
 
     images: bool = True
     format: int = 0

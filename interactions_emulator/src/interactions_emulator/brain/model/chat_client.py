@@ -61,7 +61,7 @@ class Delta(NamedTuple):
     reasoning: str = ""
     calls: tuple[CallPiece, ...] = ()
     finish: str = ""
-    """Why the completion ended: stop, length, tool_calls, content_filter; "" until it has ended."""
+    """The reason why the completion ended: stop, length, tool_calls, content_filter; "" until it has ended."""
     tokens: int = 0
     """Total tokens of the request and its answer; 0 if the server does not report them."""
 

@@ -153,7 +153,7 @@ class Research:
         return found_in(call, result)
 
     def _next_query(self, section: Section, queries: list[str], material: Material) -> str:
-        """What to search for next; "" if the section has enough."""
+        """The next query for a section; "" if the section has enough sources."""
         question = clip(self._request.question, MAX_QUERY_CHARS)
         if len(queries) >= MAX_ROUNDS:
             return ""

@@ -124,7 +124,7 @@ def mcp_servers(tools: Sequence[dict[str, Any]]) -> list[McpServer]:
 
 
 def found_in(call: Step, result: Step) -> list[Found]:
-    """What a search tool found: the entries of a JSON list, else each text as one result."""
+    """The results of a search tool: the entries of a JSON list, else each text as one result."""
     found: list[Found] = []
     for part in result["result"] if isinstance(result["result"], list) else ():
         text = part.get("text") or ""

@@ -43,7 +43,7 @@ class Plan(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What a chain of steps asks of a research agent."""
+    """The request in a chain of steps to a research agent."""
 
     question: str
     """The question to research."""
@@ -56,7 +56,7 @@ class Request(NamedTuple):
 
 
 def request_of(steps: Iterable[Step]) -> Request:
-    """Read what the chain asks for."""
+    """Read the request of a chain."""
     question = newest = before = ""
     plan: Plan | None = None
     for step in steps:

@@ -72,7 +72,7 @@ def as_prompt(numbered: Sequence[tuple[int, Found]], max_chars: int = 24_000) ->
 
 @dataclass(frozen=True)
 class Library:
-    """What a turn can search: documents, and a search address.
+    """The sources that a turn can search: documents, and a search address.
 
     `corpora` are pairs of documents and the base of their addresses; "" if they have none, as attached files.
     """

@@ -83,7 +83,7 @@ def _number(key: str, schema: Schema, plain: str) -> int | None:
 
 
 def days_in(plain: str) -> int:
-    """How many days a text in lower case is about, including today; 0 if it names no days."""
+    """The number of days that a text in lower case is about, including today; 0 if it names no days."""
     return next((days for words, days in _DAYS if re.search(words, plain)), 0)
 
 

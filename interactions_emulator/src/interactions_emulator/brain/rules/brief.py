@@ -55,7 +55,7 @@ class Brief:
 
 
 def read_brief(conversation: Conversation) -> Brief:
-    """The brief of a turn: the message; or the last order, if plans followed it, with all changes of the plan."""
+    """The brief of a turn: the message, or the order of the plan that it answers, with all changes of the plan."""
     texts: list[str] = []
     for one in [*conversation.history, Utterance("user", conversation.asked, None)]:
         if one.speaker == "user":

@@ -106,7 +106,7 @@ def _in_24_hours(at: re.Match[str]) -> str:
 
 
 def changed(brief: str, title: str, change: str) -> tuple[str, str]:
-    """A brief with a change of it, and its title. It does not keep the topic or the word that the change replaces."""
+    """Applies a change to a brief; returns the new brief and title. A replaced topic or word is not kept."""
     if replaces := _REPLACES.fullmatch(change):
         old, new = replaces["old"] or title_of(brief), replaces["new"] or replaces["topic"]
         if old.casefold() in brief.casefold():

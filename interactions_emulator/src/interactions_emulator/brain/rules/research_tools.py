@@ -47,7 +47,7 @@ class Run(NamedTuple):
     is_schedule: str
     """"sched" if it is a schedule; else ""."""
     waits_for: str
-    """What waits for the user's yes: "price", "plan", "schedule" or "deletion"; "" if nothing waits."""
+    """The thing that waits for the user's yes: "price", "plan", "schedule" or "deletion"; "" if nothing waits."""
     state: str
     title: str
 

@@ -23,7 +23,7 @@ PURPOSES: dict[Act, frozenset[str]] = {
 """Maps an act to words: an agent or function whose description has two of them can carry out the act."""
 WHICH_ONE = "Which one do you mean?"
 RECENT_ANSWERS, MAX_REPLY_WORDS = 8, 8
-"""How many of the latest answers are searched for an open question, and maximum words of a reply to a question."""
+"""Number of the latest answers that are searched for an open question, and maximum words of a reply to it."""
 _GENERAL = frozenset(terms("get gets answer answers user name value current place day up long good best first last"))
 _WEATHER = compiled(r"""\b(?:weather|forecast|temperature|umbrella|rain(?:y|ing)?|snow(?:y|ing)?|sunny|windy|wetter
     |regnet|météo|temps|tiempo|llover|how (?:warm|hot|cold))\b|天气""")
@@ -90,7 +90,7 @@ def _option(name: str, parameters: dict[str, Any], fixed: dict[str, Any], topic:
 
 
 def _description_of(value: str, text: str) -> str:
-    """What a text says about a value: the line that begins with it, and the lines after it up to an empty one."""
+    """The description of a value in a text: the line that begins with it, and the lines up to an empty one."""
     found = re.search(
         rf"(?m)^(?:[\w ]{{1,20}}:)?\W*?{re.escape(value)}\W*?(?:$|[:(—–-])((?:.*\S.*\n?|\n(?=.*\S))*)", text
     )
