@@ -24,4 +24,4 @@ def words_of(error: OSError) -> str:
 def advice_if_damaged(error: BaseException) -> str:
     """Returns advice about a damaged SQLite file, to append to the error's message; empty for any other error."""
     damaged = getattr(error, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT")
-    return ": restore a copy of the file, or move it away to begin anew" if damaged else ""
+    return ": restore a copy of the file, or move it away to start with an empty one" if damaged else ""

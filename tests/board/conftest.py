@@ -18,7 +18,7 @@ import uvicorn
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
 from tools.board.app import board_app
-from tools.board.local import LocalAccess, listen, working
+from tools.board.local import LocalAccess, background_research, listen
 from tools.board.routes import Board
 from tools.research.factory import research
 from tools.research.job import Job
@@ -178,7 +178,7 @@ def site(
 
         async def serve() -> None:
             loops.append(asyncio.get_running_loop())
-            async with working():
+            async with background_research():
                 await server.serve([socket])
 
         thread = threading.Thread(target=lambda: asyncio.run(serve()))

@@ -20,5 +20,5 @@ def text_of(content: types.Content | None, *, thoughts: bool = False) -> str:
 
 
 def lines_of(content: types.Content | None) -> str:
-    """Returns the text of a content for a search of its words. Each part begins on a new line."""
+    """Returns the text of a content, each part on a line of its own, for a search of its words."""
     return "\n".join(part.text for part in parts_of(content) if part.text and not part.thought)

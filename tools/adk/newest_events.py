@@ -42,7 +42,7 @@ _NEWEST = (
 
 
 def _in_one_answer() -> Any:
-    """Returns a statement whose rows have no data if newer events fill the window, for a driver that reads all rows."""
+    """Returns a statement for a driver that reads all rows: rows of events outside the window have no data."""
     found = _NEWEST.subquery("found")
     order = (found.c.timestamp.desc(), found.c.id.desc())
     newer = func.sum(found.c.size).over(order_by=order, rows=(None, 0)) - found.c.size

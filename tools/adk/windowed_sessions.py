@@ -45,7 +45,7 @@ class WindowedSessions(BaseSessionService):
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Limits reads within this block as `windowed_reads` does; other services also write a turn's events here."""
+        """Limits reads within this block as `windowed_reads` does. Subclasses may also collect a turn's writes here."""
         with windowed_reads():
             yield
 

@@ -108,7 +108,7 @@ def local_app(at: socket) -> LocalAccess:
 
 
 @asynccontextmanager
-async def working() -> AsyncIterator[None]:
+async def background_research() -> AsyncIterator[None]:
     """Continues the research runs of the ledger, and sends their notices, while the page is served."""
     await asyncio.to_thread(backend.current)  # it may start the emulator, which takes a second
     research()

@@ -343,7 +343,7 @@ class Board:
             yield report
 
     def reading(self, request: Request) -> AbstractAsyncContextManager[None]:
-        """Waits for the user's only place to read many rows, or the files of an order, for the block."""
+        """Lets a request read many rows, or the files of an order, in the block; its user's others wait."""
         return self._loading(request, self._rows, request.user.username)
 
     @asynccontextmanager

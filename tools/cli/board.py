@@ -46,7 +46,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
 
     import uvicorn
 
-    from tools.board.local import SHUTDOWN_GRACE_S, listen, local_app, opening_file, working
+    from tools.board.local import SHUTDOWN_GRACE_S, background_research, listen, local_app, opening_file
     from tools.server.protocol import REQUEST_S, timed_protocol
     from tools.settings import load_settings
 
@@ -63,7 +63,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
     server = uvicorn.Server(config)
     opening = opening_file(load_settings().data_dir, access.start_address) if browser else nullcontext()
     with socket, opening as file:
-        async with working():
+        async with background_research():
             err.print("Your research is shown at this address, which only you should know:", soft_wrap=True)
             out.print(access.start_address, soft_wrap=True, markup=False)
             err.print("Ctrl-C ends the page, not the research.", soft_wrap=True)

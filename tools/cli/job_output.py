@@ -84,7 +84,7 @@ def _kept_until(job: Job) -> float | None:
 
 def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
     from tools.research.schedules.changes import counts
-    from tools.research.texts import next_command  # imports what renders reports
+    from tools.research.texts import next_command  # this imports the modules that render reports
 
     kept_until = _kept_until(job)
     took = "" if job.seconds is None else f", took {duration(job.seconds)}"

@@ -30,7 +30,7 @@ def work(
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
 
-    os.environ["DESK_FOLLOW"] = "1"  # the servers beside it may share its environment
+    os.environ["DESK_FOLLOW"] = "1"  # the servers on this machine may share its environment
     try:
         host, port = listen_address(host, port, PORT)
         setup_telemetry(otel or None, cloud_trace)

@@ -42,7 +42,7 @@ def _private_servers(data: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _prices(settings: ResearchSettings) -> Iterator[Finding]:
-    """Yields a finding for each agent of which a run costs more than the limit of a day."""
+    """Yields a finding for each Deep Research agent whose runs cost more than the limit of a day."""
     daily = settings.limits.usd_per_day
     for name in filter(None, (settings.agent, settings.max_agent)):
         if (price := cost_of(name)[1]) > daily:

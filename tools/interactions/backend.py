@@ -216,7 +216,7 @@ def server_name() -> str:
 
 
 def credentials() -> str:
-    """Says in words where this process's credentials come from."""
+    """Describes for a person where this process's credentials come from."""
     if current().kind == "vertex":
         return "the application default credentials (GOOGLE_APPLICATION_CREDENTIALS, or the service account)"
     return next(filter(os.environ.get, KEY_VARIABLES), "GEMINI_API_KEY")

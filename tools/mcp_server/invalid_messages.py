@@ -41,7 +41,7 @@ def _refuse(constant: str) -> None:
 
 
 def _is_id(value: object) -> bool:
-    """Whether a value is an id that can be repeated. True, false and half a surrogate pair cannot."""
+    """Whether a value is a valid id: a text or a whole number, and not true, false or half a surrogate pair."""
     return type(value) is int or (isinstance(value, str) and value.encode(errors="ignore").decode() == value)
 
 

@@ -48,7 +48,7 @@ class Moderator(LlmAgent):
 
 
 def to_event(event: Event, note: str = "") -> Event:
-    """Builds the final event of a moderation: the verdict in words and as data, or why there is none.
+    """Builds the final event of a moderation: the verdict as a sentence and as data, or the reason why there is none.
 
     Args:
         note: a sentence that is shown after the verdict.

@@ -82,7 +82,7 @@ def _beside_a_yes(context: ToolContext) -> bool:
 
 async def _forget(context: InvocationContext, force: bool) -> tuple[str, dict[str, Any]]:
     """Deletes the conversation; returns the text to show and its metadata."""
-    from tools.privacy.erasure import Services, SessionKey, forget  # imported late: seldom needed
+    from tools.privacy.erasure import Services, SessionKey, forget  # imported late: rarely needed
 
     session, sessions, service = context.session, context.session_service, research()
     key = SessionKey(session.app_name, session.user_id, session.id)

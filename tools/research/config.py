@@ -53,7 +53,7 @@ class ResearchSettings(BaseModel):
     research_tools: Sequence[ServerTool] = ()
     """Tools of Deep Research besides the web: uploaded files, remote MCP servers."""
     report_formats: Sequence[Literal["pdf", "docx", "epub"]] = ("pdf",)
-    """Documents that a conversation gets beside the Markdown, HTML and JSON of a report, with the extra `documents`."""
+    """Documents for a conversation, besides the Markdown, HTML and JSON of a report, with the extra `documents`."""
     notify: Mapping[Annotated[str, Field(pattern=r"^[\w-]+$")], Target] = {}
     """Targets that get notices about runs, by name."""
     verify: bool = False

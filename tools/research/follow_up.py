@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL_S = 1.0
 """Seconds between two looks for an answer that another process gets."""
 MAX_ANSWER_WAIT_S = 300.0
-"""Seconds after which a caller hears that the answer comes later; longer than a request to a model may take."""
+"""Seconds after which a caller gets `AnswerLater`; longer than a request to a model may take."""
 LEASE_FACTOR = 1.5
 """The lease of the lock on a question, as a multiple of the timeout of a request to a model.
 

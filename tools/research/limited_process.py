@@ -20,7 +20,7 @@ def run_module(
     Args:
         data: what the process reads from stdin.
         timeout_s: seconds after which the process is ended.
-        variables: environment variables of the process, beside those of this one.
+        variables: environment variables of the process, in addition to those of this one.
 
     Raises:
         OSError: the process cannot be started.

@@ -56,7 +56,7 @@ class WebhookMessages:
             job_id: the job that the message names; empty if it names none.
 
         Returns:
-            What was done, in words, for the log.
+            A description of what was done, for the log.
 
         Raises:
             ApiError: the message has to be sent again: the API cannot be read now, or saving the result takes longer.

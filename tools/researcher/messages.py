@@ -67,13 +67,13 @@ def deletion(job: Job) -> str:
 
 
 def kept(job: Job) -> str:
-    """Formats the answer to a no to a deletion."""
+    """Formats the answer after a person has said no to a deletion."""
     goes_on = f" It goes on; to end it, {CHAT_STEPS.cancel.format(job.id)}." if job.state in ACTIVE else ""
     return f"Research `{job.id}` (“{inert(title(job))}”) is kept.{goes_on}"
 
 
 def cancelled(job: Job) -> str:
-    """Formats the answer to a no to a start, or to the wish to end a run."""
+    """Formats the answer after a person has said no to a start, or has cancelled a run."""
     spent = " What it has cost so far is spent." if job.state is State.CANCELLED and job.interaction_id else ""
     return f"Research `{job.id}` (“{inert(title(job))}”) is {state(job)}.{spent} {job.error}".rstrip()
 
@@ -132,7 +132,7 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
             return (
                 f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
                 " its id has not arrived, and the API has no list of runs. Nothing was sent again."
-                f" To start it anew: {repeat}; it may then be paid for twice."
+                f" To start it again: {repeat}; it may then be paid for twice."
             )
         case State.STALLED:
             return (
@@ -143,7 +143,7 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
             found = "was not found" if job.may_run else "is expired"
             return (
                 f"⚠️ Research `{id_}` {found}: {job.error}. To look again: {watch}."
-                f" To start it anew (which costs again): {repeat}."
+                f" To start it again (which costs again): {repeat}."
             )
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""

@@ -92,7 +92,7 @@ class TurnPresenter:
     withheld: set[str] = field(default_factory=set)
     """Ids of the runs whose texts moderation blocked. A blocked plan is not shown: the next turn cannot approve it."""
     watching: bool = False
-    """Whether a run is being watched. If so, more events follow, so no event is held back as possibly the last."""
+    """Whether a run is being watched. Then more events follow, so no event is held back."""
 
     async def play(self, model: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """Yields the model's events, then what its tools show. The last event also has the waiting questions."""

@@ -39,7 +39,7 @@ async def end(service: Research, schedule: Schedule) -> str:
 
 
 async def find(service: Research, user: str, schedule_id: str) -> Schedule | None:
-    """Returns a user's schedule if the id is one of a schedule; None if it may be one of a job.
+    """Returns a user's schedule. Returns None if the id does not have the form of a schedule's id.
 
     Raises:
         UnknownSchedule: the user has no such schedule.

@@ -24,7 +24,7 @@ MAX_RECEIVERS = 8
 """Maximum number of push notification receivers of a task."""
 
 MAX_HISTORY_MESSAGES, MAX_HISTORY_BYTES = 100, 100_000
-"""Limits of the messages that a task keeps, the newest ones: progress writes all of them, and each poll reads them.
+"""Limits of a task's messages, of which it keeps the newest: each progress writes all of them, each poll reads them.
 
 The conversation keeps all messages.
 """

@@ -38,7 +38,7 @@ PROTECTED_METADATA = frozenset(
 )
 """Keys of event metadata that the desk trusts; clients may not write them."""
 MAX_STATE_BYTES = 1_000_000
-"""Maximum bytes of the state of a conversation, with the user's, if a client changes it. Each turn reads all of it."""
+"""Maximum bytes of a conversation's state and its user's, after a client has changed it. Each turn reads both."""
 ROW_BYTES = 500
 """Approximate bytes that the names and the indexes of a row take."""
 FUNCTION_PARTS_REFUSED = (

@@ -49,7 +49,7 @@ class _Counted:
 
 @dataclass
 class StorageLimit:
-    """Refuses requests of users who store too much. The stores are counted seldom, because that reads all rows.
+    """Refuses requests of users who store too much. The stores are counted rarely, because counting reads all rows.
 
     Args:
         max_bytes: maximum bytes of a user, in all stores together.

@@ -249,7 +249,7 @@ def test_unused_scenarios_and_faults_are_listed(tmp_path: Path) -> None:
         ("- text: a\n  times: 0", 2, "times"),
         ("- match: {text: a}\n  times: 2", 1, "the answer is missing: give text, steps or answers"),
         ("- hello", 1, "a scenario is an object"),
-        ("match: {}", 1, "field 'match' is unknown beside strict and scenarios"),
+        ("match: {}", 1, "field 'match' is unknown; known are strict and scenarios"),
         ("strict: maybe\nscenarios: []", 1, "strict is true or false, not 'maybe'"),
         ("- [", 2, "this is not YAML"),
         ("- text: a\n  error: it broke", 2, "error: it is an object with code, message, not 'it broke'"),

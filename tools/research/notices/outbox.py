@@ -44,7 +44,7 @@ class Notice:
     due: float
     """When it is sent next."""
     attempts: int
-    """Number of times that a process has taken it to send it."""
+    """Number of attempts to send it so far."""
     ended: float | None
     """When it was sent or given up; None while it waits."""
     error: str

@@ -40,7 +40,7 @@ Without a title, their first third is shown."""
 _MARK_OF_TYPST = re.compile("[-+/]|=+")
 """Matches a word that begins a list or a heading of Typst. Pandoc does not escape it in links, cells and items."""
 MAX_BOX_CHARS = 30
-"""Texts of more characters are not in boxes in a PDF, since these are on one line."""
+"""Longer texts are not put into boxes in a PDF, since a box cannot break across lines."""
 MAX_NESTING = 10
 """Lists and quotations inside so many others lose their indentation: Typst fails at a few dozen."""
 _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))

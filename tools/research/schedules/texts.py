@@ -36,7 +36,7 @@ def standing(schedule: Schedule, now: float) -> str:
 
 
 def is_overdue(schedule: Schedule, now: float) -> bool:
-    """Whether a run is due that nothing has started, since no process was there to do it."""
+    """Whether a run is overdue, because no process was running that could have started it."""
     return schedule.due is not None and not schedule.held and schedule.due < now - OVERDUE_AFTER_S
 
 

@@ -44,7 +44,7 @@ def cited_passages(text: str, sources: Sequence[Source]) -> list[Passage]:
 
 
 def _passage(block: str) -> str:
-    """The last sentences of a block: as few as are long enough together, and at most `MAX_SENTENCES`."""
+    """The end of a block: as few sentences as give enough words, and at most `MAX_SENTENCES`."""
     starts = [0] if _is_row(block) else [0, *(end.end() for end in _SENTENCE_START.finditer(block.rstrip()))]
     text = ""
     for start in reversed(starts[-MAX_SENTENCES:]):

@@ -336,7 +336,7 @@ def _restores(scope: Scope, known: re.Match[str]) -> bool:
 
 
 def _parse(body: bytes, restores: bool) -> Any:
-    """Parses a body within all limits of what it has.
+    """Parses a body, and checks all limits of its contents.
 
     Raises:
         RequestRejected: status 400: see `parse_json`, `check_messages` and `check_restored`.

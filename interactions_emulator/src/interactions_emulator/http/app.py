@@ -1,4 +1,4 @@
-"""The application: the API, and Starlette for the pages beside it.
+"""The application: the API, and Starlette for all other pages.
 
 `http/api.py` has the API, and `docs/api.md` lists its endpoints. A stream is silent while nothing happens,
 like the real one: there is no keep-alive and no timeout.

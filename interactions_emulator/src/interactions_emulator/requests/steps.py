@@ -16,7 +16,7 @@ CONTENT_FIELDS: dict[str, set[str]] = {
     "video": {"mime_type", "data", "uri", "resolution", "processing", "name"},
     "document": {"mime_type", "data", "uri", "resolution", "processing"},
 }
-"""Types of content, with the fields of each beside `type`."""
+"""Maps types of content to their fields, without `type`."""
 STEP_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "user_input": {"content": (list,)},
     "model_output": {},
@@ -68,7 +68,7 @@ OPTIONAL_STEP_FIELDS: dict[str, set[str]] = {
     "tool_search_call": {"signature"},
     "tool_search_result": {"result", "signature"},
 }
-"""The other fields of each type of step, beside `type`."""
+"""The other fields of each type of step, without `type`."""
 
 
 def input_steps(value: Any) -> tuple[Step, ...]:

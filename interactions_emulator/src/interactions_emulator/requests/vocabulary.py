@@ -46,7 +46,7 @@ TOOL_FIELDS: dict[str, set[str]] = {
     },
     "tool_search": {"execution", "name", "description", "parameters"},
 }
-"""Types of tools, with the fields of each beside `type`."""
+"""Maps types of tools to their fields, without `type`."""
 RESPONSE_FORMAT_FIELDS: dict[str, set[str]] = {
     "text": {"mime_type", "schema"},
     "image": {"mime_type", "aspect_ratio", "image_size", "delivery"},

@@ -54,7 +54,7 @@ def load_scenarios(source: Source) -> ScenarioFile:
     if isinstance(content, dict):
         if unknown := content.keys() - {"scenarios", "strict"}:
             name = str(min(unknown, key=str))
-            raise document.error((name,), f"field {name!r} is unknown beside strict and scenarios: {_REMEDY}")
+            raise document.error((name,), f"field {name!r} is unknown; known are strict and scenarios: {_REMEDY}")
         strict, content, prefix = content.get("strict"), content.get("scenarios"), ("scenarios",)
     if strict not in (None, True, False):
         raise document.error(("strict",), f"strict is true or false, not {strict!r}")

@@ -97,7 +97,7 @@ class Scenario(Answer):
         if "answers" in self.model_fields_set and not self.answers:
             raise ValueError("answers is empty: give at least one; `steps: []` is an empty answer")
         if self.answers and self.says_something():
-            raise ValueError("give answers, or the fields of one answer beside match, not both")
+            raise ValueError("give answers, or the fields of one answer next to match, not both")
         if not self.answers:
             fields = {name: getattr(self, name) for name in ("steps", "wait", "status", "error")}
             self.answers = [Answer.model_construct(**fields)]

@@ -47,7 +47,7 @@ class McpServer:
         }
 
     def result_step(self, call: Step) -> Step:
-        """Execute a call. An error is the result, in words."""
+        """Execute a call. If it fails, the result is a text about the error."""
         step = {"type": "mcp_server_tool_result", "call_id": call["id"], "server_name": self.name, "name": call["name"]}
         try:
             self._connect()

@@ -97,7 +97,7 @@ class Library:
 
 
 def _search_corpus(corpus: Corpus, base: str, query: str) -> list[Found]:
-    """The best passages of a corpus, each with the passages beside it; one result a document."""
+    """The best passages of a corpus, each with the passages before and after it; one result for each document."""
     best: dict[str, list[Passage]] = {}
     for passage in corpus.search(query, limit=MAX_RESULTS * 3):
         best.setdefault(passage.document_id, []).append(passage)

@@ -65,7 +65,7 @@ def _value(key: str, kind: str, schema: Schema, message: str) -> Any:
 
 
 def mentioned(values: list[Any], message: str) -> Any:
-    """The value of an enum that a text names, by its own name or by a unit of it; None if it names none."""
+    """The value of an enum that a text mentions by its name, or by a unit that belongs to it; None without one."""
     plain = message.casefold()
     named = (one for one in values if re.search(rf"(?<!\w){re.escape(str(one).casefold())}(?!\w)", plain) and one != "")
     words = set(re.findall(r"[\w°]+", plain))

@@ -89,7 +89,7 @@ def title_of(brief: str) -> str:
 
 
 def schedule_in(text: str, before: str = "") -> tuple[dict[str, Any], str]:
-    """The times and the ceiling of a schedule in a text, and its other words. “Make it 7pm” changes those `before`."""
+    """Times and ceiling of a schedule in a text, and the other words. “Make it 7pm” changes the times `before`."""
     if before and (found := _MOVED.fullmatch(text)):
         day, _, clock = before.partition(" ")
         text = f"every {found['day'] or day} at {found['clock'] or clock}"

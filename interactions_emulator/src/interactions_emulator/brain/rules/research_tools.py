@@ -145,7 +145,7 @@ class _Situation:
         return f"{PRICE} {ASK_CEILING if ASK_CEILING in self.asked else spent}".rstrip()
 
     def _rescheduled(self, run: Run) -> list[Call] | None:
-        """Proposes a schedule anew, with the times, the ceiling or the brief that the message changes."""
+        """Proposes a schedule again, with the times, the ceiling or the brief that the message changes."""
         old = self._ordered(run)
         named, _ = schedule_in(self.message.text, str(old.get("every", "")))
         new = {key: value for key, value in named.items() if old.get(key) != value}
