@@ -390,7 +390,7 @@ async def test_the_question_and_the_no_to_a_deletion_say_that_a_run_is_running(
     kept = await desk.say("just stop it", [("cancel_research", {"job_id": job.id})])
     assert f"It goes on; to end it, say “cancel {job.id}”" in kept
     ended = await desk.say("cancel it", [("cancel_research", {"job_id": job.id})])
-    assert "What it has cost so far is spent" in ended
+    assert "What it has cost so far is not refunded" in ended
 
 
 async def test_a_change_after_a_reminder_of_a_plan_counts_once_the_plan_was_shown_again(desk: Desk) -> None:

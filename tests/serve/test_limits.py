@@ -417,7 +417,7 @@ def test_an_unexpected_error_is_one_sentence_for_the_client_and_a_log_entry(
         caplog.clear()
         answer = client.request(method, path, json=message("Hello") if path == "/run" else None)
         assert answer.status_code == 500
-        assert answer.json()["detail"].startswith("The server failed at this request.")
+        assert answer.json()["detail"].startswith("The server failed to handle this request.")
         until(lambda: "SELECT" in caplog.text)  # logged after the answer was sent
 
 

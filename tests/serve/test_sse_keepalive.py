@@ -121,7 +121,7 @@ def test_an_error_in_a_stream_reveals_no_internals(serve: Serve, environment: Pa
         sessions.execute("create trigger full before insert on events begin select raise(abort, 'full'); end")
     answer = client.post("/run_sse", json=message("Hello"))
     told = json.loads(answer.text.removeprefix("data: "))["error"]
-    assert told.startswith("The server failed at this request.")
+    assert told.startswith("The server failed to handle this request.")
     assert not any(word in answer.text for word in ("INSERT", "sqlite", "Error:", "full"))
 
 

@@ -26,7 +26,7 @@ class Outdated(DeskError):
     """The run or the schedule has changed since the page with this form was shown."""
 
 
-FAILED = "The server failed at this request. Its log says why. Try it again."
+FAILED = "The server failed to handle this request. Its log says why. Try it again."
 _UNKNOWN: Mapping[type[BaseException], str] = {
     UnknownJob: "You have no research run of that name. It may have been deleted.",
     UnknownSchedule: "You have no schedule of that name. It may have been deleted.",

@@ -53,7 +53,7 @@ def listed(jobs: Sequence[Job], cursor: str | None) -> ListResourcesResult:
 
     Args:
         jobs: all jobs of the user, newest first.
-        cursor: the `next_cursor` of the page before; None for the first page.
+        cursor: the `next_cursor` of the previous page; None for the first page.
 
     Raises:
         BadArgument: the cursor is none of this server's.

@@ -33,7 +33,7 @@ JOBS_PER_PAGE = 20
 SEND_WAIT_S = 1.0
 """Maximum seconds that a call waits until its run is sent: the client may end this process after the answer."""
 SEND_POLL_S = 0.02
-"""Seconds between two looks whether a run is sent."""
+"""Seconds between two checks whether a run was sent."""
 _NOTHING_DONE: dict[Answer, str] = {
     "no": "The person said no: nothing was started.",
     "none": "The person did not answer: nothing was started.",

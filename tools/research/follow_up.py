@@ -28,7 +28,7 @@ from tools.suggestions import did_you_mean
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 1.0
-"""Seconds between two looks for an answer that another process gets."""
+"""Seconds between two reads of the ledger, while another process waits for the answer."""
 MAX_ANSWER_WAIT_S = 300.0
 """Seconds after which a caller gets `AnswerLater`; longer than a request to a model may take."""
 LEASE_FACTOR = 1.5
@@ -78,7 +78,7 @@ class FollowUps:
         self._ledger, self._client, self._data, self._finished = ledger, client, data, finished
         self._clock, self._sleep = clock, sleep
         self._answer_tasks: dict[tuple[str, str], asyncio.Task[str]] = {}
-        """Questions that this process answers, by job and question: one task at a time looks and asks."""
+        """Questions that this process answers, by job and question. Each has one task, which may ask the model."""
         self._model_requests: set[asyncio.Task[str]] = set()
         """Requests to models. They continue without their caller, because only a recorded answer can be deleted."""
 

@@ -161,7 +161,7 @@ class FollowUpAnswer:
 
 @dataclass(frozen=True)
 class ReportChanges:
-    """The differences between the report of a scheduled run and that of the run before."""
+    """The differences between the reports of a scheduled run and of the schedule's previous run."""
 
     earlier: str
     """Id of the job that it is compared with."""
@@ -210,7 +210,7 @@ class Job:
     may_run: bool = False
     """Whether the run may continue at the server although the job was cancelled, or the server does not show it."""
     changes: ReportChanges | None = None
-    """The changes since the run before, for a finished run of a schedule."""
+    """The changes since the previous run, for a finished run of a schedule."""
 
     @property
     def request(self) -> CreateRequest:

@@ -342,12 +342,12 @@ class Worker:
         await self.end(job, state, _reasons(resource) or ended, **values)
 
     async def _changes(self, job: Job, report: Report) -> ReportChanges | None:
-        """Compares a report with the one of the schedule's run before; None if there is none that can be read."""
+        """Compares a report with that of the schedule's previous run; None if there is no previous report."""
         try:
             if before := await self._ledger.schedules.earlier_report(job):
                 return await asyncio.to_thread(changes_between, *before, report)
         except Exception:  # the report is saved in any case
-            log.warning("%s was not compared with the run before", job.id, exc_info=True)
+            log.warning("%s was not compared with the previous run", job.id, exc_info=True)
         return None
 
     async def end(self, job: Job, state: State, error: str, *, refused: bool = False, **values: Any) -> None:

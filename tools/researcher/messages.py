@@ -59,7 +59,7 @@ def plan(job: Job) -> str:
 def deletion(job: Job) -> str:
     """Formats the question before a job is deleted."""
     with_what = " with its report" if job.state in (State.COMPLETED, State.INCOMPLETE) else ""
-    ends = " It is running: this ends it, and what it has cost so far is spent." if job.state in ACTIVE else ""
+    ends = " It is running: this ends it, and what it has cost so far is not refunded." if job.state in ACTIVE else ""
     return (
         f"Delete research `{job.id}` (“{inert(title(job))}”, {state(job)}){with_what}, here and at the server?{ends}"
         " It cannot be undone. Say **yes** to delete it, or **no**."
@@ -74,7 +74,7 @@ def kept(job: Job) -> str:
 
 def cancelled(job: Job) -> str:
     """Formats the answer after a person has said no to a start, or has cancelled a run."""
-    spent = " What it has cost so far is spent." if job.state is State.CANCELLED and job.interaction_id else ""
+    spent = " What it has cost so far is not refunded." if job.state is State.CANCELLED and job.interaction_id else ""
     return f"Research `{job.id}` (“{inert(title(job))}”) is {state(job)}.{spent} {job.error}".rstrip()
 
 
@@ -158,7 +158,7 @@ def _may_have_cost(job: Job) -> bool:
 
 
 def changes_section(job: Job) -> str:
-    """Formats what has changed since the schedule's run before; empty if the job was not compared."""
+    """Formats the changes since the schedule's previous run; empty if the job was not compared."""
     if job.changes is None:
         return ""
     return f"**What has changed**\n\n{counts(job.changes)}\n\n{inert(job.changes.words or job.changes.text)}\n\n---"

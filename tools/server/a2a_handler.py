@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MAX_TASK_ID_CHARS = 36
 """Maximum characters of a task id: the size of its column in `desk_tasks`."""
 A2A_INTERNAL_ERROR = (
-    "The server failed at this message, and its log says why. It may be sent again, with its messageId."
+    "The server failed to handle this message. Its log says why. It may be sent again, with its messageId."
 )
 
 

@@ -19,7 +19,7 @@ from tools.server.middleware.rate_limit import RateLimited
 
 log = logging.getLogger(__name__)
 
-INTERNAL_ERROR = "The server failed at this request. Its log says why. The same request may be sent again."
+INTERNAL_ERROR = "The server failed to handle this request. Its log says why. The same request may be sent again."
 
 
 class RequestRejected(DeskError):

@@ -98,7 +98,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self.cycle and not self.cycle.response_complete:
             self.transport.abort()
-            raise ValueError("a request before the answer to the one before")  # stops the reading of received bytes
+            raise ValueError("a request before the answer to the previous one")  # stops the reading of received bytes
         super().on_message_begin()
         self._in_body = False
         self.scope["state"]["abort"] = self.transport.abort

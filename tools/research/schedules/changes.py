@@ -32,7 +32,7 @@ introduction, and add nothing.
 
 
 def changes_between(earlier: str, before: str, after: Report) -> ReportChanges:
-    """Compares a report with the one before.
+    """Compares a report with the previous one.
 
     Args:
         earlier: id of the job with the earlier report.

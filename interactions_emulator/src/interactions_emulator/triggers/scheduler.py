@@ -121,7 +121,7 @@ class Scheduler:
             trigger.next_run_time = trigger.next_after(now)
         if trigger.id in self._triggers.running:
             execution.status, execution.end_time = "skipped", now
-            execution.error = "The execution before is still in progress."
+            execution.error = "The previous execution is still in progress."
             self._triggers.save(trigger, execution)
             return execution
         trigger.last_run_time = now
