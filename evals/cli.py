@@ -95,7 +95,7 @@ def evaluate(
     ] = "",
     model: Annotated[str, typer.Option("--model", envvar="EMULATOR_MODEL", help="Model of --brain model.")] = "",
 ) -> None:
-    """Play the evaluation sets: on the emulator, the same every time, on a local model, or --live with a key."""
+    """Play the evaluation sets: on the emulator (the same every time), on a local model, or --live with a key."""
     if context.invoked_subcommand:
         return
     _require_packages()

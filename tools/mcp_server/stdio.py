@@ -68,7 +68,7 @@ async def serve_stdio(user: str) -> None:
 
 
 def _take_input() -> TextIO:
-    """Returns a copy of standard input, as the SDK does. Other code reads an empty standard input."""
+    """Returns a copy of standard input, and gives all other code an empty one, as the SDK does."""
     lines = os.fdopen(os.dup(0), encoding="utf-8", errors="replace", closefd=False)  # a thread may be reading it
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)

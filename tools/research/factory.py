@@ -81,7 +81,7 @@ def _describer() -> tuple[str, Quotas]:
 
 
 def _emulator_url() -> str:
-    """The address of the emulator in use; empty if another server or none is."""
+    """The address of the emulator in use; empty if another server or no server is in use."""
     with suppress(DeskError):
         server = backend.current()
         return server.url if server.kind == "emulator" else ""

@@ -43,7 +43,7 @@ class DueOutcome:
     job: str = ""
     """Id of the job of the run."""
     held: str = ""
-    """The reason why it has to wait; it is tried again."""
+    """The reason why the run has to wait; it is tried again."""
     full: bool = False
     """Whether the ceiling of the month is reached; it is not tried again."""
 

@@ -30,7 +30,7 @@ class PastCall:
 
 
 class Utterance(NamedTuple):
-    """A text; `speaker` is "user", "model" or the name of another agent or function, `call` the last call before."""
+    """A text. `speaker` is "user", "model" or the name of another agent or function; `call` is the call before it."""
 
     speaker: str
     text: str
