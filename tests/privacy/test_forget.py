@@ -277,7 +277,7 @@ async def test_an_interrupted_deletion_is_finished_by_another_yes(
     with monkeypatch.context() as patch:
         patch.setattr(type(store), step, broken)
         await talk.say(FORGET)
-        assert "did not come to its end: the disk is full" in await talk.ask(YES)
+        assert "Not everything was forgotten yet: the disk is full" in await talk.ask(YES)
     assert "is forgotten" in await talk.ask(YES)
     assert (stored(api), await files(talk), await research().ledger.find(user=USER)) == (set(), [], [])
     assert len((await talk.session()).events) == 1

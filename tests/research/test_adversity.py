@@ -166,7 +166,7 @@ async def test_a_404_of_a_proxy_neither_ends_a_research_run_nor_counts_as_a_dele
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is State.COMPLETED
     desk.api.faults({"on": "delete", **answer})
-    with pytest.raises(NotDeleted, match="not an answer of the API: check its address, and for a proxy"):
+    with pytest.raises(NotDeleted, match="not an answer of the API: `desk doctor` checks its address"):
         await service.forget(job.id)
     assert "deleted at the server" in (await service.forget(job.id))[0]
 
