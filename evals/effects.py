@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Effect = Literal[
     "start", "quote", "plan", "repeat", "approve", "revise", "cancel", "status", "report", "answer", "list",
-    "delete_question", "forget_question", "forget", "schedule_question", "none",
+    "delete_question", "forget_question", "forget", "schedule_question", "pause", "none",
 ]  # fmt: skip
 """Effects whose names need an explanation:
 
@@ -22,7 +22,8 @@ answer: a question about a report is answered
 delete_question: the deletion of a report waits for a yes
 forget_question: the deletion of the conversation waits for a yes
 forget: the conversation is deleted
-schedule_question: a schedule waits for a yes
+schedule_question: a schedule waits for a yes, also one that was paused
+pause: a schedule is paused
 none: the research tools do nothing
 """
 ORDERS: frozenset[Effect] = frozenset(("start", "quote", "plan", "repeat"))
@@ -32,7 +33,7 @@ MAX_CREATES: Mapping[Effect, int] = {"start": 1, "quote": 1, "repeat": 1, "plan"
 RESEARCHER_TOOLS = frozenset(
     (
         *("start_research", "approve", "revise", "show_research", "list_research", "ask_report", "cancel_research"),
-        *("repeat_research", "delete_research", "schedule_research"),
+        *("repeat_research", "delete_research", "schedule_research", "pause_schedule", "resume_schedule"),
     )
 )
 """Names of the researcher's tools."""
@@ -120,6 +121,10 @@ def _tool_effect(name: str, arguments: Mapping[str, Any], result: Mapping[str, A
             return ToolEffect("repeat", title, "", int(sent))
         case "schedule_research":
             return ToolEffect("schedule_question", str(arguments.get("title") or ""), brief)
+        case "pause_schedule" if result.get("status") == "paused":
+            return ToolEffect("pause")
+        case "resume_schedule" if result.get("status") != "active":
+            return ToolEffect("schedule_question")
         case "approve" if sent or state == "deleted" or "schedule" in result:
             return ToolEffect("approve", title, "", int(sent))
         case "revise" if not str(result.get("next")).startswith(_PLAN_SHOWN):

@@ -89,6 +89,42 @@ async def test_a_no_drops_a_proposal_and_a_cancel_ends_a_schedule(desk: Desk) ->
     assert "is ended" in said and await schedules(desk) == []
 
 
+async def test_a_schedule_is_paused_at_once_and_resumes_only_after_a_yes_to_its_terms(desk: Desk) -> None:
+    schedule = await proposed(desk)
+    await desk.say("yes", approve(schedule))
+    about = {"schedule_id": schedule.id}
+    said = await desk.say("pause it", [("pause_schedule", about)])
+    assert "is paused" in said and "waits for your yes" not in said
+    assert [(each.status, each.due) for each in await schedules(desk)] == [(Status.PAUSED, None)]
+    await desk.say("yes", approve(schedule), "Nothing was asked.")
+    said = await desk.say("resume it", [("resume_schedule", about), ("approve", {"job_id": schedule.id})])
+    assert "$15 in a calendar month" in said and "**no** to leave it paused" in said
+    assert [each.status for each in await schedules(desk)] == [Status.PAUSED]
+    await desk.say("yes", approve(schedule))
+    assert [(each.status, bool(each.due)) for each in await schedules(desk)] == [(Status.ACTIVE, True)]
+
+
+async def test_a_no_to_resuming_leaves_a_schedule_paused_and_the_next_cancel_ends_it(desk: Desk) -> None:
+    schedule = await proposed(desk)
+    await desk.say("yes", approve(schedule))
+    about = {"schedule_id": schedule.id}
+    await desk.say("pause it, and resume it", [("pause_schedule", about)], [("resume_schedule", about)])
+    await desk.say("resume it", [("resume_schedule", about)])
+    said = await desk.say("no", [("cancel_research", {"job_id": schedule.id})])
+    assert "is paused" in said and [each.status for each in await schedules(desk)] == [Status.PAUSED]
+    await desk.say("yes", approve(schedule), "Nothing was asked.")
+    assert [each.status for each in await schedules(desk)] == [Status.PAUSED]
+    said = await desk.say("end it", [("cancel_research", {"job_id": schedule.id})])
+    assert "is ended" in said and await schedules(desk) == []
+
+
+async def test_a_proposal_that_is_to_be_paused_is_asked_about_again(desk: Desk) -> None:
+    schedule = await proposed(desk)
+    said = await desk.say("pause it", [("pause_schedule", {"schedule_id": schedule.id})])
+    assert "Nothing was started." in said
+    assert [each.status for each in await schedules(desk)] == [Status.PROPOSED]
+
+
 async def test_another_ceiling_for_the_same_proposal_needs_a_new_yes(desk: Desk) -> None:
     first = await proposed(desk)
     shown = await desk.say("make it 30 dollars", propose(max_usd_per_month=30))
@@ -103,8 +139,9 @@ async def test_another_ceiling_for_the_same_proposal_needs_a_new_yes(desk: Desk)
 async def test_a_user_sees_and_steers_no_schedule_of_another_user(desk: Desk) -> None:
     order = Order("A secret topic", "eve", desk.talk.session_id, "deep-research-preview-04-2026")
     foreign, _ = await desk.service.schedules.add(order, Timing("0 8 * * 1", "UTC"), 9, Quotas(), propose=True)
-    for name in ("approve", "cancel_research"):
-        said = await desk.say(f"yes, {foreign.id}", [(name, {"job_id": foreign.id})], "There is none.")
+    tools = {"approve": "job_id", "cancel_research": "job_id"}
+    for name, key in {**tools, "pause_schedule": "schedule_id", "resume_schedule": "schedule_id"}.items():
+        said = await desk.say(f"yes, {foreign.id}", [(name, {key: foreign.id})], "There is none.")
         assert "A secret topic" not in said
     said = await desk.say("list", [("list_research", {})])
     assert "A secret topic" not in said and foreign.id not in said and "There is no schedule." in said

@@ -108,7 +108,9 @@ class _Runs(BaseTool):
             text = f"The research runs of this conversation are not known: {describe_database_error(error)}."
         else:
             runs = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
-            text = "\n\n".join(filter(None, (runs, schedules.table(repeated), spent)))
+            text = "\n\n".join(
+                filter(None, (runs, schedules.table(repeated, {question.subject for question in asked}), spent))
+            )
         llm_request.append_instructions([text])
 
 

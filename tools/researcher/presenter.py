@@ -27,7 +27,6 @@ from tools.research.report.documents import DOCUMENT_TYPES, documents_installed,
 from tools.research.report.html_pages import RENDER_TIMEOUT_S, render_html
 from tools.research.report.rendering import to_chat, to_markdown_file
 from tools.research.report.report import Report, to_json
-from tools.research.schedules.schedule import Status
 from tools.research.service import Research
 from tools.research.texts import title
 from tools.researcher import confirmation, schedules
@@ -301,7 +300,7 @@ async def waiting_questions(
             found.append(WaitingQuestion(question, known_to_user, line))
     for schedule in await service.schedules.of_user(turn.user):
         here = schedule.order.session == turn.session or schedule.id in asked or schedule.id in shown
-        if schedule.status is Status.PROPOSED and here:
+        if here and schedules.waits_for_yes(schedule, {*asked, *shown}):
             question = turn.question(schedule.id, Action.SCHEDULE, schedule.version)
             found.append(WaitingQuestion(question, True, schedules.reminder(schedule)))
     return found

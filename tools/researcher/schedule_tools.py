@@ -1,4 +1,4 @@
-"""The researcher's tool that makes schedules. `approve`, `cancel_research` and `list_research` take schedules too."""
+"""The researcher's tools for schedules. `approve`, `cancel_research` and `list_research` take schedules too."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument
 from tools.research.factory import research
-from tools.research.schedules.schedule import MAX_CEILING_USD, Status
+from tools.research.schedules.schedule import MAX_CEILING_USD, Schedule, Status, UnknownSchedule
 from tools.research.schedules.timing import new_timing
+from tools.research.service import Research
+from tools.researcher import schedules
+from tools.researcher.presenter import Presentation, present
 from tools.researcher.tools import Result, checked_texts, present_schedule, refusing_tool, settings_of
 
 
@@ -60,3 +63,47 @@ async def schedule_research(
     waits = schedule.status is Status.PROPOSED
     next_step = "wait until the user says yes or no" if waits else "the user has this schedule already: it was shown"
     return {"schedule": schedule.id, "status": schedule.status.value, "next": next_step}
+
+
+@refusing_tool
+async def pause_schedule(schedule_id: str, tool_context: ToolContext) -> Result:
+    """Pauses a schedule: it starts no runs until the user resumes it. A run that has started goes on.
+
+    Args:
+        schedule_id: Id of the schedule.
+    """
+    service = research()
+    schedule = await _own(service, tool_context, schedule_id)
+    if schedule.status is Status.PROPOSED:
+        present_schedule(tool_context, schedule)
+        return {"schedule": schedule.id, "next": "it has not started: its question was shown again"}
+    schedule = await service.schedules.pause(schedule)
+    present(tool_context, Presentation(texts=(schedules.paused(schedule),)))
+    return {"schedule": schedule.id, "status": schedule.status.value, "next": "the user was told"}
+
+
+@refusing_tool
+async def resume_schedule(schedule_id: str, tool_context: ToolContext) -> Result:
+    """Asks the user whether a paused schedule is to start runs again; the user's yes comes later.
+
+    Args:
+        schedule_id: Id of the schedule.
+    """
+    schedule = await _own(research(), tool_context, schedule_id)
+    present_schedule(tool_context, schedule, resumes=True)
+    next_step = (
+        "the user was told that it runs" if schedule.status is Status.ACTIVE else "wait for the user's yes or no"
+    )
+    return {"schedule": schedule.id, "status": schedule.status.value, "next": next_step}
+
+
+async def _own(service: Research, context: ToolContext, schedule_id: str) -> Schedule:
+    """Returns the user's schedule with that id.
+
+    Raises:
+        UnknownSchedule: the user has no such schedule.
+    """
+    schedule = await schedules.find(service, context.session.user_id, schedule_id)
+    if schedule is None:
+        raise UnknownSchedule(f"{schedule_id[:40]!r} is no id of a schedule, such as sched_…")
+    return schedule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 
 from tools.research.pricing import price_range
 from tools.research.questions import Action
@@ -14,15 +15,16 @@ from tools.research.texts import order_title
 from tools.researcher import confirmation
 
 _ANSWERS = "Say **yes** to let these runs start without another question, **no** to drop it, or what to change."
+_RESUMES = "Say **yes** to let it start runs again without another question, or **no** to leave it paused."
 
 
 async def approve(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:
-    """Applies the person's yes to a proposal, and returns what to say.
+    """Applies the person's yes to a proposal, or to resume a paused schedule, and returns what to say.
 
     Raises:
         NotConfirmed: there is no valid yes.
     """
-    if schedule.status is Status.PROPOSED:
+    if schedule.status is not Status.ACTIVE:
         yes = await confirmation.yes_to(service.ledger, turn, schedule.id, Action.SCHEDULE, schedule.version)
         schedule = await service.schedules.activate(schedule, yes)
     return (
@@ -30,8 +32,12 @@ async def approve(service: Research, turn: confirmation.TurnContext, schedule: S
     )
 
 
-async def end(service: Research, schedule: Schedule) -> str:
-    """Ends a schedule, or drops a proposal, and returns what to say."""
+async def end(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:
+    """Ends a schedule, or applies a no to what was asked about it, and returns what to say."""
+    asked = await service.ledger.questions(turn.user, turn.session)
+    if schedule.status is Status.PAUSED and waits_for_yes(schedule, {question.subject for question in asked}):
+        await service.ledger.withdraw_questions(turn.user, turn.session, schedule.id)
+        return paused(schedule)
     await service.schedules.delete(schedule)
     if schedule.status is Status.PROPOSED:
         return f"Schedule `{schedule.id}` is dropped. Nothing was started."
@@ -48,12 +54,20 @@ async def find(service: Research, user: str, schedule_id: str) -> Schedule | Non
     return await service.schedules.own(user, schedule_id) if SCHEDULE_ID.fullmatch(schedule_id) else None
 
 
+def paused(schedule: Schedule) -> str:
+    """Says that a schedule is paused, and what the person can do next."""
+    again = f"“resume {schedule.id}”, or to end it “cancel {schedule.id}”"
+    return f"Schedule `{schedule.id}` ({describe(schedule)}) is paused: it starts nothing. To go on: say {again}."
+
+
 def question(schedule: Schedule) -> str:
-    """Formats the question before a schedule starts its first run."""
+    """Formats the question before a schedule starts runs, for the first time or after a pause."""
     brief = "\n".join(f"> {line}" for line in inert(schedule.order.brief).splitlines())
     listed = "\n".join(f"- {name}: {value}" for name, value in terms(schedule, time.time()).items())
     title = inert(order_title(schedule.order))
-    return f"Schedule `{schedule.id}`: **{title}**\n\n{brief}\n\n{listed}\n\nNothing was started. {_ANSWERS}"
+    stands = "It is paused." if schedule.status is Status.PAUSED else "Nothing was started."
+    answers = _RESUMES if schedule.status is Status.PAUSED else _ANSWERS
+    return f"Schedule `{schedule.id}`: **{title}**\n\n{brief}\n\n{listed}\n\n{stands} {answers}"
 
 
 def reminder(schedule: Schedule) -> str:
@@ -68,14 +82,27 @@ def listing(schedules: list[Schedule]) -> str:
     return "\n".join(["Schedules:", *lines]) if lines else "There is no schedule."
 
 
-def table(schedules: list[Schedule]) -> str:
-    """Formats the user's schedules as text for the model; empty if there are none."""
+def table(schedules: list[Schedule], asked: Container[str]) -> str:
+    """Formats the user's schedules as text for the model; empty if there are none.
+
+    Args:
+        asked: ids of what the conversation's unanswered questions are about.
+    """
     lines = [
-        f"- {each.id} | {'waits for a yes: schedule' if each.status is Status.PROPOSED else _stands(each)} |"
+        f"- {each.id} | {'waits for a yes: schedule' if waits_for_yes(each, asked) else _stands(each)} |"
         f" {each.timing.words()} | {order_title(each.order)}"
         for each in schedules
     ]
     return "\n".join(["Schedules of the user:", *lines]) if lines else ""
+
+
+def waits_for_yes(schedule: Schedule, asked: Container[str]) -> bool:
+    """Whether a schedule waits for a yes: to its first run, or to go on after a pause.
+
+    Args:
+        asked: ids of what the conversation's unanswered questions are about.
+    """
+    return schedule.status is Status.PROPOSED or (schedule.status is Status.PAUSED and schedule.id in asked)
 
 
 def describe(schedule: Schedule) -> str:

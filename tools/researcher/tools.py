@@ -269,8 +269,9 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
     """
     service = research()
     if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
-        present(tool_context, Presentation(texts=(await schedules.end(service, schedule),)))
-        return {"schedule": schedule.id, "status": "ended"}
+        text = await schedules.end(service, _turn(tool_context), schedule)
+        present(tool_context, Presentation(texts=(text,)))
+        return {"schedule": schedule.id, "next": "the user was told"}
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
         await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
@@ -319,9 +320,13 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     return _result(job, next="wait until the user says yes or no")
 
 
-def present_schedule(context: ToolContext, schedule: Schedule) -> None:
-    """Has a schedule shown: as a question if it waits for a yes."""
-    waits = schedule.status is Status.PROPOSED
+def present_schedule(context: ToolContext, schedule: Schedule, *, resumes: bool = False) -> None:
+    """Has a schedule shown: as a question if it waits for a yes.
+
+    Args:
+        resumes: whether the user wants a paused schedule to start runs again, which needs a yes.
+    """
+    waits = schedule.status is Status.PROPOSED or (resumes and schedule.status is Status.PAUSED)
     text = schedules.question(schedule) if waits else schedules.listing([schedule])
     present(context, Presentation(texts=(text,), asks=(schedule.id, Action.SCHEDULE) if waits else None))
 

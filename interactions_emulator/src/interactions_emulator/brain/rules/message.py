@@ -11,12 +11,11 @@ Act = Literal[
     "thanks", "greeting", "bye", "about_you", "abilities", "joke", "recall", "ask_fact", "tell_fact",
     "judge", "draw", "do", "ask", "topic", "definition", "continue", "forget", "yes", "agree", "fine", "no", "denies",
     "nod", "later", "change", "comment", "order", "further", "cost", "status", "show", "list", "cancel", "repeat",
-    "delete", "report",
+    "delete", "report", "pause", "resume",
 ]  # fmt: skip
 """What a message does; it may have several acts. `yes` may start something, `agree` may delete something, and `fine` is
 a yes directly after the question only. `denies` begins with a no, and `no` wants nothing else. `nod` has only words of
 a reply, such as “fine”, `topic` has a few words without a verb, and a `comment` asks for nothing."""
-
 JOB_ID = re.compile(r"\b(?:job|sched)_\w+", re.IGNORECASE)
 """The id of a research run, or of a schedule of runs."""
 MAX_CHARS, MAX_PARTS, MAX_REPLY_WORDS, MAX_COMMAND_WORDS, MAX_TOPIC_WORDS = 2_000, 8, 9, 12, 8
@@ -33,8 +32,6 @@ STUDY = compiled(r"""(?:(?:report|study|dive|analysis|investigation|review|resea
 """Matches a word for a research run or its report."""
 RUN = rf"(?:{STUDY}|runs?|schedules?)"
 """Matches a word for an entry in the list of research runs."""
-
-
 EVERY = r"\b(?:(?:every|each) ((?:week|mon|tues|wednes|thurs|fri|satur|sun)?day|week|month|quarter)s?|(week|month)ly)\b"
 """Matches how often research is repeated."""
 OF_SCHEDULE = rf"\b(?:the|my|that) (?:schedules?\b|{EVERY} {RUN})"
@@ -138,6 +135,7 @@ _ACTS: dict[Act, str] = {
     "cancel": rf"""^{_ASSENT}{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$
       |^{_ASSENT}(?:{_ENDING}|(?:i )?(?:do not|don't|no longer) (?:want|need))(?: \w+)? {EVERY} {RUN}(?: any ?more)?$
       |^{_ERASING}\b.*\bschedules?$""",
+    "pause": rf"^{_ASSENT}(?:pause|suspend)\b(?! .*plan$)", "resume": rf"^{_ASSENT}(?:resume|unpause)\b",
     "repeat": r"^(?:start|run|do|try|research)\b.*\bagain$|^(?:repeat|retry|wiederhole|refais|repite|ripeti|repete)\b",
     "delete": rf"""^{_ERASING}$|^{_ASSENT}{_ERASING}\b.*\b(?:{STUDY}|one|draft)\b
       |^{_ASSENT}(?:delete|erase|remove) (?:it|this|that|both)(?: now| too| afterwards)?$""",
@@ -154,7 +152,6 @@ _NOT_ORDERING = compiled(rf"""^(?:what|which|who|where|when|why|how|is|are|was|d
     |do (?!(?:it|this|that)\b|(?:[\w-]+ ){{0,3}}{STUDY}\b)|suppose|imagine|i (?:read|saw|love|like|wonder|never
     |have to)|(?:and |but )?if i|and with|translate|my|we|they|you|show|see|give me the|open)\b""")
 _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
-
 _YES = word_set("""yes y yess yup yep yeah sure approve approved confirmed absolutely ja klar einverstanden oui sí si
     claro sim sì certo""")
 _AGREE = _YES | word_set("""agreed d'accord ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem

@@ -14,7 +14,7 @@ from interactions_emulator.corpus.words import terms
 
 START, APPROVE, REVISE, SHOW, LIST = "start_research", "approve", "revise", "show_research", "list_research"
 ASK, CANCEL, REPEAT, DELETE = "ask_report", "cancel_research", "repeat_research", "delete_research"
-SCHEDULE = "schedule_research"
+SCHEDULE, PAUSE, RESUME = "schedule_research", "pause_schedule", "resume_schedule"
 FUNCTIONS = frozenset((START, APPROVE))
 """A request that declares these functions is answered by `manage`."""
 FINAL_STATES = ("completed", "failed", "cancelled", "incomplete", "expired")
@@ -92,6 +92,7 @@ class _Situation:
         self.message = read_message(text)
         scheduled, self.is_first = re.search(OF_SCHEDULE, self.message.plain), not runs
         self.runs = [run for run in runs if (run.is_schedule if scheduled else not run.is_schedule or run.waits_for)]
+        self.schedules = [run for run in runs if run.is_schedule and self.functions >= {PAUSE, RESUME}]
         self.reports = [run for run in runs if run.state == "completed" or run.waits_for == "deletion"]
         self.order = order_of(self.message, conversation, [run.title for run in runs])
         self.named = "".join(JOB_ID.findall(text)[:1])
@@ -162,6 +163,9 @@ class _Situation:
             return self._call(DELETE, self.reports)
         if (has("cost") or ("depth" in self.order.settings and has("ask") and not has("order"))) and not has("status"):
             return self._price()
+        steered = [run for run in self.schedules if has("resume" if run.state == "paused" else "pause")]
+        if steered and (run := self._meant(steered)):
+            return (RESUME if has("resume") else PAUSE, {"schedule_id": run.id})
         if has("cancel"):
             return self._call(CANCEL, [going] if going else self.runs)
         if has("repeat") and not has("show"):
