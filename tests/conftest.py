@@ -28,7 +28,7 @@ from tools.interactions.local_emulator import index_file
 from tools.interactions.transport import Transport
 from tools.research.ledger import Ledger
 from tools.research.service import Research
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 from tools.research.verification.verifier import Verifier
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -191,7 +191,7 @@ class Desk:
         webhook: str = "",
         verifier: Verifier | None = None,
         follows: bool = True,
-        **timings: float,
+        **timeouts: float,
     ) -> Research:
         """A new service over the same ledger, as another process would have.
 
@@ -205,7 +205,7 @@ class Desk:
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
             InteractionsClient(lambda: transport, timeout_s=timeout_s, webhook_url=lambda: webhook),
-            timings=ResearchTimings(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timings}),
+            timeouts=ResearchTimeouts(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timeouts}),
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,

@@ -32,13 +32,13 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.resources import interaction_id_of
 from tools.interactions.transport import LIMITS, Transport
 from tools.research.follower import Ended, EventReceived, Follower
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 
 RUNS = 1_000
 STARTS_AT_ONCE = 50
 DOWN_S = 3.0
 """Seconds for which the server is away in the case of a restart."""
-TIMINGS = ResearchTimings(silence_timeout_s=3600, create_timeout_s=600)
+TIMEOUTS = ResearchTimeouts(silence_timeout_s=3600, create_timeout_s=600)
 
 
 class Case(NamedTuple):
@@ -98,7 +98,7 @@ async def client(url: str, runs: int, certificate: str) -> None:
         begun += 1
         if begun == runs:
             opened.set()
-        async for step in Follower(api, named, cursor=cursor, timings=TIMINGS).follow(stream):
+        async for step in Follower(api, named, cursor=cursor, timeouts=TIMEOUTS).follow(stream):
             counts["events"] += isinstance(step, EventReceived)
             counts["ended"] += isinstance(step, Ended) and step.resource["status"] == "completed"
 

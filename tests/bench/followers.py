@@ -36,7 +36,7 @@ from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 from tools.research.texts import FOLLOWED_ELSEWHERE
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 
 AGENT = "deep-research-preview-04-2026"
 JOBS = 300
@@ -157,7 +157,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     found = statements.take()
     row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
-    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimings().lease_s / 3)))
+    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimeouts().lease_s / 3)))
 
     for job in started:  # a client asks another replica for the status, and leaves
         async with aclosing(there.watch(job.id, 0)) as lines:
@@ -188,7 +188,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
 async def watchers(database: str, replicas: int = 10, watched: int = 100) -> None:
     """Measures replicas whose users watch runs that another replica follows. All are in this process."""
     follower, statements = Ledger(database), Statements()
-    now, leases = time.time(), Leases(follower, time.time, ResearchTimings().lease_s)
+    now, leases = time.time(), Leases(follower, time.time, ResearchTimeouts().lease_s)
     async with AsyncExitStack() as stack:
         jobs = []
         for number in range(watched):

@@ -18,7 +18,7 @@ from tools.research.background import RECOVERY_INTERVAL_S
 from tools.research.database import POOL
 from tools.research.locks import LEASE_S as TURN_LEASE
 from tools.research.pricing import cost_of
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 from tools.server.settings import ServerSettings
 
 DAY = 86_400.0
@@ -45,14 +45,14 @@ class Load:
     """Kills of each replica per hour, without warning."""
     restart: float = 20
     """Seconds until the platform has replaced it."""
-    lease: float = ResearchTimings.lease_s
+    lease: float = ResearchTimeouts.lease_s
     look: float = RECOVERY_INTERVAL_S
     """Seconds between two checks of a replica for runs that no process follows."""
     cut: float = 600
     """Seconds after which the API cuts a stream (Google AI forum, thread 143098)."""
     polled: float = 0.05
     """Share of runs whose streams do not work at all."""
-    poll: float = ResearchTimings.max_poll_s
+    poll: float = ResearchTimeouts.max_poll_s
     asked: float = 1
     """Average number of other replicas that are asked about a run while it runs."""
     turn_seconds: float = 6

@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from interactions_emulator import Emulator
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 
 WORKFLOW = Path(__file__).with_name("dbos_workflow.py")
 PATIENCE_S = 120.0
-LEASE_S = ResearchTimings().lease_s
+LEASE_S = ResearchTimeouts().lease_s
 """Seconds until the lease of the killed desk expires."""
 
 

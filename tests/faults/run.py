@@ -26,7 +26,7 @@ from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.report.report import Report
 from tools.research.service import Research
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -36,7 +36,7 @@ MISTAKES = (TypeError, AttributeError, NameError, AssertionError)
 ASKED = 3
 """How often a person asks."""
 AGENT = "deep-research-preview-04-2026"
-TIMINGS = ResearchTimings(
+TIMEOUTS = ResearchTimeouts(
     create_timeout_s=10, silence_timeout_s=0.3, lease_s=0.5, first_poll_s=400, max_poll_s=800, stall_after_s=1300
 )
 """The first three are real seconds, because sockets and processes need real time; the rest are virtual."""
@@ -117,12 +117,12 @@ class Place:
     def service(self, ledger: Ledger | None = None) -> Research:
         """A new service over the same ledger, as another process would have."""
         client = InteractionsClient(self.transport, webhook_url=lambda: self.webhook_url)
-        return Research(ledger or Ledger(self.ledger), client, timings=TIMINGS, sleep=self.pass_time)
+        return Research(ledger or Ledger(self.ledger), client, timeouts=TIMEOUTS, sleep=self.pass_time)
 
     def replica(self) -> Research:
         """A new service over the same ledger whose connections are never refused."""
         client = InteractionsClient(lambda: self._transport)
-        return Research(Ledger(self.ledger), client, timings=TIMINGS, sleep=self.pass_time)
+        return Research(Ledger(self.ledger), client, timeouts=TIMEOUTS, sleep=self.pass_time)
 
     async def while_time_passes(self, work: Awaitable[T], patience: float = PATIENCE) -> T:
         """Waits for work while more virtual time passes than a research takes.

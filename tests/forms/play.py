@@ -17,7 +17,7 @@ from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.report.rendering import to_chat, to_html, to_markdown
 from tools.research.service import Research
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 
 AGENT = "deep-research-preview-04-2026"
 MEASURED_MAX_HELD_S = 0.25
@@ -92,7 +92,7 @@ async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Pl
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{folder}/forms.db"),
             InteractionsClient(lambda: transport),
-            timings=ResearchTimings(first_poll_s=150, max_poll_s=300, stall_after_s=600),
+            timeouts=ResearchTimeouts(first_poll_s=150, max_poll_s=300, stall_after_s=600),
             clock=lambda: found[0].clock,
             sleep=sleep,
         )

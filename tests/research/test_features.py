@@ -18,7 +18,7 @@ from tools.research.job import Job, State
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
 from tools.research.texts import FOLLOWED_ELSEWHERE
-from tools.research.timings import MAX_CREATE_ATTEMPTS
+from tools.research.timeouts import MAX_CREATE_ATTEMPTS
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 

@@ -55,7 +55,7 @@ def service(desk: Desk, clock: Clock) -> Research:
     """A service that uses the test's clock."""
     plain = desk.service()
     desk.services[-1] = Research(
-        plain.ledger, plain._client, timings=plain._timings, sleep=desk.pass_time, clock=clock, retention_s=RETENTION
+        plain.ledger, plain._client, timeouts=plain._timeouts, sleep=desk.pass_time, clock=clock, retention_s=RETENTION
     )
     return desk.services[-1]
 

@@ -19,11 +19,11 @@ from tools.research.quotas import Quotas
 from tools.research.schedules.schedule import Schedule
 from tools.research.schedules.store import DueOutcome, ScheduleStore
 from tools.research.service import Research
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 
 MODEL = "gemini-3.8-flash"
 LIMITS = Quotas(at_once=10, per_day=50, usd_per_day=500)
-TIMINGS = ResearchTimings(create_timeout_s=10, silence_timeout_s=5, lease_s=0.5)
+TIMEOUTS = ResearchTimeouts(create_timeout_s=10, silence_timeout_s=5, lease_s=0.5)
 """In real seconds."""
 
 
@@ -108,7 +108,7 @@ def main(pipe: Connection, port: int, url: str, target: Target) -> None:
             ledger = MortalLedger(url, KillSwitch(step.side, step.write))
             ledger.schedules = MortalStore(ledger._database, ledger)
             service = Research(
-                ledger, client, timings=TIMINGS, clock=clock, sleep=nap, describer=lambda: (MODEL, LIMITS)
+                ledger, client, timeouts=TIMEOUTS, clock=clock, sleep=nap, describer=lambda: (MODEL, LIMITS)
             )
             jobs = [job.id for job in await service.resume()]
             jobs += await service.schedules.start_due(LIMITS)

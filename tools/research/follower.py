@@ -17,7 +17,7 @@ from tools.backoff import backoff_s, spread_wait
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
 from tools.research.job import STATE_OF_STATUS
-from tools.research.timings import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimings
+from tools.research.timeouts import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimeouts
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Follower:
         interaction_id: str,
         *,
         cursor: str | None = None,
-        timings: ResearchTimings | None = None,
+        timeouts: ResearchTimeouts | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         on_attach: Callable[[], None] = lambda: None,
@@ -88,7 +88,7 @@ class Follower:
             thousand interactions may end at the same time.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
-        self._timings, self._sleep, self._jitter = timings or ResearchTimings(), sleep, jitter
+        self._timeouts, self._sleep, self._jitter = timeouts or ResearchTimeouts(), sleep, jitter
         self._on_attach, self._finalize_limit = on_attach, finalize_limit or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
@@ -136,7 +136,7 @@ class Follower:
         """Yields new events until the stream ends, breaks or times out; the caller treats all three alike."""
         try:
             while True:
-                async with asyncio.timeout(self._timings.silence_timeout_s):
+                async with asyncio.timeout(self._timeouts.silence_timeout_s):
                     event = await anext(stream)
                 event_id = event.get("event_id")
                 if event_id in self._seen:
@@ -151,7 +151,7 @@ class Follower:
         except ApiError as error:
             self._retry_after = error.retry_after or 0.0
         except TimeoutError:
-            self._quiet += self._timings.silence_timeout_s
+            self._quiet += self._timeouts.silence_timeout_s
         finally:
             await stream.aclose()
 
@@ -174,7 +174,7 @@ class Follower:
                 if isinstance(error, Refused) or gone == MAX_NOT_FOUND:
                     yield Unreachable(error, never_read=self._last_read is None)
                     return
-                if self._quiet >= self._timings.stall_after_s:
+                if self._quiet >= self._timeouts.stall_after_s:
                     yield Stalled(None, self._quiet)
                     return
                 yield Warned("the server cannot be read; the research goes on, trying again")
@@ -184,7 +184,7 @@ class Follower:
         if read != self._last_read and self._last_read is not None:
             self._quiet = 0.0
         self._last_read = read
-        if self._quiet >= self._timings.stall_after_s:
+        if self._quiet >= self._timeouts.stall_after_s:
             yield Stalled(resource, self._quiet)
         else:
             yield Polled(resource)
@@ -202,9 +202,9 @@ class Follower:
         return resource
 
     def _poll_wait(self, polls: int) -> float:
-        return backoff_s(polls, self._timings.first_poll_s, self._timings.max_poll_s)
+        return backoff_s(polls, self._timeouts.first_poll_s, self._timeouts.max_poll_s)
 
     async def _pause(self, seconds: float, at_least: float = 0) -> None:
-        seconds = spread_wait(seconds, min(at_least, self._timings.max_wait_s), self._jitter())
+        seconds = spread_wait(seconds, min(at_least, self._timeouts.max_wait_s), self._jitter())
         self._quiet += seconds
         await self._sleep(seconds)

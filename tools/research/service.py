@@ -33,7 +33,7 @@ from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.schedules.service import Schedules
 from tools.research.server_data import ServerData
 from tools.research.texts import state
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 from tools.research.verification.verifier import Verifier
 from tools.research.webhook_messages import WebhookMessages
 from tools.research.worker import Worker
@@ -57,7 +57,7 @@ class Research:
         ledger: Ledger,
         client: InteractionsClient,
         *,
-        timings: ResearchTimings | None = None,
+        timeouts: ResearchTimeouts | None = None,
         server: Callable[[], str] = lambda: "",
         retention_s: float = RETENTION_DAYS * DAY_S,
         may_start: Callable[[], bool] = lambda: True,
@@ -80,13 +80,13 @@ class Research:
         """
         self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
-        self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
-        self._worker = Worker(ledger, self.changes, client, self._timings, clock, sleep, follows)
+        self._timeouts, self._retention_s, self._may_start = timeouts or ResearchTimeouts(), retention_s, may_start
+        self._worker = Worker(ledger, self.changes, client, self._timeouts, clock, sleep, follows)
         self._follows, self._describer = follows, describer
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
         self.webhooks = WebhookMessages(
-            ledger, self._worker, self._ensure, lambda: self._data.server, clock, self._timings
+            ledger, self._worker, self._ensure, lambda: self._data.server, clock, self._timeouts
         )
         self.schedules = Schedules(ledger, client, clock, lambda: self._data.server, may_start, self._ensure)
         self.follow_ups = FollowUps(ledger, client, self._data, self.finished, clock, sleep)
@@ -445,7 +445,7 @@ class Research:
 
     async def close(self) -> None:
         """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
-        await self.follow_ups.close(self._timings.create_timeout_s)
+        await self.follow_ups.close(self._timeouts.create_timeout_s)
         await self._tasks.stop_all()
         await self.changes.close()
         await self.ledger.close()

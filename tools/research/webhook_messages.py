@@ -17,7 +17,7 @@ from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS,
 from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
 from tools.research.server_data import AUTH_STATUSES
-from tools.research.timings import ResearchTimings
+from tools.research.timeouts import ResearchTimeouts
 from tools.research.worker import Worker, warn_of_second_run
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,14 @@ class WebhookMessages:
         ensure: Callable[[str], Awaitable[JobTask]],
         server: Callable[[], str],
         clock: Callable[[], float],
-        timings: ResearchTimings,
+        timeouts: ResearchTimeouts,
     ) -> None:
         """Args:
         ensure: returns the task of a job with that id; starts one if the job is active and has none.
         server: returns the name of the server whose messages these are.
         """
         self._ledger, self._worker, self._ensure = ledger, worker, ensure
-        self._server, self._clock, self._timings = server, clock, timings
+        self._server, self._clock, self._timeouts = server, clock, timeouts
 
     async def handle(self, interaction_id: str, job_id: str = "") -> str:
         """Handles one message. A repeated message does no harm.
@@ -65,7 +65,7 @@ class WebhookMessages:
         if job:
             task = (await self._ensure(job.id)).task
             if task and ended:
-                await asyncio.wait({task}, timeout=self._timings.webhook_wait_s)
+                await asyncio.wait({task}, timeout=self._timeouts.webhook_wait_s)
                 known = await self._ledger.get(job.id)
                 if known and known.state in ACTIVE:
                     raise Unavailable(f"the result of {job.id} is not saved yet")
@@ -128,7 +128,7 @@ class WebhookMessages:
         try:
             return await self._worker.read(interaction_id, include_input=include_input)
         except NotFound:
-            if self._clock() < job.updated + self._timings.stall_after_s:
+            if self._clock() < job.updated + self._timeouts.stall_after_s:
                 raise
         except Refused as error:
             if error.status in AUTH_STATUSES:

@@ -32,14 +32,14 @@ from tools.research.report.reading import read_report
 from tools.research.report.report import Report, from_json, to_json
 from tools.research.schedules.changes import changes_between
 from tools.research.texts import FOLLOWED_ELSEWHERE, MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
-from tools.research.timings import (
+from tools.research.timeouts import (
     FIRST_CREATE_WAIT_S,
     FIRST_SAVE_WAIT_S,
     MAX_CREATE_ATTEMPTS,
     MAX_RETRY_AFTER_S,
     MAX_SAVE_WAIT_S,
     MIN_UPLOAD_BYTES_PER_S,
-    ResearchTimings,
+    ResearchTimeouts,
 )
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Worker:
         ledger: Ledger,
         changes: JobChanges,
         client: InteractionsClient,
-        timings: ResearchTimings,
+        timeouts: ResearchTimeouts,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         follows: bool,
@@ -66,9 +66,9 @@ class Worker:
         """Args:
         follows: whether this process works on jobs; if not, it only watches the work of others.
         """
-        self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
+        self._ledger, self._client, self._timeouts, self._clock, self._sleep = ledger, client, timeouts, clock, sleep
         self._follows = follows
-        self.leases = Leases(ledger, clock, timings.lease_s)
+        self.leases = Leases(ledger, clock, timeouts.lease_s)
         self._job_changes = changes
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
@@ -151,7 +151,7 @@ class Worker:
             try:
                 stream = await asyncio.shield(sending)
             except asyncio.CancelledError:  # save the id of a started run before stopping
-                done, _ = await asyncio.wait({sending}, timeout=self._timings.create_timeout_s)
+                done, _ = await asyncio.wait({sending}, timeout=self._timeouts.create_timeout_s)
                 for task in done:
                     if not task.cancelled() and not task.exception() and (stream := task.result()):
                         await stream.aclose()
@@ -207,7 +207,7 @@ class Worker:
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
-        seconds = self._timings.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
+        seconds = self._timeouts.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
         try:
             async with asyncio.timeout(seconds):
                 named, cursor = await _name(stream)
@@ -280,7 +280,7 @@ class Worker:
             self._client,
             job.interaction_id,
             cursor=job.cursor,
-            timings=self._timings,
+            timeouts=self._timeouts,
             sleep=self._sleep,
             on_attach=telemetry.record_resume,
             finalize_limit=self._finalize_limit,
@@ -308,7 +308,7 @@ class Worker:
                     case Unreachable(error, never_read):
                         if not isinstance(error, NotFound):
                             raise error  # do not fail the job: with another key it may be readable
-                        recent = job.may_run or self._clock() - (job.started or 0) < self._timings.stall_after_s
+                        recent = job.may_run or self._clock() - (job.started or 0) < self._timeouts.stall_after_s
                         if never_read and recent and not shown:
                             await self.end(job, State.EXPIRED, NEVER_SHOWN, may_run=1)
                         else:

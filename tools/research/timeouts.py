@@ -21,7 +21,7 @@ MAX_NOT_FOUND = 3
 
 
 @dataclass(frozen=True)
-class ResearchTimings:
+class ResearchTimeouts:
     """Timeouts, waits and poll intervals, in seconds."""
 
     create_timeout_s: float = 30
