@@ -36,7 +36,8 @@ from tools.research.background import background_work
 from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER
 
-SHUTDOWN_GRACE_S = 1
+LOCAL_SHUTDOWN_GRACE_S = 1
+"""Seconds for requests to finish after Ctrl-C on `desk board`."""
 
 
 @dataclass(frozen=True)

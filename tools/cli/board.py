@@ -46,7 +46,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
 
     import uvicorn
 
-    from tools.board.local import SHUTDOWN_GRACE_S, background_research, listen, local_app, opening_file
+    from tools.board.local import LOCAL_SHUTDOWN_GRACE_S, background_research, listen, local_app, opening_file
     from tools.server.protocol import REQUEST_S, timed_protocol
     from tools.settings import load_settings
 
@@ -59,7 +59,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
         err.print("This system has no second loopback address: do not open another program's page at this port.")
     protocol = timed_protocol(REQUEST_S)  # other users of this machine may send requests that never end
     config = uvicorn.Config(access, http=protocol, log_config=None, access_log=False, lifespan="off")
-    config.timeout_graceful_shutdown = SHUTDOWN_GRACE_S
+    config.timeout_graceful_shutdown = LOCAL_SHUTDOWN_GRACE_S
     server = uvicorn.Server(config)
     opening = opening_file(load_settings().data_dir, access.start_address) if browser else nullcontext()
     with socket, opening as file:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tools.cli.exit_status import fail
-from tools.cli.server_options import CloudTrace, LogContents, OtelUrl, PlainLogs, listen_address, run_server
+from tools.cli.server_options import CloudTrace, LogContents, OtelUrl, PlainLogs, listen_address
 from tools.errors import DeskError
 
 PORT = 8080
@@ -37,6 +37,7 @@ def serve(
     if not follow:
         os.environ["DESK_FOLLOW"] = "0"
     try:
+        from tools.server.run_server import run_server
         from tools.server.settings import load_server_settings
 
         workers = workers or load_server_settings().workers

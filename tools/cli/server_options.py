@@ -1,18 +1,14 @@
-"""Shared by all commands that run as servers: options for address, telemetry and logs, and the function that serves."""
+"""Shared by all commands that run as servers: options for address, telemetry and logs."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tools.settings import SettingsError
-
-SHUTDOWN_GRACE_S = 8
-"""Seconds for requests to finish after SIGTERM; Cloud Run kills the process after 10 seconds."""
 
 OtelUrl = Annotated[str, typer.Option("--otel", metavar="URL", help="Send traces and metrics to this OTLP collector.")]
 CloudTrace = Annotated[bool, typer.Option("--cloud-trace", help="Send traces to Google Cloud Trace.")]
@@ -42,16 +38,3 @@ def listen_address(host: str, port: int, default_port: int) -> tuple[str, int]:
         used = f"port {port} of {host} cannot be used ({error.strerror or error})"
         raise SettingsError(f"{used}: name others with --host, --port") from None
     return host, port
-
-
-def run_server(app: Callable[..., Any] | str, host: str, port: int, protocol: type | str, **options: Any) -> None:
-    """Serves an ASGI application until a signal ends it. `app` may be the import string of a function that makes it.
-
-    Args:
-        protocol: class for the connections, or its import string.
-        options: further settings of uvicorn.
-    """
-    import uvicorn
-
-    settings: dict[str, Any] = {"timeout_graceful_shutdown": SHUTDOWN_GRACE_S, "access_log": False, "log_config": None}
-    uvicorn.run(app, host=host, port=port, http=protocol, **settings, **options)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tools.cli.exit_status import fail
-from tools.cli.server_options import CloudTrace, LogContents, OtelUrl, PlainLogs, listen_address, run_server
+from tools.cli.server_options import CloudTrace, LogContents, OtelUrl, PlainLogs, listen_address
 from tools.errors import DeskError
 
 PORT = 8081
@@ -26,6 +26,7 @@ def work(
 ) -> None:
     """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
     from tools.server.protocol import REQUEST_S, timed_protocol
+    from tools.server.run_server import run_server
     from tools.server.work_server import build_worker
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
