@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools.concurrency import run_each
 from tools.interactions.citations import plain_marks
-from tools.interactions.client import ApiError
+from tools.interactions.errors import ApiError
 from tools.regular_file import regular_size
 from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
 from tools.research.pricing import cost_of

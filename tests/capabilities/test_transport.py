@@ -23,9 +23,8 @@ from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said, search, thought
 from tools.adk.sdk_events import sdk_events
 from tools.interactions import backend
-from tools.interactions.client import retry_after, status_of
 from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoint
-from tools.interactions.http_answer import BadStatus, NotSent
+from tools.interactions.errors import BadStatus, NotSent, retry_after, status_of
 from tools.interactions.transport import Transport
 
 TEXT = {"type": "text", "text": "Größe 🌊"}

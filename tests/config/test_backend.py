@@ -11,7 +11,7 @@ from interactions_emulator import Emulator
 from tests.scripts import research_brain
 from tools.interactions import backend
 from tools.interactions.backend import choose
-from tools.interactions.backend_error import BackendError
+from tools.interactions.errors import BackendError
 from tools.interactions.server_name import normalized_server
 from tools.settings import Settings
 from tools.weather.forecast import get_weather

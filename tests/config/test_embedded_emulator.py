@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tools.interactions import backend
-from tools.interactions.backend_error import BackendError
+from tools.interactions.errors import BackendError
 from tools.interactions.local_emulator import index_file, model_problem, options_mismatch, start_emulator, stop_emulator
 from tools.settings import load_settings
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.forms.server import FormServer, form_server
-from tools.interactions.client import ApiError, InteractionsClient
+from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
+from tools.interactions.errors import ApiError
 from tools.interactions.transport import Transport
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger

@@ -29,8 +29,9 @@ from tests.forms.server import (
     sent_as_json,
 )
 from tools.interactions import http_answer
-from tools.interactions.client import ApiError, InteractionsClient
+from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
+from tools.interactions.errors import ApiError
 from tools.interactions.transport import Transport
 from tools.research.follow_up import NoAnswer, UnknownModel
 from tools.research.job import Order, State

@@ -10,7 +10,7 @@ from google.adk.plugins import BasePlugin
 from google.genai.types import Content
 
 from tools.interactions import backend
-from tools.interactions.backend_error import BackendError
+from tools.interactions.errors import BackendError
 
 
 class BackendPlugin(BasePlugin):

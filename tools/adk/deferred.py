@@ -13,7 +13,7 @@ from google.genai.interactions import Interaction
 from tools.adk.response_collector import ResponseCollector
 from tools.backoff import backoff_s
 from tools.interactions import backend
-from tools.interactions.http_answer import Interrupted, WireError
+from tools.interactions.errors import Interrupted, WireError
 
 log = logging.getLogger(__name__)
 

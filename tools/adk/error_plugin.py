@@ -15,8 +15,7 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
 from tools.interactions import backend
-from tools.interactions.client import retry_after, status_of
-from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
+from tools.interactions.errors import BadAnswer, BadStatus, WireError, retry_after, status_of
 from tools.interactions.model_catalog import known_names
 from tools.secret_redaction import redact, without_credentials
 from tools.suggestions import did_you_mean

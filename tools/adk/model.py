@@ -23,7 +23,7 @@ from tools.adk.spans import annotate_span
 from tools.adk.structured_output import has_schema, response_format, response_schema, retry_request, schema_problem
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
-from tools.interactions.client import is_not_found
+from tools.interactions.errors import is_not_found
 from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)

@@ -36,7 +36,7 @@ def interaction(
 
 
 async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
-    from tools.interactions.client import ApiError, NotFound
+    from tools.interactions.errors import ApiError, NotFound
 
     try:
         resource = await _client().get(interaction_id, include_input=with_input)
@@ -55,7 +55,7 @@ async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
 
 
 async def _delete(interaction_id: str) -> None:
-    from tools.interactions.client import ApiError, NotFound
+    from tools.interactions.errors import ApiError, NotFound
 
     try:
         await _client().delete(interaction_id)
@@ -76,7 +76,7 @@ def _client() -> InteractionsClient:
 
 def _unknown(interaction_id: str) -> Exception:
     from tools.interactions import backend
-    from tools.interactions.client import NotFound
+    from tools.interactions.errors import NotFound
     from tools.settings import load_settings
 
     return NotFound(

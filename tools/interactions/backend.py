@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 
-from tools.interactions.backend_error import BackendError
 from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoint
+from tools.interactions.errors import BackendError
 from tools.interactions.local_emulator import brain_name, keep_alive, start_emulator
 from tools.interactions.server_name import normalized_server
 from tools.interactions.transport import Transport

@@ -7,7 +7,7 @@ import asyncio
 from google.auth.exceptions import GoogleAuthError
 
 from tools.interactions import backend
-from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
+from tools.interactions.errors import BadAnswer, BadStatus, WireError
 from tools.secret_redaction import redact, without_credentials
 
 MISSING_ID = "v1_desk-doctor"

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import httpx2
 
-from tools.errors import DeskError
+from tools.interactions.errors import BadAnswer, BadStatus, Interrupted, WireError
 from tools.interactions.resources import (
     MAX_ID_CHARS,
     Event,
@@ -45,48 +45,6 @@ _LINGER_S = 0.25
 _REFUSAL_BYTES, _REFUSAL_S = 64 * 2**10, 5.0
 """Maximum bytes and seconds for reading the body of a refusal. If reading fails, only the status is reported."""
 _LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
-
-
-class WireError(DeskError):
-    """A call got no usable answer. The message says what came instead, without secrets."""
-
-
-class NotSent(WireError):
-    """The request did not leave this machine.
-
-    Args:
-        retryable: whether the same request may get through later.
-    """
-
-    def __init__(self, message: str, *, retryable: bool) -> None:
-        super().__init__(message)
-        self.retryable = retryable
-
-
-class Interrupted(WireError):
-    """The request was sent, but the connection broke before the answer was complete."""
-
-
-class BadStatus(WireError):
-    """The server answered with a status other than success, such as an error or a redirect.
-
-    Args:
-        message: the reason that the answer gives; empty if it gives none.
-        from_api: whether the body is an error of the API. That of a proxy may be a page or a text.
-    """
-
-    def __init__(self, message: str, response: httpx2.Response, *, from_api: bool) -> None:
-        super().__init__(f"HTTP {response.status_code}: {message}" if message else f"HTTP {response.status_code}")
-        self.message, self.status_code, self.response = message, response.status_code, response
-        self.from_api = from_api
-
-
-class BadAnswer(WireError):
-    """The server answered with success, but the body is neither an interaction nor its events."""
-
-    def __init__(self, message: str, response: httpx2.Response) -> None:
-        super().__init__(message)
-        self.response = response
 
 
 @dataclass(frozen=True)

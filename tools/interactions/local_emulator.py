@@ -23,7 +23,7 @@ import platformdirs
 from filelock import FileLock
 
 from tools.extras import install_command
-from tools.interactions.backend_error import BackendError
+from tools.interactions.errors import BackendError
 from tools.private_folder import create_private_folder
 from tools.secret_redaction import without_credentials
 from tools.settings import ROOT, Settings

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tools.backoff import backoff_s, spread_wait
-from tools.interactions.client import retry_after, status_of
+from tools.interactions.errors import retry_after, status_of
 
 T = TypeVar("T")
 MAX_RETRIES = 3

@@ -19,7 +19,8 @@ import httpx2
 from pydantic_core import to_jsonable_python
 
 from tools.interactions.endpoint import Endpoint
-from tools.interactions.http_answer import BadAnswer, HttpAnswer, Interrupted, NotSent, describe
+from tools.interactions.errors import BadAnswer, Interrupted, NotSent
+from tools.interactions.http_answer import HttpAnswer, describe
 from tools.interactions.resources import Event, Resource
 from tools.secret_redaction import credentials_in, redact
 

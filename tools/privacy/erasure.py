@@ -19,7 +19,8 @@ from google.adk.sessions import BaseSessionService, Session
 
 from tools.concurrency import run_each
 from tools.errors import DeskError
-from tools.interactions.client import ApiError, InteractionsClient, NotFound
+from tools.interactions.client import InteractionsClient
+from tools.interactions.errors import ApiError, NotFound
 from tools.interactions.retry import call_with_retries
 from tools.research.errors import WrongBackend
 from tools.research.job import Job

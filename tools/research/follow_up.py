@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from tools.errors import DeskError
-from tools.interactions.client import ApiError, InteractionsClient, NotFound
+from tools.interactions.client import InteractionsClient
+from tools.interactions.errors import ApiError, NotFound
 from tools.research.job import FollowUpAnswer, Job
 from tools.research.ledger import Ledger
 from tools.research.locks import Locked

@@ -14,7 +14,8 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
 from tools.backoff import backoff_s, spread_wait
-from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
+from tools.interactions.client import InteractionsClient
+from tools.interactions.errors import ApiError, NotFound, Refused
 from tools.interactions.resources import Event, Resource
 from tools.research.job import STATE_OF_STATUS
 from tools.research.timeouts import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimeouts

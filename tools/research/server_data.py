@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
+from tools.interactions.client import InteractionsClient
+from tools.interactions.errors import ApiError, NotFound, Refused
 from tools.interactions.resources import Resource
 from tools.research.errors import WrongBackend
 from tools.research.job import Job

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from tools.interactions.client import NotFound, Refused, Unavailable
+from tools.interactions.errors import NotFound, Refused, Unavailable
 from tools.interactions.resources import Resource
 from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS, Job, State
 from tools.research.job_tasks import JobTask

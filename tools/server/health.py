@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.responses import JSONResponse, Response
 
 from tools.interactions import backend
-from tools.interactions.backend_error import BackendError
+from tools.interactions.errors import BackendError
 from tools.research.database import DATABASE_ERRORS
 from tools.settings import SettingsError
 
