@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 
 from tests.conftest import Later
 from tests.mcp_server.conftest import BRIEF, ERAS, Desk, call, error, text
-from tests.research.test_parts import ENGLISH, JAPANESE
+from tests.mcp_server.test_report_pages import ENGLISH, JAPANESE
 from tests.scripts import PIXEL
 from tools.interactions import backend
 from tools.mcp_server import arguments, resources

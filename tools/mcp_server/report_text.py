@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tools.errors import BadArgument
 from tools.mcp_server.arguments import Report as ReportArguments
-from tools.research.job import Job, State
-from tools.research.report.parts import (
+from tools.mcp_server.report_pages import (
     Page,
     find_section,
     opening,
@@ -14,6 +13,7 @@ from tools.research.report.parts import (
     readable_text,
     sections,
 )
+from tools.research.job import Job, State
 from tools.research.report.report import Report
 from tools.times import to_minute
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tools.interactions.citations import Citation, cite
-from tools.research.report import parts
-from tools.research.report.parts import (
+from tools.mcp_server import report_pages
+from tools.mcp_server.report_pages import (
     MAX_PAGE_BYTES,
     MAX_SOURCES_BYTES,
     Page,
@@ -130,7 +130,7 @@ def test_the_work_of_paging_grows_in_proportion_to_the_text(monkeypatch: pytest.
     def measured(blocks: int) -> int:
         sizes = list[int]()
         with monkeypatch.context() as patch:
-            patch.setattr(parts, "_size", lambda text: sizes.append(len(text.encode())) or sizes[-1])
+            patch.setattr(report_pages, "_size", lambda text: sizes.append(len(text.encode())) or sizes[-1])
             paginate("x\n\n" * blocks)
         return sum(sizes)
 
