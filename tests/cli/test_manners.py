@@ -22,10 +22,10 @@ from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT
 from tests.forks import Fork
 from tests.talk import creates
-from tools.cli import attachments, job_output
+from tools.cli import attachments, job_listing
 from tools.cli.app import app
 from tools.cli.help import GROUPS, topics
-from tools.cli.job_output import ago
+from tools.cli.job_listing import ago
 from tools.cli.terminal import out
 from tools.research.job import Order, new_job
 
@@ -248,8 +248,8 @@ def test_jobs_output_in_a_pipe_is_tab_separated(listed: str) -> None:
 def test_jobs_output_on_a_terminal_fits_its_width(
     listed: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(job_output.out, "_force_terminal", True)
-    monkeypatch.setattr(job_output.out, "_width", width)
+    monkeypatch.setattr(job_listing.out, "_force_terminal", True)
+    monkeypatch.setattr(job_listing.out, "_width", width)
     with out.capture() as shown:
         desk("jobs")
     lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.get().splitlines()]
@@ -259,7 +259,7 @@ def test_jobs_output_on_a_terminal_fits_its_width(
 
 def test_a_job_that_was_not_sent_yet_is_shown_as_starting() -> None:
     with out.capture() as shown:
-        job_output.show_job(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 0.0), False, 0.0)
+        job_listing.show_job(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 0.0), False, 0.0)
     assert shown.get().splitlines()[0].endswith("  starting")
 
 

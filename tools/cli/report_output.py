@@ -13,9 +13,10 @@ from rich.markup import escape
 
 from tools.cli.arguments import DEFAULT_FOLDER
 from tools.cli.exit_status import ExitStatus, fail
-from tools.cli.job_output import as_data
+from tools.cli.job_listing import as_data
 from tools.cli.price import quote
-from tools.cli.terminal import err, out, show_markdown, show_progress
+from tools.cli.progress import show_progress
+from tools.cli.terminal import err, out, show_markdown
 
 if TYPE_CHECKING:
     from tools.research.job import Job

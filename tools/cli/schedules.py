@@ -16,7 +16,8 @@ from tools.cli.arguments import AsJson, Text
 from tools.cli.confirmation import confirm
 from tools.cli.env_file import env_file, lost_variables
 from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, run
-from tools.cli.terminal import err, out, print_fields, show_progress
+from tools.cli.progress import show_progress
+from tools.cli.terminal import err, out, print_fields
 from tools.research.job import LOCAL_USER
 from tools.settings import load_settings
 from tools.times import iso, to_second
@@ -231,7 +232,7 @@ async def _data(service: Research, found: Schedule) -> dict[str, Any]:
 
 
 async def _run_due(as_json: bool) -> None:
-    from tools.cli.job_output import as_data
+    from tools.cli.job_listing import as_data
     from tools.cli.research import checked_settings
     from tools.research.factory import research
     from tools.research.notices.delivery import delivering

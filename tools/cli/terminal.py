@@ -1,10 +1,10 @@
-"""The consoles that commands write to, what they print of answers and progress, and whether a person can answer."""
+"""The consoles that commands write to, what they print of answers, and whether a person can answer."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
@@ -57,14 +57,3 @@ def show_markdown(text: str) -> None:
         out.print(Markdown(text))
     else:
         out.print(short_marks(text), markup=False, soft_wrap=True)
-
-
-async def show_progress(lines: AsyncIterator[str]) -> None:
-    """Prints lines as they come. On a terminal, also shows a spinner and the elapsed time below them."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        bar.add_task("researching")
-        async for line in lines:
-            bar.console.print(f"  {escape(line)}", style="dim", soft_wrap=not err.is_terminal)

@@ -1,4 +1,4 @@
-"""Shows jobs as columns, text or JSON. Does not import the research service."""
+"""Prints lists of jobs and the facts of one job, as columns, text or JSON. Does not import the research service."""
 
 from __future__ import annotations
 
