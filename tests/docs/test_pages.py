@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.faults.cells import cells
-from tests.faults.victim import kills
+from tests.faults.ledger_write_kills import kills
 from tools.cli.app import app
 from tools.server.settings import ServerSettings
 from tools.settings import Settings, variables

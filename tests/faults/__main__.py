@@ -17,8 +17,8 @@ from rich.table import Table
 
 from tests.faults import baseline
 from tests.faults.cells import Cell, cells, every_cell
+from tests.faults.ledger_write_kills import FORKS, Kill, every_kill, kills, play_kill
 from tests.faults.run import Outcome, play, play_desk, play_everywhere
-from tests.faults.victim import FORKS, Kill, every_kill, kills, play_kill
 
 KINDS = {"lost": "lost", "twice": "doubled", "bytes": "repeated_or_missing", "silent": "silent"}
 """The columns of each side, and the failure that each counts. "unwanted" is left out: it cannot happen in a cell."""

@@ -18,8 +18,8 @@ from sqlalchemy.engine import make_url
 
 from interactions_emulator import Emulator
 from tests.faults.cells import Cell
+from tests.faults.ledger_write_kills import READY, Kill, KillSwitch, play_kill_of, work_and_report
 from tests.faults.run import AGENT, ASKED, Outcome, Place, TurnResult, judge, new_brief, prepare
-from tests.faults.victim import READY, Kill, KillSwitch, play_kill_of, work_and_report
 
 PATIENCE = 2.0
 """Real seconds after the end of a research until a turn counts as hanging: more than six times the silence after which

@@ -23,8 +23,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tests.faults import noticed
+from tests.faults import notice_receiver
 from tests.faults.cells import ANNOUNCED, CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
+from tests.faults.ledger_write_kills import NEVER, WRITES, Kill, KillSwitch, MortalLedger, process_main, run_process
 from tests.faults.run import (
     AGENT,
     ASKED,
@@ -41,7 +42,6 @@ from tests.faults.run import (
     play_everywhere,
     play_here,
 )
-from tests.faults.victim import NEVER, WRITES, Kill, KillSwitch, MortalLedger, process_main, run_process
 from tests.faults.webhook_replica import MISHAPS, WebhookReplica
 from tools.research.job import Job, Order, State
 from tools.research.questions import Action, NotConfirmed
@@ -145,16 +145,16 @@ async def play_run(place: Place, run: Run) -> Outcome:
 
 async def play_processes(place: Place, run: Run, replica: WebhookReplica | None) -> Outcome:
     brief = new_brief(run.status)
-    place.notify = (noticed.NAME,) if run.notices else ()
+    place.notify = (notice_receiver.NAME,) if run.notices else ()
     if not run.notices:
         return await play_brief(place, run, brief, replica)
-    async with noticed.receiving() as receiver:
+    async with notice_receiver.receiving() as receiver:
         outcome = await play_brief(place, run, brief, replica, receiver)
         return replace(outcome, unnoticed=await receiver.judge(place.ledger, brief, len(run.kills)))
 
 
 async def play_brief(
-    place: Place, run: Run, brief: str, replica: WebhookReplica | None, receiver: noticed.Receiver | None = None
+    place: Place, run: Run, brief: str, replica: WebhookReplica | None, receiver: notice_receiver.Receiver | None = None
 ) -> Outcome:
     """Plays the processes of a run, which send notices if there is a receiver."""
     await place.prepare(run.faults, 0 if run.real else run.refusals)
@@ -255,7 +255,7 @@ def note_task(
 
 
 async def simulated_process(
-    place: Place, brief: str, kill: Kill, person: Person | None = None, receiver: noticed.Receiver | None = None
+    place: Place, brief: str, kill: Kill, person: Person | None = None, receiver: notice_receiver.Receiver | None = None
 ) -> LinesAndResults:
     """A process inside this one: a service that asks until it has a report or is killed."""
     loop = asyncio.get_running_loop()

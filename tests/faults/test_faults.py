@@ -9,8 +9,8 @@ import pytest
 from tests.faults.baseline import play_managed_agent
 from tests.faults.cells import OUTCOME_UNKNOWN, Cell, Stream, cells
 from tests.faults.chaos import draw, play_run
+from tests.faults.ledger_write_kills import kills, play_kill
 from tests.faults.run import Outcome, play, play_desk
-from tests.faults.victim import kills, play_kill
 from tools.research.job import State
 
 GROUPS = [*dict.fromkeys(cell.group for cell in cells())]

@@ -161,7 +161,7 @@ async def test_a_change_of_state_and_its_notice_are_written_together_or_not_at_a
 async def test_a_kill_loses_no_notice_and_a_second_copy_has_the_same_id(
     moment: str, copies: list[int], url: str, open_ledger: Open, receiver: Receiver
 ) -> None:
-    victim = Fork("tests.notices.victim", url, f"{receiver.url}/{PATH}", SECRET, moment)
+    victim = Fork("tests.notices.killed_sender", url, f"{receiver.url}/{PATH}", SECRET, moment)
     assert await asyncio.to_thread(victim.wait) == -signal.SIGKILL
     ledger = open_ledger()
     sent = []
@@ -177,7 +177,7 @@ async def test_a_kill_loses_no_notice_and_a_second_copy_has_the_same_id(
 async def test_a_killed_process_repeats_at_most_the_notice_that_it_was_sending_to_each_target(
     names: list[str], url: str, open_ledger: Open, receiver: Receiver
 ) -> None:
-    victim = Fork("tests.notices.victim", url, f"{receiver.url}/{PATH}", SECRET, "after", "12", *names)
+    victim = Fork("tests.notices.killed_sender", url, f"{receiver.url}/{PATH}", SECRET, "after", "12", *names)
     assert await asyncio.to_thread(victim.wait) == -signal.SIGKILL
     ledger = open_ledger()
     for now in (NOW, NOW + NOTICE_LEASE_S):

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from interactions_emulator import Emulator
-from tests.faults.victim import FORKS, KillSwitch, MortalLedger, work_and_report
+from tests.faults.ledger_write_kills import FORKS, KillSwitch, MortalLedger, work_and_report
 from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport

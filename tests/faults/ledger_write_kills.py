@@ -1,4 +1,4 @@
-"""Kills: a process that does research is killed with SIGKILL, and another process asks again."""
+"""Kills a process that does research at one of its writes to the ledger, or at any time; another process asks again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NEVER = ("after", 0)
 READY, DONE = "ready", "done"
 UNDISTURBED = Cell()
 FORKS = multiprocessing.get_context("forkserver")  # a process that has imported everything, and only forks
-FORKS.set_forkserver_preload(["tests.faults.victim"])
+FORKS.set_forkserver_preload(["tests.faults.ledger_write_kills"])
 
 
 def die() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.notices.victim LEDGER ADDRESS SECRET MOMENT [JOBS TARGET…]`: ends jobs, and is killed.
+"""`python -m tests.notices.killed_sender LEDGER ADDRESS SECRET MOMENT [JOBS TARGET…]`: ends jobs, and is killed.
 
 With the moment "before", it is killed before it sends a notice; else in the middle of its notices: after one was sent
 and before that is written.

@@ -1,4 +1,4 @@
-"""Notices in the chaos: a receiver on a real socket, a process's loop that sends, and the judgement at the end."""
+"""Receives notices in the chaos runs, on a real socket, sends what is due, and judges at the end."""
 
 from __future__ import annotations
 
