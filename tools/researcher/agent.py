@@ -23,8 +23,8 @@ from tools.research.job import Job
 from tools.research.questions import Action
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
+from tools.researcher.mentioned_runs import mentioned_runs
 from tools.researcher.spent import MONTH_S, spent_by
-from tools.researcher.visited import visited
 from tools.settings import load_settings
 
 MAX_LISTED_RUNS = 20
@@ -100,7 +100,7 @@ class _Runs(BaseTool):
         service, now = research(), time.time()
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
-            others = {question.subject for question in asked}.union(visited(tool_context))
+            others = {question.subject for question in asked}.union(mentioned_runs(tool_context))
             repeated = await service.schedules.of_user(turn.user)
             spent = spent_by(await service.ledger.spending(user=turn.user, since=now - MONTH_S), now)
             jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in others]

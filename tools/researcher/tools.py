@@ -29,9 +29,9 @@ from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
+from tools.researcher.mentioned_runs import note_mentioned_run
 from tools.researcher.messages import cancelled, deletion, kept, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
-from tools.researcher.visited import note_visit
 from tools.secret_redaction import redact
 from tools.settings import load_settings
 
@@ -225,7 +225,7 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
         if found is None:
             return await _list(service, tool_context)
         job = found
-        note_visit(tool_context, job)
+        note_mentioned_run(tool_context, job)
     _show(tool_context, job)
     return _result(job)
 
@@ -392,7 +392,7 @@ async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
     job = await service.own_job(context.session.user_id, job_id.strip().strip("`").casefold())
     if job is None:
         raise UnknownJob(f"the user has no research run {job_id[:40]!r}: say “list” to see all")
-    note_visit(context, job)
+    note_mentioned_run(context, job)
     return job
 
 
