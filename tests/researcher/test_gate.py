@@ -347,7 +347,7 @@ async def test_a_report_of_another_server_cannot_be_asked_about_or_built_on(
     job = await desk.quote()
     await desk.say("yes", approve(job.id))
     requests = len(desk.api.log()["requests"])
-    monkeypatch.setattr("tools.research.server_data.ServerData.server", "another")
+    monkeypatch.setattr("tools.research.job_interactions.JobInteractions.server", "another")
     with pytest.raises(WrongBackend):
         await desk.service.follow_ups.ask_once(job.id, "Why?", "gemini-3.8-flash")
     with pytest.raises(WrongBackend):

@@ -15,13 +15,13 @@ from tools.errors import DeskError
 from tools.interactions.client import InteractionsClient
 from tools.interactions.errors import ApiError, NotFound
 from tools.research.job import FollowUpAnswer, Job
+from tools.research.job_interactions import JobInteractions
 from tools.research.ledger import Ledger
 from tools.research.locks import Locked
 from tools.research.quotas import Quotas, question_check
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_markdown
 from tools.research.report.report import Report
-from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import report_context
 from tools.suggestions import did_you_mean
@@ -68,7 +68,7 @@ class FollowUps:
         self,
         ledger: Ledger,
         client: InteractionsClient,
-        data: ServerData,
+        data: JobInteractions,
         finished: Callable[[str, str], Awaitable[tuple[Job, Report]]],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],

@@ -22,6 +22,7 @@ from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import FollowUps
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.job_changes import JobChanges
+from tools.research.job_interactions import JobInteractions
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
@@ -31,7 +32,6 @@ from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report.report import Report, from_json
 from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.schedules.service import Schedules
-from tools.research.server_data import ServerData
 from tools.research.texts import state
 from tools.research.timeouts import ResearchTimeouts
 from tools.research.verification.verifier import Verifier
@@ -79,7 +79,7 @@ class Research:
         follows: whether this process works on jobs; if not, it leaves them to other processes, and only watches.
         """
         self.ledger, self.changes = ledger, JobChanges(ledger, clock, sleep)
-        self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
+        self._client, self._data, self._clock, self._sleep = client, JobInteractions(client, server), clock, sleep
         self._timeouts, self._retention_s, self._may_start = timeouts or ResearchTimeouts(), retention_s, may_start
         self._worker = Worker(ledger, self.changes, client, self._timeouts, clock, sleep, follows)
         self._follows, self._describer = follows, describer

@@ -14,9 +14,9 @@ from typing import Any
 from tools.interactions.errors import NotFound, Refused, Unavailable
 from tools.interactions.resources import Resource
 from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS, Job, State
+from tools.research.job_interactions import AUTH_STATUSES
 from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
-from tools.research.server_data import AUTH_STATUSES
 from tools.research.timeouts import ResearchTimeouts
 from tools.research.worker import Worker, warn_of_second_run
 

@@ -14,7 +14,7 @@ AUTH_STATUSES = (401, 403)
 """HTTP statuses of refused credentials: they say nothing about the interaction."""
 
 
-class ServerData:
+class JobInteractions:
     """The interactions of jobs at the server of this process."""
 
     def __init__(self, client: InteractionsClient, server: Callable[[], str]) -> None:
