@@ -98,7 +98,7 @@ async def test_thoughts_are_streamed_but_not_part_of_the_answer(script: Script, 
 async def test_a_deferred_answer_is_waited_for_and_cited_like_any_other(
     api: Emulator, script: Script, solo: Solo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.adk.deferred.FIRST_POLL_S", 0)
+    monkeypatch.setattr("tools.adk.deferred_tier.FIRST_POLL_S", 0)
     script.answers = [[{"type": "model_output", "content": [cited("Bees fly. They do.", "Bees fly.")]}]]
     talk = solo()
     talk.config = RunConfig(service_tier="deferred")
@@ -114,7 +114,7 @@ async def test_a_deferred_answer_is_waited_for_and_cited_like_any_other(
 async def test_a_deferred_request_is_not_sent_again_when_its_answer_cannot_be_read(
     api: Emulator, script: Script, solo: Solo, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr("tools.adk.deferred.FIRST_POLL_S", 0)
+    monkeypatch.setattr("tools.adk.deferred_tier.FIRST_POLL_S", 0)
     script.answers = [[said("Bees fly.")]] * 2
     api.faults({"on": "get", "status": status, "times": 0})
     talk = solo()

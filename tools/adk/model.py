@@ -14,7 +14,7 @@ from pydantic import field_validator
 from tools.adk.answer_endings import with_ending
 from tools.adk.attachments import adapt_files
 from tools.adk.contents import parts_of
-from tools.adk.deferred import DEFERRED_TIER, poll_deferred
+from tools.adk.deferred_tier import DEFERRED_TIER, poll_deferred
 from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
 from tools.adk.history import UnseenContents
 from tools.adk.response_collector import ResponseCollector

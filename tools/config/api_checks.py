@@ -17,7 +17,7 @@ from google.adk.tools.url_context_tool import UrlContextTool
 from google.genai import types
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from tools.adk.deferred import DEFERRED_TIER
+from tools.adk.deferred_tier import DEFERRED_TIER
 from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import ToolType, capability_errors
 from tools.interactions.server_tools import VARIABLE, ServerTool
