@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from tools.research.config import research_settings
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_loop
-from tools.research.repeat import repeat
+from tools.research.periodic import repeat_periodically
 from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -31,15 +31,17 @@ async def run_background() -> None:
     """
     if load_settings().follow:
         await asyncio.gather(
-            repeat(_recover, RECOVERY_INTERVAL_S, "orphaned research runs could not be resumed"),
-            repeat(_start_due, RECOVERY_INTERVAL_S, "schedules could not be read"),
+            repeat_periodically(_recover, RECOVERY_INTERVAL_S, "orphaned research runs could not be resumed"),
+            repeat_periodically(_start_due, RECOVERY_INTERVAL_S, "schedules could not be read"),
             deliver_loop(),
         )
 
 
 async def run_worker() -> None:
     """Does `run_background`, and starts the orders of processes that follow no runs."""
-    await asyncio.gather(run_background(), repeat(_start_unsent, ORDERS_INTERVAL_S, "new orders could not be started"))
+    await asyncio.gather(
+        run_background(), repeat_periodically(_start_unsent, ORDERS_INTERVAL_S, "new orders could not be started")
+    )
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from tools.research.notices.outbox import CEILING, Notice
 from tools.research.notices.sender import SEND_TIMEOUT_S, send
 from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target
-from tools.research.repeat import repeat
+from tools.research.periodic import repeat_periodically
 from tools.research.report.rendering import to_markdown
 from tools.research.report.report import from_json
 from tools.settings import load_settings
@@ -145,7 +145,7 @@ async def _write_result(ledger: Ledger, notice: Notice, error: str, clock: Calla
 
 async def deliver_loop() -> None:
     """Waits until the ledger is in use, then sends notices every `DELIVERY_INTERVAL_S` seconds. Never returns."""
-    await repeat(lambda: _from_here(start_due), DELIVERY_INTERVAL_S, "notices could not be sent")
+    await repeat_periodically(lambda: _from_here(start_due), DELIVERY_INTERVAL_S, "notices could not be sent")
 
 
 async def deliver_remaining(seconds: float = FINAL_DELIVERY_TIMEOUT_S) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 log = logging.getLogger(__name__)
 
 
-async def repeat(work: Callable[[], Awaitable[None]], interval_s: float, trouble: str) -> None:
+async def repeat_periodically(work: Callable[[], Awaitable[None]], interval_s: float, trouble: str) -> None:
     """Does work again and again, until the task is cancelled. An error is logged, and the work is tried again.
 
     Args:
