@@ -26,7 +26,7 @@ LAYERS = (
     ("yaml_files", "database_url"),
     ("settings",),
     ("private_folder", "public_http"),
-    ("public_address", "reader_queues", "sanitize", "secret_redaction", "shielded"),
+    ("public_address", "sanitize", "secret_redaction", "shielded", "user_queues"),
     (
         *("atomic_file", "backoff", "concurrency", "errors", "extras", "normalization"),
         *("memory", "regular_file", "suggestions", "times", "web_address"),

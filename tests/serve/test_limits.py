@@ -24,7 +24,6 @@ from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, raw, said
 from tools.board.sending import PIECE_BYTES
 from tools.interactions.run_webhook import WEBHOOK_PATH
-from tools.reader_queues import ReaderQueues
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.error_handlers import RequestRejected
@@ -33,6 +32,7 @@ from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_A2A_VALUES,
 from tools.server.middleware.message_limits import MAX_RESTORED_VALUES
 from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, SMALL_BYTES, check_values
+from tools.user_queues import UserQueues
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -348,7 +348,7 @@ def test_a_large_body_does_not_wait_for_all_the_large_bodies_of_another_user(
     serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
-    held, go_on, order, asked, of = threading.Event(), threading.Event(), list[str](), list[str](), ReaderQueues.of
+    held, go_on, order, asked, of = threading.Event(), threading.Event(), list[str](), list[str](), UserQueues.of
 
     def slow(body: bytes) -> object:
         data = json.loads(body)
@@ -363,7 +363,7 @@ def test_a_large_body_does_not_wait_for_all_the_large_bodies_of_another_user(
         return client.post(SESSIONS, json=body, headers=headers).status_code
 
     monkeypatch.setattr("tools.server.middleware.gateway.parse_json", slow)
-    monkeypatch.setattr(ReaderQueues, "of", lambda self, reader: (asked.append(reader), of(self, reader))[1])
+    monkeypatch.setattr(UserQueues, "of", lambda self, reader: (asked.append(reader), of(self, reader))[1])
     with ThreadPoolExecutor(8) as threads:
         first = threads.submit(send, "ada")
         assert held.wait(60)

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 from starlette.exceptions import HTTPException
 
-from tools.reader_queues import ReaderQueues, counted
+from tools.user_queues import UserQueues, counted
 
 MAX_LOADED = 8
 """Maximum number of reports, or of lists, that are in memory for pages. Each reader has at most one of them."""
@@ -25,7 +25,7 @@ class LoadLimits:
 
     def __init__(self) -> None:
         self._loaded = asyncio.Semaphore(MAX_LOADED)
-        self._queues = ReaderQueues(1)
+        self._queues = UserQueues(1)
         self._requests = Counter[str]()
 
     def request(self, reader: str) -> AbstractContextManager[None]:

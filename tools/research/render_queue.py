@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tools.reader_queues import FairThreads
+from tools.user_queues import FairUserThreads
 
 MAX_PROCESSES = 2
 """Maximum number of processes that render reports at a time, whoever asks for them."""
-RENDERINGS = FairThreads(MAX_PROCESSES, "render")
+RENDERINGS = FairUserThreads(MAX_PROCESSES, "render")
 """Its readers are users, or all the people together who have share links of one user."""

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument, DeskError
-from tools.reader_queues import ReaderQueues
 from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
@@ -34,9 +33,10 @@ from tools.researcher.messages import cancelled, deletion, kept, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
 from tools.secret_redaction import redact
 from tools.settings import load_settings
+from tools.user_queues import UserQueues
 
 Result = dict[str, Any]
-_CALLS = ReaderQueues(1)
+_CALLS = UserQueues(1)
 """The calls of each invocation, one at a time."""
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 

@@ -18,11 +18,11 @@ from google.adk.artifacts.in_memory_artifact_service import InMemoryArtifactServ
 from sqlalchemy import Connection, text
 
 from tools.app import APP_NAME
-from tools.reader_queues import ReaderQueues
 from tools.research.database import Database
 from tools.secret_redaction import redact
 from tools.server.checked_sessions import CheckedSessions, sum_of_bytes
 from tools.server.middleware.rate_limit import RateLimited
+from tools.user_queues import UserQueues
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class StorageLimit:
     counts: Sequence[Count]
     clock: Callable[[], float] = time.monotonic
     _counted: dict[str, _Counted] = field(default_factory=dict)
-    _queues: ReaderQueues = field(default_factory=lambda: ReaderQueues(1))
+    _queues: UserQueues = field(default_factory=lambda: UserQueues(1))
 
     async def admit(self, user: str, size: int) -> None:
         """Adds a request of `size` bytes, which stores something, to what the user has.

@@ -23,7 +23,6 @@ from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, is_public
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.memory import LARGE_BYTES, release_memory_soon
-from tools.reader_queues import ReaderQueues, counted
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.research.locks import Locked, Locks
@@ -52,6 +51,7 @@ from tools.server.middleware.request_limits import (
 from tools.server.middleware.session_lock import lock_name
 from tools.server.stored_bytes import StorageLimit
 from tools.shielded import finish_shielded
+from tools.user_queues import UserQueues, counted
 
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
@@ -131,15 +131,15 @@ class GatewayMiddleware:
     delete_beside: Callable[[str, str], Awaitable[None]]
     max_body: int
     body_timeout_s: float
-    reads: ReaderQueues = field(default_factory=lambda: ReaderQueues(MAX_READS))
+    reads: UserQueues = field(default_factory=lambda: UserQueues(MAX_READS))
 
     def __post_init__(self) -> None:
         self._bodies = BodyReader(self.max_body, self.max_body, _BODIES_IN_TOTAL * self.max_body, self.body_timeout_s)
         size = min(_MAX_MESSAGE_BYTES, self.max_body)
         timeout_s = min(_MESSAGE_TIMEOUT_S, self.body_timeout_s)
         self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
-        self._long_answers = {path: ReaderQueues(at_once) for path, at_once in _LONG_ANSWERS.items()}
-        self._cancels = ReaderQueues(_MAX_CANCELS)
+        self._long_answers = {path: UserQueues(at_once) for path, at_once in _LONG_ANSWERS.items()}
+        self._cancels = UserQueues(_MAX_CANCELS)
         self._changes = ChangeLimiter(self.rate_limiter)
         self._agent_requests = Counter[str]()
 

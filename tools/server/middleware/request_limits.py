@@ -15,9 +15,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-from tools.reader_queues import FairThreads
 from tools.sanitize import sanitize, sanitize_json
 from tools.server.error_handlers import RequestRejected
+from tools.user_queues import FairUserThreads
 
 T = TypeVar("T")
 MAX_NAME_CHARS = 128
@@ -34,7 +34,7 @@ MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
 MAX_JSON_VALUES = 10_000
 """Maximum number of values in JSON. Each takes the process 30 to 60 µs, while it serves nobody else."""
-_PARSER = FairThreads(1, "large bodies")
+_PARSER = FairUserThreads(1, "large bodies")
 """Parses large bodies, one at a time."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
