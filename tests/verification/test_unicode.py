@@ -20,9 +20,9 @@ from tools.normalization import MAX_MARKS, PIECE_CHARS, normalize
 from tools.public_address import is_public
 from tools.research.verification.addresses import canonical
 from tools.research.verification.fetching import MAX_ROBOTS_RULES, MAX_RULE_CHARS, robots_rules
+from tools.research.verification.figures_and_words import normalized
 from tools.research.verification.matching import MAX_PAGE_CHARS
 from tools.research.verification.run_pages import pages_of_run
-from tools.research.verification.terms import normalized
 from tools.web_address import MAX_ADDRESS_CHARS, MAX_HOST_CHARS, split_address
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")

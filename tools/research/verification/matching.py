@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from tools.research.report.languages import UNKNOWN, is_other_language, language_of
 from tools.research.verification.checks import PassageCheck, Verdict
-from tools.research.verification.terms import (
+from tools.research.verification.figures_and_words import (
     HEAD_CHARS,
     Terms,
     flat,

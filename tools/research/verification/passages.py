@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools.interactions.citations import Source, split_at_marks
+from tools.research.verification.figures_and_words import normalized, terms_of
 from tools.research.verification.matching import MIN_TERMS
-from tools.research.verification.terms import normalized, terms_of
 
 MAX_PASSAGE_CHARS = 1_000
 MAX_SENTENCES = 3

@@ -1,4 +1,4 @@
-"""Divides a text into the words, figures, names and quotations that are compared, in time linear in the text."""
+"""Decides which figures, words, names and quotations count as equal, in time linear in the text."""
 
 from __future__ import annotations
 
