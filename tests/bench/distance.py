@@ -1,8 +1,8 @@
 """Follows 1,000 research runs in one process over a slow, lossy line with TLS: `make bench-distance`.
 
-The line is a TCP proxy in a process of its own (`line.py`), because many kernels lack netem: it delivers each chunk
-after the delay, and a lost packet holds back what follows it until its retransmission, as TCP does. Behind it, nginx
-ends TLS with a certificate made here, and passes requests on to the emulator.
+The line is a TCP proxy in a process of its own (`lossy_proxy.py`), because many kernels lack netem: it delivers each
+chunk after the delay, and a lost packet holds back what follows it until its retransmission, as TCP does. Behind it,
+nginx ends TLS with a certificate made here, and passes requests on to the emulator.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Process:
 
 def play(case: Case, runs: int, url: str, ports: dict[str, int], certificate: Path) -> None:
     """Plays one case and prints its rows."""
-    line = Process("tests.bench.line", str(ports[case.scheme]), str(case.delay_ms / 1000), str(case.loss))
+    line = Process("tests.bench.lossy_proxy", str(ports[case.scheme]), str(case.delay_ms / 1000), str(case.loss))
     port: str = line.hear()
     front = f"{case.scheme}://127.0.0.1:{port}"
     arguments = ["--client", front, "--certificate", str(certificate), "--runs", str(runs)]

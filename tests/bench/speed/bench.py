@@ -32,7 +32,9 @@ class Bench:
         return child.stdout.readline().strip()
 
     def side(self, kind: str, url: str) -> Process:
-        return Process(self._stack.enter_context(spawned("tests.bench.speed.side", kind, env=self.env(url))))
+        return Process(
+            self._stack.enter_context(spawned("tests.bench.speed.compared_process", kind, env=self.env(url)))
+        )
 
     def served(self, name: str, url: str, sessions_url: str) -> AbstractContextManager[ComparedServer]:
         """Returns a server of one side as a context; the ledger of `desk serve` is in the same PostgreSQL database."""

@@ -1,8 +1,8 @@
 """A slow, lossy line: a TCP proxy that delays all data, for `distance.py`. It runs as a process of its own.
 
-Usage: `python -m tests.bench.line PORT DELAY_S LOSS`. It prints its own port, then obeys lines on standard input:
-`down` ends all connections and listens no more, `up` listens again, `arrivals` prints the seconds from `up` to each
-new connection.
+Usage: `python -m tests.bench.lossy_proxy PORT DELAY_S LOSS`. It prints its own port, then obeys lines on standard
+input: `down` ends all connections and listens no more, `up` listens again, `arrivals` prints the seconds from `up` to
+each new connection.
 """
 
 from __future__ import annotations
