@@ -62,7 +62,7 @@ class Desk:
         collect_less_garbage()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
-        from tools.adk.local_sessions import LocalSessions
+        from tools.adk.adk_web_sessions import AdkWebSessions
         from tools.adk.windowed_sessions import (
             WindowedDatabaseSessions,
             WindowedInMemorySessions,
@@ -72,7 +72,7 @@ class Desk:
         if kind == "memory":
             return WindowedInMemorySessions()
         if kind == "adk web":
-            return LocalSessions(str(folder / "desk.db"))
+            return AdkWebSessions(str(folder / "desk.db"))
         return WindowedSqliteSessions(str(folder / "desk.db")) if kind == "sqlite" else WindowedDatabaseSessions(kind)
 
     async def follow(self, interaction_id: str) -> int:
