@@ -19,7 +19,7 @@ from google.adk.sessions.schemas.shared import utc_datetime_to_timestamp
 from google.adk.sessions.schemas.v1 import StorageSession
 from sqlalchemy import Dialect, Table, select, text
 
-from tools.adk.turn_sessions import TurnSessions
+from tools.adk.batched_database_sessions import BatchedDatabaseSessions
 from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessions
 from tools.moderation.gate import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
@@ -178,7 +178,7 @@ class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
         )
 
 
-class CheckedDatabaseSessions(CheckedSessions, TurnSessions):
+class CheckedDatabaseSessions(CheckedSessions, BatchedDatabaseSessions):
     """Stores conversations in a database."""
 
     @shielded

@@ -25,8 +25,8 @@ from tests.routing.test_conversation import TURNS
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import Talk, refusals
 from tools.adk import newest_events
+from tools.adk.batched_database_sessions import KEPT_CHARS, BatchedDatabaseSessions
 from tools.adk.history import RecentEvents
-from tools.adk.turn_sessions import KEPT_CHARS, TurnSessions
 from tools.app import build_app
 
 NAMES = {"app_name": "desk", "user_id": "ada", "session_id": "s1"}
@@ -82,7 +82,7 @@ async def test_events_and_state_are_stored_as_adk_stores_them(url: str, tmp_path
         said("assistant", "More.", actions=EventActions(state_delta={"user:name": "Grace", "seen": 2})),
         said("assistant", "End.", actions=EventActions(state_delta={"last": [1, None]}, artifact_delta={"a.png": 0})),
     ]
-    async with TurnSessions(url) as ours, DatabaseSessionService(other) as adk:
+    async with BatchedDatabaseSessions(url) as ours, DatabaseSessionService(other) as adk:
         await opened(ours, create=True)
         theirs = await opened(adk, create=True)
         async with ours.turn():
@@ -103,7 +103,7 @@ async def test_events_and_state_are_stored_as_adk_stores_them(url: str, tmp_path
 async def test_the_next_turn_knows_what_was_stored(url: str, use: Any) -> None:
     with Emulator(brain=conversation) as api:
         use(api)
-        async with TurnSessions(url) as sessions:
+        async with BatchedDatabaseSessions(url) as sessions:
             talk = Talk(build_app(), sessions)
             await sessions.create_session(**NAMES)
             for text, _, _ in TURNS:
@@ -118,7 +118,7 @@ async def test_the_next_turn_knows_what_was_stored(url: str, use: Any) -> None:
 
 
 async def test_another_process_s_events_are_read_in_the_next_turn(url: str) -> None:
-    async with TurnSessions(url) as one, TurnSessions(url) as two:
+    async with BatchedDatabaseSessions(url) as one, BatchedDatabaseSessions(url) as two:
         await opened(one, create=True)
         for number in range(3):
             for sessions in (one, two):
@@ -131,7 +131,7 @@ async def test_another_process_s_events_are_read_in_the_next_turn(url: str) -> N
 
 
 async def test_a_message_and_its_answer_are_one_transaction_and_an_answer_is_stored_when_it_is_shown(url: str) -> None:
-    async with TurnSessions(url) as sessions:
+    async with BatchedDatabaseSessions(url) as sessions:
         await opened(sessions, create=True)
         async with sessions.turn():
             session = await opened(sessions)
@@ -149,7 +149,7 @@ async def test_a_turn_reads_nothing_older_than_the_events_that_fill_its_window(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(newest_events, "WINDOW_CHARS", 10_000)
-    async with TurnSessions(url) as writer, TurnSessions(url) as sessions:
+    async with BatchedDatabaseSessions(url) as writer, BatchedDatabaseSessions(url) as sessions:
         await opened(writer, create=True)
         sizes = (1, 7_000, 7_000, 1, 50_000, 1)
         windows = [range(1), range(2), range(1, 3), range(1, 4), range(4, 5), range(4, 6)]
@@ -170,7 +170,7 @@ async def test_a_turn_reads_nothing_older_than_the_events_that_fill_its_window(
 
 
 async def test_a_turn_is_written_to_postgresql_by_one_statement(postgres: Server) -> None:
-    async with TurnSessions(postgres.create_database()) as sessions:
+    async with BatchedDatabaseSessions(postgres.create_database()) as sessions:
         sent = statements(sessions.db_engine)
         await opened(sessions, create=True)
         async with sessions.turn():
@@ -184,7 +184,7 @@ async def test_a_turn_is_written_to_postgresql_by_one_statement(postgres: Server
 
 async def test_an_open_reader_of_a_sqlite_file_does_not_hold_up_a_turn(tmp_path: Path) -> None:
     file = tmp_path / "sessions.db"
-    async with TurnSessions(f"sqlite+aiosqlite:///{file}", connect_args={"timeout": 0}) as sessions:
+    async with BatchedDatabaseSessions(f"sqlite+aiosqlite:///{file}", connect_args={"timeout": 0}) as sessions:
         await opened(sessions, create=True)
         async with sessions.turn():
             session = await opened(sessions)
@@ -196,7 +196,7 @@ async def test_an_open_reader_of_a_sqlite_file_does_not_hold_up_a_turn(tmp_path:
 
 
 async def test_deleted_and_very_large_conversations_are_not_kept_in_memory(tmp_path: Path) -> None:
-    async with TurnSessions(f"sqlite+aiosqlite:///{tmp_path}/sessions.db") as sessions:
+    async with BatchedDatabaseSessions(f"sqlite+aiosqlite:///{tmp_path}/sessions.db") as sessions:
         await opened(sessions, create=True)
         state = EventActions(state_delta={"text": "long" * KEPT_CHARS})
         for large in (said("desk", "long" * KEPT_CHARS), said("desk", "short", actions=state)):
@@ -216,7 +216,7 @@ async def test_deleted_and_very_large_conversations_are_not_kept_in_memory(tmp_p
 @pytest.mark.parametrize("how", ["it is cancelled", "it takes long"])
 async def test_the_message_of_a_turn_without_an_answer_is_stored_when(how: str, tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/sessions.db"
-    async with TurnSessions(url) as sessions:
+    async with BatchedDatabaseSessions(url) as sessions:
         await opened(sessions, create=True)
         waiting = asyncio.Event()
         if how == "it takes long":
@@ -241,7 +241,7 @@ async def test_the_message_of_a_turn_without_an_answer_is_stored_when(how: str, 
 
 async def test_a_turn_does_not_write_into_a_session_that_somebody_has_changed_or_deleted(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/sessions.db"
-    async with TurnSessions(url) as sessions, DatabaseSessionService(url) as other:
+    async with BatchedDatabaseSessions(url) as sessions, DatabaseSessionService(url) as other:
         await opened(sessions, create=True)
         async with sessions.turn():
             session = await opened(sessions)
@@ -264,12 +264,12 @@ async def test_a_process_killed_before_any_write_leaves_a_beginning_of_the_turn_
     url = f"sqlite+aiosqlite:///{tmp_path}/sessions.db"
     with Emulator(brain=conversation) as api:
         use(api)
-        async with TurnSessions(url) as sessions:
+        async with BatchedDatabaseSessions(url) as sessions:
             await sessions.create_session(**NAMES)
             talk, lengths = Talk(build_app(), sessions), list[int]()
             for survived in range(4):  # transactions of a turn with a tool: one read of the row, one of events, writes
                 before = len((await stored(url)).events)
-                child = Fork("tests.serve.test_turn_sessions", url, str(survived))
+                child = Fork("tests.serve.test_batched_database_sessions", url, str(survived))
                 child.wait()
                 lengths.append(len((await stored(url)).events) - before)
                 async with sessions.turn():
@@ -284,7 +284,7 @@ async def test_a_process_killed_before_any_write_leaves_a_beginning_of_the_turn_
 
 async def _killed_turn(url: str, survived: int) -> None:
     """Runs a turn in this process, which is killed before its transaction number `survived`."""
-    sessions, done = TurnSessions(url), 0
+    sessions, done = BatchedDatabaseSessions(url), 0
     run = sessions._transactions._connect
 
     def count(work: Any) -> Any:

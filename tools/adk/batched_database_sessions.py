@@ -132,7 +132,7 @@ class _Turn:
 _turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
 
 
-class TurnSessions(WindowedDatabaseSessions):
+class BatchedDatabaseSessions(WindowedDatabaseSessions):
     """ADK's sessions in a database; within `turn`, events are written together and read only if they are not known.
 
     Outside of a turn, and in a database with ADK's older schema, everything is done by ADK.
@@ -198,7 +198,7 @@ class TurnSessions(WindowedDatabaseSessions):
 
         async def read_all() -> Session | None:
             turn.is_large = True
-            return await super(TurnSessions, self).get_session(
+            return await super(BatchedDatabaseSessions, self).get_session(
                 app_name=app_name, user_id=user_id, session_id=session_id, config=GetSessionConfig()
             )
 
