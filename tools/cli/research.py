@@ -14,7 +14,7 @@ from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.confirmation import confirm
 from tools.cli.exit_status import RESEARCH_STOPPED, run
 from tools.cli.job_listing import show_job, show_jobs
-from tools.cli.price import confirm_price
+from tools.cli.price_confirmation import confirm_price
 from tools.cli.report_output import Formats, ReportOutput, new_service
 from tools.cli.terminal import can_ask, err, out, show_markdown
 from tools.errors import DeskError

@@ -20,7 +20,7 @@ from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT, Desk
 from tests.scripts import PIXEL
-from tools.cli.price import starts_run
+from tools.cli.price_confirmation import starts_run
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research
 
