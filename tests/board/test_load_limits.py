@@ -18,7 +18,7 @@ from tests.board.conftest import Site, link_in, propose, until
 from tests.overlaps import Overlaps
 from tools.board import routes
 from tools.board.load_limits import MAX_LOADED, MAX_REQUESTS, LoadLimits
-from tools.board.sending import PIECE_BYTES, PiecewiseSending
+from tools.board.piecewise_sending import PIECE_BYTES, PiecewiseSending
 from tools.research.job import Job
 from tools.research.ledger import Ledger
 from tools.research.schedules.store import ScheduleStore

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.conftest import ROOT
 from tools.adk import newest_events, windowed_sessions
-from tools.board import load_limits, routes, sending
+from tools.board import load_limits, piecewise_sending, routes
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import delivery, sender
 from tools.research.verification import matching
 from tools.research.verification.fetching import FetchLimits
-from tools.server import checked_sessions, protocol
+from tools.server import checked_sessions, connection_limits
 from tools.server.middleware import message_limits, rate_limit, request_limits, sse_keepalive
 
 FETCH = FetchLimits()
@@ -17,7 +17,7 @@ WORDS = {5: "five", 6: "six", 8: "eight"}
 QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
     ("privacy.md", "and {} requests that wait or are answered", load_limits.MAX_REQUESTS),
-    ("privacy.md", "nothing for {:.0f} seconds is cut off", sending.MAX_DRAIN_WAIT_S),
+    ("privacy.md", "nothing for {:.0f} seconds is cut off", piecewise_sending.MAX_DRAIN_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_TOOL_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
     ("notices.md", "tried {} times in about a day", WORDS[len(delivery.RETRY_AFTER_S) + 1]),
@@ -29,7 +29,7 @@ QUOTED = (
     ("verification.md", "{} redirects", WORDS[FETCH.max_redirects]),
     ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
     ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
-    ("serving.md", "headers of more than {:,} bytes", protocol.MAX_HEAD_BYTES),
+    ("serving.md", "headers of more than {:,} bytes", connection_limits.MAX_HEAD_BYTES),
     ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", load_limits.MAX_REQUESTS),
     ("serving.md", "at most {} requests of a user about conversations", rate_limit.MAX_READS),
     ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.kill.test_kill import until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, raw, ready
-from tools.server.protocol import MAX_HEADERS
+from tools.server.connection_limits import MAX_HEADERS
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -19,7 +19,7 @@ SESSIONS = "/apps/desk/users/me/sessions"
 def test_a_connection_whose_request_head_does_not_arrive_is_closed(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
     assert raw(serve(request_seconds=0.1), begun) == b""
 
 
@@ -58,13 +58,13 @@ def test_requests_that_do_not_wait_for_the_answers_before_them_fill_no_memory(se
 def test_a_connection_that_sends_line_ends_instead_of_a_request_is_closed(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
     answer = raw(serve(request_seconds=0.1), b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_connections_leave_files_to_the_database_and_to_the_api(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.server.protocol.open_files", lambda: 8)
+    monkeypatch.setattr("tools.server.connection_limits.open_files", lambda: 8)
     client = serve()
     with ExitStack() as connections:
         opened = [
@@ -95,7 +95,7 @@ def test_a_long_body_is_no_long_head(serve: Serve) -> None:
 def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     answer = raw(client, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 404 ")
@@ -104,7 +104,7 @@ def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
 def test_a_request_for_a_websocket_is_answered_within_the_same_limits_and_not_logged(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     upgrade = b"Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     upgrade += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

@@ -22,7 +22,7 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import until
 from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, raw, said
-from tools.board.sending import PIECE_BYTES
+from tools.board.piecewise_sending import PIECE_BYTES
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
@@ -192,7 +192,7 @@ def test_strangers_with_unfinished_messages_keep_no_message_from_the_webhook(
 def test_two_users_who_do_not_finish_their_large_bodies_are_cut_off_once_another_user_needs_the_memory(
     serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
     monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BYTES", 5_000)
     monkeypatch.setattr("tools.server.middleware.request_limits.FULL_TIMEOUT_S", 0.1)
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
@@ -211,7 +211,7 @@ def test_two_users_who_do_not_finish_their_large_bodies_are_cut_off_once_another
 def test_a_turn_may_take_longer_than_the_time_limit_of_its_request(
     serve: Serve, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     client.post(f"{SESSIONS}/s1", json={})
     api.faults({"on": "create", "delay_ms": 1000})

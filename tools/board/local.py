@@ -28,8 +28,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.board.app import board_app
+from tools.board.piecewise_sending import PiecewiseSending
 from tools.board.routes import NOBODY, Board, is_public
-from tools.board.sending import PiecewiseSending
 from tools.interactions import backend
 from tools.private_folder import create_private_folder
 from tools.research.background import background_work

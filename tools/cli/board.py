@@ -47,7 +47,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
     import uvicorn
 
     from tools.board.local import LOCAL_SHUTDOWN_GRACE_S, background_research, listen, local_app, opening_file
-    from tools.server.protocol import REQUEST_S, timed_protocol
+    from tools.server.connection_limits import REQUEST_S, timed_protocol
     from tools.settings import load_settings
 
     try:

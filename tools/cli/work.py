@@ -25,7 +25,7 @@ def work(
     contents: LogContents = False,
 ) -> None:
     """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
-    from tools.server.protocol import REQUEST_S, timed_protocol
+    from tools.server.connection_limits import REQUEST_S, timed_protocol
     from tools.server.run_server import run_server
     from tools.server.work_server import build_worker
     from tools.settings import load_settings

@@ -22,8 +22,8 @@ from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
 from tools.board.app import board_app
+from tools.board.piecewise_sending import PiecewiseSending
 from tools.board.routes import Board
-from tools.board.sending import PiecewiseSending
 from tools.database_url import redacted_url, sqlite_file
 from tools.extras import install_command
 from tools.interactions import backend
