@@ -24,7 +24,7 @@ from tools.research.questions import Action
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
 from tools.researcher.mentioned_runs import mentioned_runs
-from tools.researcher.spent import MONTH_S, spent_by
+from tools.researcher.spending_text import MONTH_S, spent_by
 from tools.settings import load_settings
 
 MAX_LISTED_RUNS = 20
