@@ -26,7 +26,7 @@ from tests.notices.conftest import PATH, SECRET, Configure, Receiver, hook
 from tests.ports import free_port
 from tests.routing.test_conversation import brain as conversation
 from tests.serve.conftest import Serve, api, serve
-from tests.serve.test_hints import ended, signed
+from tests.serve.test_webhook_messages import ended, signed
 from tools.cli.app import app
 from tools.interactions import backend
 from tools.research.database import DATABASE_ERRORS
