@@ -26,7 +26,7 @@ from tests.routing.test_conversation import brain as conversation
 from tests.talk import Talk, refusals
 from tools.adk import newest_events
 from tools.adk.batched_database_sessions import KEPT_CHARS, BatchedDatabaseSessions
-from tools.adk.history import RecentEvents
+from tools.adk.lazy_history import RecentEvents
 from tools.app import build_app
 
 NAMES = {"app_name": "desk", "user_id": "ada", "session_id": "s1"}

@@ -27,7 +27,7 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 
 from tools.adk.contents import parts_of, text_of
-from tools.adk.history import RecentEvents, UnseenContents
+from tools.adk.lazy_history import RecentEvents, UnseenContents
 from tools.adk.response_collector import code_block
 from tools.settings import load_settings
 

@@ -16,7 +16,7 @@ from tools.adk.attachments import adapt_files
 from tools.adk.contents import parts_of
 from tools.adk.deferred_tier import DEFERRED_TIER, poll_deferred
 from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
-from tools.adk.history import UnseenContents
+from tools.adk.lazy_history import UnseenContents
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sdk_events import sdk_events
 from tools.adk.spans import annotate_span

@@ -20,7 +20,7 @@ from google.adk.sessions.base_session_service import GetSessionConfig, ListSessi
 from google.adk.sessions.sqlite_session_service import SqliteSessionService
 from sqlalchemy import text
 
-from tools.adk.history import RecentEvents
+from tools.adk.lazy_history import RecentEvents
 from tools.shielded import shielded
 
 WINDOW_EVENTS = 60
