@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, is_public
 from tools.interactions.run_webhook import WEBHOOK_PATH
-from tools.memory import LARGE_BYTES, release_memory_soon
+from tools.memory_release import LARGE_BYTES, release_memory_soon
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.research.locks import Locked, Locks

@@ -12,7 +12,7 @@ from google.adk.sessions import DatabaseSessionService
 
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message, said
-from tools import memory
+from tools import memory_release
 from tools.server.checked_sessions import MAX_STATE_BYTES
 
 SESSIONS = "/apps/desk/users/me/sessions"
@@ -89,8 +89,8 @@ def test_memory_is_released_after_a_large_body_a_large_answer_and_a_turn_of_a_la
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = list[int]()
-    monkeypatch.setattr(memory, "RELEASE_DELAY_S", 0)
-    monkeypatch.setattr(memory, "release_memory", lambda: released.append(1))
+    monkeypatch.setattr(memory_release, "RELEASE_DELAY_S", 0)
+    monkeypatch.setattr(memory_release, "release_memory", lambda: released.append(1))
     client = serve()
 
     def turn(text: str, session: str) -> httpx2.Response:
@@ -101,7 +101,7 @@ def test_memory_is_released_after_a_large_body_a_large_answer_and_a_turn_of_a_la
     assert said(turn("Hello", "s2")) == "SMALL TALK"
     assert not released
     large: tuple[Callable[[], httpx2.Response], ...] = (
-        lambda: turn("x" * memory.LARGE_BYTES, "s1"),
+        lambda: turn("x" * memory_release.LARGE_BYTES, "s1"),
         lambda: client.get(f"{SESSIONS}/s1"),
         lambda: turn("Hello", "s1"),
     )
@@ -116,11 +116,11 @@ def test_releasing_memory_collects_cycles_and_asks_the_c_library_to_give_pages_b
 ) -> None:
     class Node:
         def __init__(self) -> None:
-            self.itself, self.data = self, b"x" * memory.LARGE_BYTES
+            self.itself, self.data = self, b"x" * memory_release.LARGE_BYTES
 
     calls = list[int]()
-    monkeypatch.setattr(memory, "_trim", lambda: calls.append)
+    monkeypatch.setattr(memory_release, "_trim", lambda: calls.append)
     gone = weakref.ref(Node())
-    memory.release_memory()
+    memory_release.release_memory()
     assert gone() is None
     assert calls == [0]
