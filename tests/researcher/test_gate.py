@@ -170,7 +170,7 @@ async def test_a_report_is_deleted_only_after_a_yes(desk: Desk, session: str) ->
     assert "cannot be undone" in asked
     assert await desk.service.report(job.id)
     receipt = await place.say("yes", approve_deletion(job.id))
-    assert "deleted" in receipt
+    assert receipt.startswith("“Tides” is deleted:\n\n- ")
     assert await desk.service.ledger.get(job.id) is None
 
 

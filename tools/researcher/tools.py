@@ -157,7 +157,8 @@ async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False)
             job = await service.ledger.get(job.id) or job
             await service.ledger.save_question(turn.question(job.id, Action.DELETE, job.stamp))
             raise
-        present(tool_context, Presentation(texts=("\n".join(f"- {line}" for line in lines),)))
+        receipt = "\n".join(f"- {line}" for line in lines)
+        present(tool_context, Presentation(texts=(f"“{inert(title(job))}” is deleted:\n\n{receipt}",)))
         return {"job": job.id, "state": "deleted"}
     if job.state is not State.AWAITING_APPROVAL:
         _show(tool_context, job)
