@@ -6,12 +6,14 @@ import asyncio
 import base64
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -23,10 +25,10 @@ from tests.serve.conftest import Serve
 from tools.research.database import Database
 from tools.research.errors import UnknownJob
 from tools.research.factory import close, research
-from tools.research.job import Order, State
+from tools.research.job import Order, State, new_job
 from tools.research.ledger import Ledger
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.server.webhooks import WebhookReceiver
+from tools.server.webhooks import MAX_MESSAGE_ID_CHARS, WebhookReceiver
 from tools.settings import SettingsError, load_settings
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
@@ -90,6 +92,7 @@ async def test_a_webhook_message_is_processed_until_it_succeeds_and_then_never_a
         return "done"
 
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
+    await store_run(tmp_path, "v1_x")
     receiver = WebhookReceiver(WebhookSignatures([SECRET], None), database, handle)
     app = Starlette(routes=[Route("/", receiver.receive, methods=["POST"])])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://desk") as client:
@@ -99,6 +102,37 @@ async def test_a_webhook_message_is_processed_until_it_succeeds_and_then_never_a
             assert answer.status_code == status
     await database.close()
     assert taken == ["v1_x"] * 3
+
+
+@pytest.mark.parametrize(("run", "limit", "kept"), [("v1_y", 10, 0), ("v1_x", 10, 5), ("v1_x", 3, 3)])
+async def test_signed_messages_without_end_keep_only_a_few_ids_and_only_those_about_runs_of_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, limit: int, kept: int
+) -> None:
+    monkeypatch.setattr("tools.server.webhooks.MAX_MESSAGE_IDS", limit)
+
+    async def handle(interaction_id: str, job_id: str) -> str:
+        return "done"
+
+    database, body = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}"), ended("v1_x")
+    await store_run(tmp_path, run)
+    receiver = WebhookReceiver(WebhookSignatures([SECRET], None), database, handle)
+    app = Starlette(routes=[Route("/", receiver.receive, methods=["POST"])])
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://desk") as client:
+        for number in range(5):
+            answer = await client.post("/", content=body, headers=signed(body, message_id=f"m{number}"))
+            assert answer.status_code == 204
+        long = "m" * (MAX_MESSAGE_ID_CHARS + 1)
+        assert (await client.post("/", content=body, headers=signed(body, message_id=long))).status_code == 400
+    assert len([*await database.execute(text("SELECT id FROM desk_hints"), {})]) == kept
+    await database.close()
+
+
+async def store_run(folder: Path, interaction_id: str) -> None:
+    """Writes a run with this interaction to a ledger."""
+    ledger = Ledger(f"sqlite+aiosqlite:///{folder / 'ledger.db'}")
+    job = new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), time.time())
+    await ledger.add(replace(job, interaction_id=interaction_id))
+    await ledger.close()
 
 
 async def abandoned() -> str:

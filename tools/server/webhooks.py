@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 MESSAGE_ID_TTL_S = 2 * 86_400.0
 """Seconds for which a webhook's id is kept, to ignore repeats; the API repeats a webhook for up to a day."""
+MAX_MESSAGE_ID_CHARS = 255
+"""Maximum characters of a message's id."""
+MAX_MESSAGE_IDS = 10_000
+"""Maximum number of ids that are kept. Further messages are handled too; a repeat of one is then handled again."""
 
 ANSWER_S = 10.0
 """Seconds from the arrival of a message, up to which notices are sent before the answer."""
@@ -78,6 +82,8 @@ class WebhookReceiver:
             kind, interaction_id = str(message["type"]), str(message["data"]["id"])
             job_id = str((message.get("user_metadata") or {}).get("job", ""))
             message_id = request.headers["webhook-id"]
+            if len(message_id) > MAX_MESSAGE_ID_CHARS:
+                raise ValueError("a signature without claims is valid for any id, also for a very long one")
             if not f"{kind}{interaction_id}".isprintable() or len(interaction_id) > MAX_ID_CHARS:
                 raise ValueError("no id of the API")  # it would be logged, and become part of an address
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -85,7 +91,7 @@ class WebhookReceiver:
         try:
             if kind.startswith("interaction.") and not await self._known(message_id):
                 log.info("%s of %s: %s", kind, interaction_id, await self.handle(interaction_id, job_id))
-                await self._remember(message_id)
+                await self._remember(message_id, interaction_id)
         except DATABASE_ERRORS as error:
             return error_response(error)
         except DeskError as error:  # of the API, or of a job that was deleted meanwhile or cannot be read
@@ -99,11 +105,17 @@ class WebhookReceiver:
         return await self.database.read(lambda connection: connection.execute(query, values).first()) is not None
 
     @shielded
-    async def _remember(self, message_id: str) -> None:
-        now = self.clock()
+    async def _remember(self, message_id: str, interaction_id: str) -> None:
+        """Keeps the id of a message about a job's interaction. Others are repeated at no cost, so nothing is kept."""
+        now, values = self.clock(), {"interaction": interaction_id}
 
         def work(connection: Connection) -> None:
+            query = text("SELECT 1 FROM research_jobs WHERE interaction_id = :interaction")
+            if connection.execute(query, values).first() is None:
+                return
             connection.execute(text("DELETE FROM desk_hints WHERE received < :old"), {"old": now - MESSAGE_ID_TTL_S})
+            if connection.execute(text("SELECT count(*) FROM desk_hints")).scalar_one() >= MAX_MESSAGE_IDS:
+                return
             connection.execute(
                 text("INSERT INTO desk_hints (id, received) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING"),
                 {"id": message_id, "now": now},
