@@ -430,6 +430,19 @@ async def test_a_message_without_words_is_no_yes_whatever_its_files_say(desk: De
     assert (desk.creates, (await desk.service.job(job.id)).state) == (0, State.AWAITING_APPROVAL)
 
 
+async def test_a_question_stands_below_a_report_that_the_same_answer_shows(desk: Desk) -> None:
+    job = await desk.report()
+    order = await desk.quote("Tides of the Baltic Sea")
+    deletes, shows = ("delete_research", {"job_id": job.id}), ("show_research", {"job_id": job.id})
+    shown = await desk.say("delete it, and show it", [deletes, shows])
+    assert 0 < shown.index("The moon moves the sea") < shown.index(f"Delete research `{job.id}`")
+    shown = await desk.say("show both", [("show_research", {"job_id": order.id}), shows])
+    assert 0 < shown.index("The moon moves the sea") < shown.index(f"Research `{order.id}`:")
+    shown = await desk.say("delete that one", [deletes])
+    await desk.say("yes", approve_deletion(job.id))
+    assert [each.id for each in await desk.jobs()] == [order.id]
+
+
 async def test_a_yes_to_deleting_an_order_deletes_no_report_that_has_come_since(desk: Desk) -> None:
     job = await desk.quote()
     await desk.say("delete it", [("delete_research", {"job_id": job.id})])

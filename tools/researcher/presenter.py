@@ -90,6 +90,8 @@ class TurnPresenter:
     """The questions that were shown in full: maps the id of a run or schedule to what its last question asks."""
     withheld: set[str] = field(default_factory=set)
     """Ids of the runs whose texts moderation blocked. A blocked plan is not shown: the next turn cannot approve it."""
+    asking: list[Event] = field(default_factory=list)
+    """The events that ask for a yes. They come after all others, so that a yes is to what was read last."""
     watching: bool = False
     """Whether a run is being watched. Then more events follow, so no event is held back."""
 
@@ -129,6 +131,8 @@ class TurnPresenter:
         for presentation in presentations:
             async for event in self._show(presentation):
                 yield event
+        for event in self.asking:
+            yield event
 
     async def _ended(self, last: Event | None) -> AsyncGenerator[Event, None]:
         """Yields the last event, with the waiting questions added."""
@@ -164,10 +168,12 @@ class TurnPresenter:
         try:
             for text in presentation.texts:
                 await screen_report(self.context, text)
-                yield self._say(text)
+                if not presentation.asks:
+                    yield self._say(text)
             if presentation.asks:
                 subject, action = presentation.asks
                 self.shown[subject] = action
+                self.asking += map(self._say, presentation.texts)
             if presentation.job:
                 async for event in self._watch(presentation.job, presentation.is_new):
                     yield event
@@ -213,11 +219,12 @@ class TurnPresenter:
             await screen_report(self.context, job.plan.text if waits and job.plan else job.error)
             if waits:
                 self.shown[job.id] = Action.START
+                self.asking.append(self._say(quote(job, base) if not job.plan else outcome(job)))
+                return
             cancelled = job.state is State.CANCELLED and not job.error
-            failed = not waits and not cancelled and job.state not in ACTIVE
+            failed = not cancelled and job.state not in ACTIVE
             code = f"RESEARCH_{job.state.upper()}" if failed else None
-            text = quote(job, base) if waits and not job.plan else outcome(job)
-            yield self._say(text, error_code=code, error_message=job.error if failed else None)
+            yield self._say(outcome(job), error_code=code, error_message=job.error if failed else None)
             return
         shown = "\n\n".join(filter(None, (changes_section(job), to_chat(report).rstrip())))
         await screen_report(self.context, f"{shown}\n\n{job.error}".rstrip())  # before any file is saved
