@@ -13,6 +13,7 @@ from a2a.server.context import ServerCallContext
 from a2a.types import Task, TaskPushNotificationConfig
 from google.adk.artifacts import InMemoryArtifactService
 from google.adk.artifacts.file_artifact_service import FileArtifactService
+from google.genai import types
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
@@ -27,7 +28,7 @@ from tools.server import stored_bytes
 from tools.server.a2a_stores import Pushes, Tasks
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.stored_bytes import COST_FACTOR, KEPT_S, KEPT_TO_REFUSE_S, StorageLimit, storage_limit
+from tools.server.stored_bytes import COST_FACTOR, FILE_BYTES, KEPT_S, KEPT_TO_REFUSE_S, StorageLimit, storage_limit
 from tools.settings import load_settings
 
 SESSIONS = "/apps/desk/users/me/sessions"
@@ -216,8 +217,20 @@ async def test_a_file_that_cannot_be_read_hides_no_other_file_from_the_count(tmp
     folder = artifacts._base_root("desk", "ada")
     folder.mkdir(parents=True)
     (folder / "link").symlink_to(tmp_path / "nowhere")
-    (folder / "file").write_bytes(bytes(1_000))
-    assert await limit.counts[1]("ada") == 1_000
+    (folder / "file").write_bytes(bytes(10_000))
+    assert await limit.counts[1]("ada") == FILE_BYTES + 10_000
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory"])
+async def test_very_small_files_and_folders_count_with_a_minimum(tmp_path: Path, kind: str) -> None:
+    artifacts = FileArtifactService(tmp_path) if kind == "folder" else InMemoryArtifactService()
+    limit = storage_limit(1, CheckedInMemorySessions(), artifacts, Database(f"sqlite+aiosqlite:///{tmp_path}/l.db"))
+    for number in range(10):
+        part = types.Part(text="x")
+        await artifacts.save_artifact(
+            app_name="desk", user_id="ada", session_id="s1", filename=f"{number}", artifact=part
+        )
+    assert await limit.counts[1]("ada") >= 10 * FILE_BYTES
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -32,6 +32,8 @@ KEPT_TO_REFUSE_S = 5.0
 """Seconds for which a count is used to refuse requests: the user may have deleted something."""
 COST_FACTOR = 20
 """A count is used for at least this many times the time that it took, so that counting takes little of all time."""
+FILE_BYTES = 4096
+"""Bytes that a file or a folder takes at least: very many small files fill a disk too."""
 
 Count = Callable[[str], Awaitable[int]]
 """Returns the bytes that a user has in one store."""
@@ -130,10 +132,11 @@ def _file_bytes(artifacts: BaseArtifactService, user: str) -> int:
     prefix = f"{APP_NAME}/{user}/"
     if isinstance(artifacts, InMemoryArtifactService):
         versions = [each for path, found in [*artifacts.artifacts.items()] if path.startswith(prefix) for each in found]
-        return sum(len(each.data.model_dump_json()) for each in versions)
+        return sum(max(FILE_BYTES, len(each.data.model_dump_json())) for each in versions)
     bucket: Any = artifacts  # `GcsArtifactService`, whose import needs the package of Google Cloud
     fields = "items(size),nextPageToken"
-    return sum(each.size or 0 for each in bucket.storage_client.list_blobs(bucket.bucket, prefix=prefix, fields=fields))
+    blobs = bucket.storage_client.list_blobs(bucket.bucket, prefix=prefix, fields=fields)
+    return sum(max(FILE_BYTES, each.size or 0) for each in blobs)
 
 
 def _folder_bytes(folder: Path) -> int:
@@ -141,5 +144,6 @@ def _folder_bytes(folder: Path) -> int:
     with suppress(FileNotFoundError):  # there is none, or it is deleted meanwhile
         for each in [*os.scandir(folder)]:
             with suppress(FileNotFoundError):
-                total += _folder_bytes(Path(each)) if each.is_dir() else each.stat().st_size
+                inside = _folder_bytes(Path(each)) if each.is_dir(follow_symlinks=False) else 0
+                total += inside + max(FILE_BYTES, each.stat(follow_symlinks=False).st_size)
     return total
