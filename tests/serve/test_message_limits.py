@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.serve.conftest import Serve, message, said
+from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.server.error_handlers import RequestRejected
 from tools.server.middleware.gateway import A2A_PATH
 from tools.server.middleware.message_limits import MAX_PARTS, MAX_RESTORED_EVENTS, MAX_RESTORED_VALUES
@@ -96,6 +97,33 @@ def test_a_large_change_counts_as_a_turn(serve: Serve) -> None:
     assert client.post("/run", json=message("Hello")).status_code == 429
     assert client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"a": "x" * LARGE_CHANGE_BYTES}}).status_code == 429
     assert client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"a": 1}}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/run", f"{SESSIONS}/s1"])
+def test_over_the_limit_per_minute_no_body_is_read(serve: Serve, issuer: Issuer, path: str) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, turns_per_minute=1)
+    host, port = client.base_url.host, client.base_url.port
+    headers = {"authorization": f"Bearer {issuer.token('ada')}"}
+    client.post(f"{SESSIONS}/s1", json={}, headers=headers)
+    client.post("/run", json=message("Hello"), headers=headers)
+    for _ in range(CHANGES_PER_TURN):
+        client.patch(f"{SESSIONS}/s1", json={"stateDelta": {"a": 1}}, headers=headers)
+    method = "POST" if path == "/run" else "PATCH"
+    head = f"{method} {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: {headers['authorization']}\r\n"
+    with socket.create_connection((host, port or 80), timeout=30) as connection:
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 900000\r\n\r\n".encode())
+        answer = connection.makefile("rb").read().lower()  # nothing of the body was sent
+    assert answer.startswith(b"http/1.1 429") and b"connection: close" in answer
+
+
+def test_a_flood_of_large_changes_that_are_refused_as_turns_is_limited_as_changes() -> None:
+    limiter = ChangeLimiter(RateLimiter(at_once=1, per_minute=1, clock=lambda: 0.0))
+    limiter.count("ada", LARGE_CHANGE_BYTES + 1)
+    for _ in range(CHANGES_PER_TURN - 1):
+        with pytest.raises(RateLimited, match="turns in a minute"):
+            limiter.count("ada", LARGE_CHANGE_BYTES + 1)
+    with pytest.raises(RateLimited, match="changes of conversations in a minute"):
+        limiter.check("ada")
 
 
 def test_changes_are_allowed_again_after_a_minute() -> None:

@@ -157,7 +157,9 @@ class GatewayMiddleware:
                     headers["Connection"] = "close"
                 await json_error(rejected.status, str(rejected), headers)(scope, receive, send)
             except RateLimited as error:
-                await error_response(error)(scope, receive, send)
+                answer = error_response(error)
+                answer.headers["Connection"] = "close"  # the body may not have been read
+                await answer(scope, receive, send)
             except ClientDisconnect:
                 return
 
@@ -193,6 +195,10 @@ class GatewayMiddleware:
             return
         assert known
         whose, queues = user or LOCAL_USER, self._long_answers.get(scope["path"])
+        if user is not None and scope["path"] in _TURNS:  # before the body takes memory and time
+            self.rate_limiter.minute.check(user)
+        elif user is not None and known["user"] and scope["method"] in _CHANGING:
+            self._changes.check(user)
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if queues else self.max_body
         max_values = MAX_RESTORED_VALUES if _restores(scope, known) else MAX_JSON_VALUES
         max_values = MAX_A2A_VALUES if scope["path"] == A2A_PATH else max_values

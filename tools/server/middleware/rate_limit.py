@@ -120,8 +120,14 @@ class ChangeLimiter:
         self._turns = turns.minute
         self._changes = MinuteLimit(CHANGES_PER_TURN * turns.per_minute, "changes of conversations", turns.clock)
 
+    def check(self, user: str) -> None:
+        """Raises RateLimited if the user has to wait with any change. Call it before the body is read."""
+        self._changes.check(user)
+
     def count(self, user: str, size: int) -> None:
         """Counts a change, whose body has `size` bytes.
+
+        A large change also counts as a change if it is refused as a turn: its body was read and parsed.
 
         Raises:
             RateLimited: the user has to wait.
