@@ -230,7 +230,7 @@ async def test_very_small_files_and_folders_count_with_a_minimum(tmp_path: Path,
         await artifacts.save_artifact(
             app_name="desk", user_id="ada", session_id="s1", filename=f"{number}", artifact=part
         )
-    assert await limit.counts[1]("ada") >= 10 * FILE_BYTES
+    assert await limit.counts[1]("ada") >= 10 * 4_096
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
