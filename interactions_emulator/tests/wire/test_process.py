@@ -155,6 +155,10 @@ def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Pr
         (["--address-file", "."], "the address file . cannot be written ("),
         (["--state", "file.md/x"], "there is no folder file.md for the state file: create it, or name another file"),
         (["--state", "new/x"], "there is no folder new for the state file: create it, or name another file"),
+        (
+            ["--state", "/proc/x"],
+            "/proc/x cannot be used as a state file (",
+        ),
         (["--corpus", ""], "Invalid value for '--corpus': it is empty: name a file or folder, or leave the option out"),
         (["--webhook-host", ""], "the webhook host '' is not a host: give only its name"),
         (["--token", ""], "--token is empty, and any API key would do: give one, or leave the option out"),

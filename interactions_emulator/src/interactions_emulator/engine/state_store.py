@@ -44,6 +44,10 @@ class Journal:
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
+            if not Path(self._lock.lock_file).exists():  # filelock takes this error for a lock of another process
+                raise JournalError(
+                    f"{path} cannot be used as a state file (no file can be created in {path.parent}): name another"
+                ) from error
             raise JournalError(
                 f"{path} is in use by another emulator: stop that one, or give this one another state file"
             ) from error
