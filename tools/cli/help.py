@@ -75,10 +75,10 @@ def show_help(
     if not topic:
         typer.echo(root.get_help())
         typer.echo(f"\nTopics: {', '.join(topics())}. Say `desk help TOPIC`.")
+    elif topic in topics():  # first, because the options of `desk emulator` are not known here
+        show_markdown((TOPICS / f"{topic}.md").read_text())
     elif command:
         typer.echo(command.get_help(typer.Context(command, info_name=topic, parent=root)))
-    elif topic in topics():
-        show_markdown((TOPICS / f"{topic}.md").read_text())
     else:
         begun = next((name for name in topics() if name.startswith(topic)), "")
         near = nearest(topic, [*topics(), *group.list_commands(root)]) or begun
