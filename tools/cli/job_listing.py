@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tools.research.notices.outbox import Notice
     from tools.research.report.report import Report
 
-STATES = {State.INTENDED: "starting", State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
-"""Words for states whose names are too long for a column, or say little to a person."""
 NARROW_WIDTH = 64
 """Width of a terminal, in characters, below which the list shows short ages."""
 
@@ -31,8 +29,10 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
         for job in found:
             print(json.dumps(as_data(job), ensure_ascii=False))
     elif not out.is_terminal:
+        from tools.research.texts import title  # imports what renders reports
+
         for job in found:
-            print_fields(job.id, job.state, to_second(job.created), one_line(job))
+            print_fields(job.id, job.state.words, to_second(job.created), title(job))
     elif not found:
         out.print('No research yet. Start one: desk research "…"')
     else:
@@ -48,7 +48,7 @@ def _columns(found: list[Job], now: float) -> Any:
         table.add_column(name, no_wrap=True)
     table.add_column("brief", no_wrap=True, ratio=1)
     for job in found:
-        table.add_row(job.id, _state(job), ago(now - job.created, short=narrow), escape(one_line(job)))
+        table.add_row(job.id, job.state.words, ago(now - job.created, short=narrow), escape(one_line(job)))
     return table
 
 
@@ -64,7 +64,7 @@ def show_job(job: Job, as_json: bool, spent: float, notices: Sequence[Notice] = 
         print(json.dumps(as_data(job) | {"notices": sent}, ensure_ascii=False))
         return
     now = time.time()
-    out.print(f"[bold]{job.id}[/]  {_state(job)}", soft_wrap=True)
+    out.print(f"[bold]{job.id}[/]  {job.state.words}", soft_wrap=True)
     out.print(escape(one_line(job)), soft_wrap=True)
     for name, value in _facts(job, now, spent).items():
         out.print(f"  [dim]{name:11}[/] {escape(value)}", soft_wrap=True)
@@ -72,10 +72,6 @@ def show_job(job: Job, as_json: bool, spent: float, notices: Sequence[Notice] = 
         out.print(
             f"  [dim]{'notice':11}[/] {escape(f'{each.state} to {each.target}: {_result(each)}')}", soft_wrap=True
         )
-
-
-def _state(job: Job) -> str:
-    return STATES.get(job.state, job.state.replace("_", " "))
 
 
 def _kept_until(job: Job) -> float | None:

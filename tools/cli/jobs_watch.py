@@ -64,7 +64,7 @@ def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group
         jobs: the jobs to show, one per row, in this order.
         now: seconds since the epoch, for the ages.
     """
-    sums = Text("  ").join(Text(f"{state} {n}", _STYLES.get(state, "")) for state, n in counts.items() if n)
+    sums = Text("  ").join(Text(f"{state.words} {n}", _STYLES.get(state, "")) for state, n in counts.items() if n)
     table = Table(box=None, expand=True, pad_edge=False)
     for name, ratio in (("job", 0), ("state", 0), ("age", 0), ("quiet", 0), ("at most", 0), ("user", 1)):
         table.add_column(name, no_wrap=True, ratio=ratio or None, justify="right" if name == "at most" else "left")
@@ -74,7 +74,7 @@ def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group
         running = job.finished is None
         table.add_row(
             job.id,
-            Text(job.state, _STYLES.get(job.state, "dim")),
+            Text(job.state.words, _STYLES.get(job.state, "dim")),
             age((job.finished or now) - job.created),
             age(now - job.updated) if running else "",
             f"${job.cost:.2f}",

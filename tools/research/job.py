@@ -37,6 +37,11 @@ class State(StrEnum):
     EXPIRED = "expired"
     """The server does not have the interaction: it no longer has it, or it never showed it."""
 
+    @property
+    def words(self) -> str:
+        """The state in words for a person, the same everywhere."""
+        return "starting" if self is State.INTENDED else self.value.replace("_", " ")
+
 
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
 HAS_INTERACTION = frozenset({State.RUNNING, State.STALLED})
@@ -57,6 +62,7 @@ STATE_OF_STATUS: Mapping[str, State] = {
 
 
 MAX_BRIEF_CHARS = 20_000
+"""Maximum characters of a brief, a question about a report, or changes to a plan."""
 MAX_TITLE_CHARS = 120
 OUTSIDE_CONVERSATIONS = "command-line"
 """The session of runs that are ordered outside conversations, so that the same brief is the same job everywhere."""

@@ -48,7 +48,7 @@ def report_context(report: Report, answers: Sequence[FollowUpAnswer]) -> str:
 
 def state(job: Job) -> str:
     """Returns the job's state in words."""
-    return job.state.replace("_", " ")
+    return job.state.words
 
 
 def next_command(job: Job) -> str:
