@@ -41,6 +41,11 @@ MISSING_PACKAGES = "evaluations need packages that are not installed: pip instal
 STOPPED_MESSAGE = "Stopped. No results were saved."
 
 
+OPTIONS = {"folder": "--out", "max_usd": "--max-cost", "usd_per_million": "--price", "allow_research": "--research"}
+"""The options whose parameters have other names."""
+LIVE_PARAMETERS = ("max_usd", "usd_per_million", "allow_research", "yes")
+
+
 class Brain(StrEnum):
     """The kind of brain that answers on the emulator."""
 
@@ -70,32 +75,43 @@ class EvalOptions:
 @app.callback()
 def evaluate(
     context: typer.Context,
-    sets: Annotated[str | None, typer.Option("--sets", help="Names, separated by commas; default: all.")] = None,
-    name: Annotated[str, typer.Option(help="Name of the run, in its files and in comparisons.")] = "",
-    folder: Annotated[Path, typer.Option("--out", callback=writable_folder, help="Folder for the results.")] = RESULTS,
-    config: Annotated[Path | None, typer.Option(help="YAML file of another root agent to evaluate.")] = None,
+    sets: Annotated[
+        str | None, typer.Option("--sets", metavar="NAMES", help="Names, separated by commas; default: all.")
+    ] = None,
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the run, in its files and in comparisons.")] = "",
+    folder: Annotated[
+        Path, typer.Option("--out", callback=writable_folder, metavar="DIR", help="Folder for the results.")
+    ] = RESULTS,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML file of another root agent to evaluate.")
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Call the real service, which costs money.")] = False,
-    max_usd: Annotated[float, typer.Option("--max-cost", min=0, help="USD at which a live run stops.")] = 1.0,
+    max_usd: Annotated[
+        float, typer.Option("--max-cost", metavar="USD", min=0, help="USD at which a live run stops.")
+    ] = 1.0,
     usd_per_million: Annotated[
-        float, typer.Option("--price", min=0, help="USD per million tokens, for the budget.")
+        float, typer.Option("--price", metavar="USD", min=0, help="USD per million tokens, for the budget.")
     ] = 12.0,
     allow_research: Annotated[
         bool, typer.Option("--research", help="Let a live run start research, $1–7 each.")
     ] = False,
     public: Annotated[bool, typer.Option("--public", help="Also play the public samples in DESK_EVAL_DATA.")] = False,
     at_once: Annotated[
-        int, typer.Option("--at-once", min=1, max=32, help="Conversations that are played at a time.")
+        int, typer.Option("--at-once", metavar="N", min=1, max=32, help="Conversations that are played at a time.")
     ] = 4,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the estimate of a live run beforehand.")] = False,
     brain: Annotated[
         Brain, typer.Option("--brain", help="The kind of brain that answers on the emulator.")
     ] = Brain.rules,
     model_url: Annotated[
-        str, typer.Option("--model-url", envvar="EMULATOR_MODEL_URL", help="API of --brain model.")
+        str, typer.Option("--model-url", metavar="URL", envvar="EMULATOR_MODEL_URL", help="API of --brain model.")
     ] = "",
-    model: Annotated[str, typer.Option("--model", envvar="EMULATOR_MODEL", help="Model of --brain model.")] = "",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", envvar="EMULATOR_MODEL", help="Model of --brain model.")
+    ] = "",
 ) -> None:
     """Play the evaluation sets: on the emulator (the same every time), on a local model, or --live with a key."""
+    _refuse_ignored(context, brain, live)
     if context.invoked_subcommand:
         return
     _require_packages()
@@ -121,14 +137,36 @@ def evaluate(
             _clean_up(live)
 
 
+def _refuse_ignored(context: typer.Context, brain: Brain, live: bool) -> None:
+    """Refuses options that have no effect.
+
+    Raises:
+        typer.BadParameter: an option needs another one, or stands before a command.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    for name, source in sources.items():
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        if context.invoked_subcommand:
+            raise typer.BadParameter(f"{option} has no effect before `{context.invoked_subcommand}`: leave it out")
+        if name in LIVE_PARAMETERS and not live:
+            raise typer.BadParameter(f"{option} has no effect without --live: add --live, or leave it out")
+        if name in ("model", "model_url") and brain is not Brain.model:
+            raise typer.BadParameter(f"{option} has no effect without --brain model: add that, or leave it out")
+
+
 app.command()(deepresearch_bench)
 
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="The run of the present version: its name or its JSON file.")],
+    first: Annotated[
+        str, typer.Argument(metavar="FIRST", help="The run of the present version: its name or its JSON file.")
+    ],
     second: Annotated[
-        str, typer.Argument(help="The run of the version that may replace it: its name or its JSON file.")
+        str,
+        typer.Argument(metavar="SECOND", help="The run of the version that may replace it: its name or its JSON file."),
     ],
 ) -> None:
     """Compare two runs: which metrics are better, worse or differ by chance. Exit status 1 if one is worse."""

@@ -29,23 +29,32 @@ USER = "deepresearch-bench"
 
 
 def deepresearch_bench(
-    tasks: Annotated[Path, typer.Option(help="The benchmark's query.jsonl, or a file with some of its lines.")],
+    tasks: Annotated[
+        Path, typer.Option(metavar="FILE", help="The benchmark's query.jsonl, or a file with some of its lines.")
+    ],
     name: Annotated[
-        str, typer.Option(help="Name of this benchmark run. A name that was used before continues that run.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of this benchmark run. A name that was used before continues that run."
+        ),
     ] = "desk",
     folder: Annotated[
         Path,
         typer.Option(
             "--out",
             callback=writable_folder,
+            metavar="DIR",
             help="Folder for the articles, e.g. the benchmark's data/test_data/raw_data.",
         ),
     ] = Path("reports/deepresearch-bench"),
-    at_once: Annotated[int, typer.Option("--at-once", min=1, max=50, help="Research runs at a time.")] = 3,
+    at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, max=50, help="Research runs at a time.")] = 3,
     max_usd: Annotated[
-        float, typer.Option("--max-cost", min=0, help="Maximum USD of the benchmark run, by upper estimates.")
+        float,
+        typer.Option("--max-cost", metavar="USD", min=0, help="Maximum USD of the benchmark run, by upper estimates."),
     ] = 10.0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Run only this many tasks, the first ones.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Run only this many tasks, the first ones.")
+    ] = None,
     use_max: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Pay again for failed tasks.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the price beforehand.")] = False,

@@ -129,7 +129,34 @@ def test_output_that_cannot_be_written_is_an_error_of_one_line(listed: str, comm
     with Path("/dev/full").open("w") as full, tempfile.TemporaryFile("w+") as told:
         status = Fork("tools", *command.split(), stdout=full, stderr=told).wait()
         told.seek(0)
-        assert (status, told.read()) == (1, "error: No space left on device\n")
+        assert status == 1
+        assert re.fullmatch(r"error: (standard output: )?No space left on device\n", told.read())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device, which is a full disk")
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["files", "json"])
+def test_a_full_disk_at_the_output_names_the_run_and_how_to_get_its_report(
+    listed: str, options: tuple[str, ...]
+) -> None:
+    with Path("/dev/full").open("w") as full, tempfile.TemporaryFile("w+") as told:
+        status = Fork("tools", "research", "tides", *options, stdout=full, stderr=told).wait()
+        told.seek(0)
+        last = told.read().splitlines()[-1]
+    assert (status, last.startswith("error: ")) == (1, True)
+    assert f"No space left on device. {listed} is kept: `desk attach {listed}` follows it" in last
+
+
+def test_ctrl_c_before_the_first_progress_names_the_run_and_the_command_to_come_back(
+    api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tools.cli.report_output.show_progress", interrupted)
+    told = desk("research", "tides")
+    (job,) = (json.loads(line)["job"] for line in desk("jobs", "--json").stdout.splitlines())
+    assert told.returncode == 130
+    assert f"Stopped. {job} was not cancelled: `desk attach {job}` follows it" in told.stderr
 
 
 def test_a_damaged_database_is_named_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +271,18 @@ def test_jobs_output_in_a_pipe_is_tab_separated(listed: str) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", started)
 
 
+def test_the_list_of_runs_has_one_line_and_the_same_words_in_a_pipe_as_on_a_terminal(
+    api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk("research", "tides\n" * 500, "--plan")
+    _, state, _, brief = desk("jobs").stdout.rstrip("\n").split("\t")
+    monkeypatch.setattr(job_output.out, "_force_terminal", True)
+    with out.capture() as shown:
+        desk("jobs")
+    assert state == "awaiting approval" and state in shown.get()
+    assert len(brief) == 80 and brief.endswith("…")
+
+
 @pytest.mark.parametrize("width", [50, 80])
 def test_jobs_output_on_a_terminal_fits_its_width(
     listed: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -288,6 +327,7 @@ def test_every_command_is_in_a_help_group_and_every_topic_has_a_page() -> None:
     for topic in topics():
         assert desk("help", topic).stdout.startswith("# ")
     assert "--fail-on" in desk("help", "moderate").stdout
+    assert "DESK_CORPUS" in desk("help", "emulator").stdout
     assert desk("help", "nonsense").returncode == 2
     for wrong, meant in (("exit", "exit-codes"), ("reserch", "research")):
         assert f"did you mean `desk help {meant}`?" in desk("help", wrong).stderr

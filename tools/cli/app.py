@@ -23,7 +23,7 @@ from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.board import board
 from tools.cli.diff import diff
 from tools.cli.env_file import read_env_file
-from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, options, run
+from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, options, output_words, run
 from tools.cli.help import Command, CommandGroups, show_help
 from tools.cli.interaction import interaction
 from tools.cli.mcp import mcp
@@ -35,7 +35,6 @@ from tools.cli.spending import spending
 from tools.cli.terminal import err, out, print_fields, show
 from tools.cli.verify import verify
 from tools.cli.work import work
-from tools.errors import words_of
 from tools.research.job import LOCAL_USER
 from tools.settings import SettingsError
 
@@ -56,12 +55,13 @@ def main() -> None:
             app(prog_name="desk")
         finally:
             sys.stdout.flush()
-    except OSError as error:  # stdout cannot be written; without the next line, Python would fail again at its end
+    except OSError as error:  # stdout cannot be written; without `dup2`, Python would fail again at its end
+        words = output_words(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(ended := error.__context__, SystemExit) and ended.code:
             sys.exit(ended.code)  # the command has printed its error
         if not isinstance(error, BrokenPipeError):  # the reader of a pipe has closed it
-            sys.exit(f"error: {words_of(error)}")
+            sys.exit(f"error: {words}")
 
 
 def _checked_session(name: str) -> str:
@@ -100,7 +100,10 @@ def prepare(
 def ask(
     text: Text,
     session: Annotated[
-        str, typer.Option(callback=_checked_session, help="Name of a conversation to continue, or to begin.")
+        str,
+        typer.Option(
+            callback=_checked_session, metavar="NAME", help="Name of a conversation to continue, or to begin."
+        ),
     ] = "",
     files: Attachments = None,
     folder: Folder = None,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tools.research.job import MAX_BRIEF_CHARS
 
 DEFAULT_FOLDER = Path("reports")
 
@@ -28,6 +31,34 @@ def read_text(value: str | None) -> str | None:
     if not value.strip():
         raise typer.BadParameter("it is empty: write a text, or - to read standard input")
     return value
+
+
+def read_order_text(value: str | None) -> str | None:
+    """Callback of a brief, a question about a report, and changes to a plan: `read_text` with a limit.
+
+    Raises:
+        typer.BadParameter: the text is empty, too long, or not UTF-8.
+    """
+    value = read_text(value)
+    if value and len(value) > MAX_BRIEF_CHARS:
+        limit = f"at most {MAX_BRIEF_CHARS:,} are taken"
+        raise typer.BadParameter(f"it has {len(value):,} characters, and {limit}: shorten it, or attach it as a file")
+    return value
+
+
+def refuse_together(option: str, effect: str, others: Mapping[str, object]) -> None:
+    """Refuses options that another option would silently ignore.
+
+    Args:
+        effect: what `option` does, as the rest of a sentence that begins with it.
+        others: the values of the other options, by name; a false value means that the option was not given.
+
+    Raises:
+        typer.BadParameter: one of them was given.
+    """
+    for name, given in others.items():
+        if given:
+            raise typer.BadParameter(f"{option} {effect}: leave out {name}, or {option}")
 
 
 Text = Annotated[str, typer.Argument(callback=read_text, metavar="TEXT", help="A text; - reads standard input.")]
@@ -57,6 +88,8 @@ def writable_folder(folder: Path | None) -> Path | None:
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--out", callback=writable_folder, show_default="reports", help="Folder for the files."),
+    typer.Option(
+        "--out", callback=writable_folder, metavar="DIR", show_default="reports", help="Folder for the files."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")]

@@ -27,7 +27,7 @@ _HEAD_BYTES = 1_024
 """Readers of PDF find its signature within this many bytes."""
 
 Attachments = Annotated[
-    list[Path] | None, typer.Option("--attach", help="A picture, PDF, sound or text; may be repeated.")
+    list[Path] | None, typer.Option("--attach", metavar="FILE", help="A picture, PDF, sound or text; may be repeated.")
 ]
 
 

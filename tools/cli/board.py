@@ -12,12 +12,10 @@ import typer
 from tools.cli.exit_status import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
-"""Seconds within which a request has to arrive."""
-
 
 def board(
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, show_default="any that is free", help="Port of the page.")
+        int, typer.Option(min=0, max=65_535, metavar="PORT", show_default="any that is free", help="Port of the page.")
     ] = 0,
     host: Annotated[
         str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import traceback
 from collections.abc import Coroutine
@@ -35,13 +36,15 @@ class ExitStatus(IntEnum):
 
 @dataclass
 class Options:
-    """Options that all commands have."""
+    """Options that all commands have, and what Ctrl-C and a failed output name."""
 
     debug: bool = False
+    job_id: str = ""
+    """Id of the research run that the command started or follows."""
 
 
 options = Options()
-"""The options of this command line."""
+"""The options of this command line, and its research run."""
 
 
 def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
@@ -51,6 +54,7 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
 
     from sqlalchemy.exc import SQLAlchemyError
 
+    options.job_id = ""
     threading.excepthook = _ignore_closed_loop
     try:
         asyncio.run(_closing(work))
@@ -59,7 +63,8 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
     except KeyboardInterrupt:
         work.close()
         if stopped:
-            err.print(f"\n{stopped}", soft_wrap=True)
+            known = f"Stopped. {options.job_id} was not cancelled: {_come_back()}." if options.job_id else stopped
+            err.print(f"\n{known}", soft_wrap=True)
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
     except NotFinished as error:
         fail(error, f"{error}; `desk status {error.job_id}` shows what is next" if error.job_id else "")
@@ -69,13 +74,26 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
         reason = str(error).splitlines()[0]
         fail(error, f"the database cannot be used ({reason}): `desk doctor` shows where it is")
     except OSError as error:
-        fail(error)
+        fail(error, f"{output_words(error)}. {options.job_id} is kept: {_come_back()}" if options.job_id else "")
     except Exception as error:
         if type(error).__name__ == "StaleSessionError":  # of ADK, whose import takes a second
             fail(error, "another command writes in this conversation now: wait for its end, and say this again")
         if isinstance(error.__cause__, SQLiteError):  # ADK's sessions hide it, and their text names the file
             fail(error, f"{error}{advice_if_damaged(error.__cause__) or ': the file and its folder must be writable'}")
         fail(error, f"{type(error).__name__}: {error}. `desk --debug` before the command shows where.")
+
+
+def _come_back() -> str:
+    return f"`desk attach {options.job_id}` follows it and saves its report"
+
+
+def output_words(error: OSError) -> str:
+    """Words for an error of the system, which begin with "standard output" if nothing can be written there."""
+    try:
+        sys.stdout.flush()  # what could not be written is still in its buffer
+    except OSError:
+        return f"standard output: {words_of(error)}"
+    return words_of(error)
 
 
 def _ignore_closed_loop(failure: threading.ExceptHookArgs) -> None:
@@ -103,7 +121,7 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
     from tools.secret_redaction import redact
     from tools.settings import SettingsError
 
-    text = text or (words_of(error) if isinstance(error, OSError) else str(error))
+    text = text or (output_words(error) if isinstance(error, OSError) else str(error))
     if isinstance(error, SettingsError):
         text = with_places(text)
     if options.debug:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from tools.cli.arguments import refuse_together
 from tools.cli.confirmation import confirm
 from tools.cli.exit_status import fail, run
 from tools.cli.terminal import err, out
@@ -25,8 +26,10 @@ def interaction(
     yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
 ) -> None:
     """Show or delete an interaction at the server."""
-    if delete and (as_json or with_input):
-        raise typer.BadParameter("--delete shows nothing: leave out --json and --input")
+    if delete:
+        refuse_together("--delete", "shows nothing", {"--json": as_json, "--input": with_input})
+    elif yes:
+        raise typer.BadParameter("--yes agrees to --delete: add --delete, or leave out --yes")
     if delete and not yes:
         confirm(
             f"Delete {interaction_id} at the server? It cannot be undone.",

@@ -47,13 +47,18 @@ def moderate(
         str | None,
         typer.Argument(callback=read_text, metavar="TEXT", help="The text to judge; - reads standard input."),
     ] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="A CSV or JSONL file; each row is judged.")] = None,
-    column: Annotated[str, typer.Option("--column", help="Column (CSV) or key (JSONL) of the text.")] = TEXT_COLUMN,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="A CSV or JSONL file; each row is judged.")
+    ] = None,
+    column: Annotated[
+        str, typer.Option("--column", metavar="NAME", help="Column (CSV) or key (JSONL) of the text.")
+    ] = TEXT_COLUMN,
     target: Annotated[
-        Path | None, typer.Option("--out", help="File for the verdicts; default: FILE.verdicts.jsonl.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default="FILE.verdicts.jsonl", help="File for the verdicts."),
     ] = None,
     at_once: Annotated[
-        int, typer.Option("--at-once", min=1, max=100, help="Rows that are judged at a time.")
+        int, typer.Option("--at-once", metavar="N", min=1, max=100, help="Rows that are judged at a time.")
     ] = AT_ONCE,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="Exit with status 3 if a text is unsafe, or of this category.")
@@ -118,6 +123,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
             if first is None:
                 raise FileProblem(f"{file}: no rows")
             judge = _judge()  # before the store is created: a wrong setting leaves no output
+            target.parent.mkdir(parents=True, exist_ok=True)
             store = VerdictStore(target)
             summary = await _judge_all(chain([first], rows), store, judge, at_once)
     except Timeout:

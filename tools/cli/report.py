@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tools.cli.arguments import AsJson, writable_folder
+from tools.cli.arguments import AsJson, refuse_together, writable_folder
 from tools.cli.exit_status import ExitStatus, fail, run
 from tools.cli.report_output import Format, Formats, ReportOutput, format_names, new_service, print_warning
 from tools.cli.terminal import err, out, show_markdown
@@ -28,7 +28,10 @@ def report(
     folder: Annotated[
         Path | None,
         typer.Option(
-            "--out", show_default="reports, with --all reports.zip", help="Folder for the files, or file with --all."
+            "--out",
+            metavar="DIR|FILE",
+            show_default="reports, with --all reports.zip",
+            help="Folder for the files, or file with --all.",
         ),
     ] = None,
     formats: Formats = None,
@@ -40,12 +43,12 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Save the report of a finished research run again, or show it; or save all reports."""
-    if show and as_json:
-        raise typer.BadParameter("--show prints Markdown: leave out --json, or --show")
+    if show:
+        refused = {"--json": as_json, "--format": formats, "--out": folder}
+        refuse_together("--show", "prints Markdown and saves nothing", refused)
     if save_all:
-        for given, name in ((job_id, job_id), (show, "--show"), (resolve_links, "--resolve-links")):
-            if given:
-                raise typer.BadParameter(f"--all saves all reports: leave out {name}, or --all")
+        others: dict[str, object] = {job_id: job_id, "--resolve-links": resolve_links, "--show": show}
+        refuse_together("--all", "saves all reports", others)
         run(_save_all(_checked_archive(folder or DEFAULT_ARCHIVE), formats, as_json))
         return
     if not job_id:

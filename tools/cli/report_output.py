@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.arguments import DEFAULT_FOLDER
-from tools.cli.exit_status import ExitStatus, fail
+from tools.cli.arguments import DEFAULT_FOLDER, refuse_together
+from tools.cli.exit_status import ExitStatus, fail, options
 from tools.cli.job_listing import as_data
 from tools.cli.price_confirmation import quote
 from tools.cli.progress import show_progress
@@ -79,7 +79,13 @@ class ReportOutput:
     """Saves or prints the result of a job."""
 
     def __init__(self, folder: Path | None, formats: Sequence[Format] | None, as_json: bool) -> None:
-        """With `as_json`, files are saved only if a folder is named."""
+        """With `as_json`, files are saved only if a folder is named.
+
+        Raises:
+            typer.BadParameter: formats are named, and no files are saved.
+        """
+        if as_json and not folder:
+            refuse_together("--json", "saves files only with --out DIR", {"--format": formats})
         self.folder = folder or (None if as_json else DEFAULT_FOLDER)
         self.formats, self.as_json = format_names(formats), as_json
         self.is_complete = True
@@ -94,6 +100,7 @@ class ReportOutput:
         from tools.research.notices.delivery import delivering
         from tools.researcher.messages import CLI_STEPS, outcome
 
+        options.job_id = job_id
         async with delivering():
             await show_progress(service.watch(job_id))
         job, found = await service.job(job_id), await service.report(job_id)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.arguments import DEFAULT_FOLDER, AsJson, Folder, JobId, Text, read_text
+from tools.cli.arguments import DEFAULT_FOLDER, AsJson, Folder, JobId, read_order_text
 from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.confirmation import confirm
-from tools.cli.exit_status import RESEARCH_STOPPED, run
+from tools.cli.exit_status import RESEARCH_STOPPED, options, run
 from tools.cli.job_listing import show_job, show_jobs
 from tools.cli.price_confirmation import confirm_price
 from tools.cli.report_output import Formats, ReportOutput, new_service
@@ -23,12 +23,18 @@ from tools.research.job import LOCAL_USER
 if TYPE_CHECKING:
     from tools.research.config import ResearchSettings
 
+Question = Annotated[
+    str, typer.Argument(callback=read_order_text, metavar="QUESTION", help="A question; - reads standard input.")
+]
+
 
 def research(
     brief: Annotated[
         str,
         typer.Argument(
-            callback=read_text, metavar="BRIEF", help="What to research, and in which form; - reads standard input."
+            callback=read_order_text,
+            metavar="BRIEF",
+            help="What to research, and in which form; - reads standard input.",
         ),
     ],
     folder: Folder = None,
@@ -83,7 +89,13 @@ def attach(job_id: JobId, folder: Folder = None, formats: Formats = None, as_jso
 def approve(
     job_id: JobId,
     changes: Annotated[
-        str | None, typer.Option("--changes", callback=read_text, help="What to change in the plan; - reads stdin.")
+        str | None,
+        typer.Option(
+            "--changes",
+            callback=read_order_text,
+            metavar="TEXT",
+            help="What to change in the plan; - reads standard input.",
+        ),
     ] = None,
     folder: Folder = None,
     formats: Formats = None,
@@ -98,7 +110,7 @@ def cancel(job_id: JobId) -> None:
     run(_cancel(job_id))
 
 
-def follow_up(job_id: JobId, question: Text) -> None:
+def follow_up(job_id: JobId, question: Question) -> None:
     """Ask a model about a finished report."""
     run(_follow_up(job_id, question))
 
@@ -152,6 +164,7 @@ async def _research(
         known = job
         job = await service.start_again(job, limits=settings.limits, confirm=must_confirm, notify=order.notify)
         new = job.id != known.id
+    options.job_id = job.id
     if notify and not new:
         await service.ledger.add_targets(job.id, notify)
     if job.state in TERMINAL:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.arguments import AsJson, Text
+from tools.cli.arguments import AsJson, read_order_text, refuse_together
 from tools.cli.confirmation import confirm
 from tools.cli.env_file import env_file, lost_variables
-from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, run
+from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, options, run
 from tools.cli.progress import show_progress
 from tools.cli.terminal import err, out, print_fields
 from tools.research.job import LOCAL_USER
@@ -32,14 +32,19 @@ _MISSED = "Times that were missed are caught up by one run."
 
 
 def schedule(
-    brief: Text,
+    brief: Annotated[
+        str,
+        typer.Argument(
+            callback=read_order_text, metavar="BRIEF", help="What to research each time; - reads standard input."
+        ),
+    ],
     max_usd: Annotated[
         float, typer.Option("--max-usd", metavar="USD", help="Ceiling: what its runs may cost in a calendar month.")
     ],
     every: Annotated[
         str, typer.Option(metavar="WHEN", help="day, weekday, week, month, quarter, or days: “monday 09:00”.")
     ] = "",
-    cron: Annotated[str, typer.Option(help="A cron expression instead, such as “0 8 * * 1”.")] = "",
+    cron: Annotated[str, typer.Option(metavar="CRON", help="A cron expression instead, such as “0 8 * * 1”.")] = "",
     at: Annotated[str, typer.Option(metavar="HH:MM", show_default="08:00", help="Time of day, for --every.")] = "",
     timezone: Annotated[
         str, typer.Option(metavar="NAME", show_default="this machine's", help="Europe/Berlin, UTC …")
@@ -66,6 +71,8 @@ def schedules(
     """List schedules; or show, pause, resume or delete one."""
     if pause + resume + delete > 1:
         raise typer.BadParameter("--pause, --resume and --delete: name one of them")
+    if delete:
+        refuse_together("--delete", "shows nothing", {"--json": as_json})
     if not schedule_id and (pause or resume or delete):
         raise typer.BadParameter("name a schedule; `desk schedules` lists them")
     run(_change(schedule_id, pause, resume, delete, as_json) if schedule_id else _list(as_json))
@@ -92,18 +99,20 @@ async def _schedule(
     as_json: bool,
 ) -> None:
     from tools.cli.research import settings_for_order
+    from tools.research.config import UnknownTarget
     from tools.research.factory import research
     from tools.research.job import OUTSIDE_CONVERSATIONS
     from tools.research.schedules.schedule import BadSchedule, new_schedule
     from tools.research.schedules.texts import terms
     from tools.research.schedules.timing import BadTiming, new_timing
 
-    settings, now = settings_for_order(use_max, notify), time.time()
-    order = settings.order(brief, user=LOCAL_USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
+    now = time.time()
     try:
         timing = new_timing(every, cron, at, timezone, now)
+        settings = settings_for_order(use_max, notify)
+        order = settings.order(brief, user=LOCAL_USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
         wanted = new_schedule(order, timing, max_usd, now, settings.limits)
-    except (BadTiming, BadSchedule) as error:
+    except (BadTiming, BadSchedule, UnknownTarget) as error:
         fail(error, status=ExitStatus.USAGE)
     facts = {"Brief": brief, **terms(wanted, now)}
     err.print("\n".join(f"{name}: {value}" for name, value in facts.items()), markup=False, soft_wrap=True)
@@ -243,7 +252,7 @@ async def _run_due(as_json: bool) -> None:
         job_ids = [job.id for job in await service.resume()]  # runs whose process died
         job_ids += await service.schedules.start_due(settings.limits)
         for job_id in dict.fromkeys(job_ids):
-            job = await service.job(job_id)
+            job, options.job_id = await service.job(job_id), job_id
             err.print(f"{job.id}: {title(job)}", markup=False, soft_wrap=True)
             await show_progress(service.watch(job_id))
             job = await service.job(job_id)

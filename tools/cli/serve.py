@@ -15,12 +15,18 @@ PORT = 8080
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; authentication is optional only on loopback.")] = "",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; authentication is optional only on loopback.")
+    ] = "",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, show_default=f"PORT of the environment, or {PORT}", help="Port.")
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65_535, show_default=f"PORT of the environment, or {PORT}", help="Port."
+        ),
     ] = 0,
     workers: Annotated[
-        int, typer.Option(min=0, show_default="DESK_WORKERS, or 1", help="Processes that serve, on one port.")
+        int,
+        typer.Option(metavar="N", min=0, show_default="DESK_WORKERS, or 1", help="Processes that serve, on one port."),
     ] = 0,
     otel: OtelUrl = "",
     cloud_trace: CloudTrace = False,

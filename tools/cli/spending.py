@@ -30,7 +30,7 @@ _UNPAID = "[dim]Nothing is paid on the emulator: it shows the prices of Gemini.[
 def spending(
     by: Annotated[By, typer.Option(help="The period of a row.")] = By.day,
     since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Only from this day on (UTC).")] = "",
-    user: Annotated[str | None, typer.Option(help="Only what this user spent.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="Only what this user spent.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     picture: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart too, with a bar for each day or month.")

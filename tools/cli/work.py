@@ -15,9 +15,12 @@ PORT = 8081
 
 
 def work(
-    host: Annotated[str, typer.Option(help="Address of the health checks.")] = "",
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the health checks.")] = "",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, show_default=f"PORT of the environment, or {PORT}", help="Their port.")
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65_535, show_default=f"PORT of the environment, or {PORT}", help="Their port."
+        ),
     ] = 0,
     otel: OtelUrl = "",
     cloud_trace: CloudTrace = False,
