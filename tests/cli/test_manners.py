@@ -276,7 +276,7 @@ def test_the_list_of_runs_has_one_line_and_the_same_words_in_a_pipe_as_on_a_term
 ) -> None:
     desk("research", "tides\n" * 500, "--plan")
     _, state, _, brief = desk("jobs").stdout.rstrip("\n").split("\t")
-    monkeypatch.setattr(job_output.out, "_force_terminal", True)
+    monkeypatch.setattr(job_listing.out, "_force_terminal", True)
     with out.capture() as shown:
         desk("jobs")
     assert state == "awaiting approval" and state in shown.get()

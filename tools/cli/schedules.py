@@ -99,7 +99,6 @@ async def _schedule(
     as_json: bool,
 ) -> None:
     from tools.cli.research import settings_for_order
-    from tools.research.config import UnknownTarget
     from tools.research.factory import research
     from tools.research.job import OUTSIDE_CONVERSATIONS
     from tools.research.schedules.schedule import BadSchedule, new_schedule
@@ -112,7 +111,7 @@ async def _schedule(
         settings = settings_for_order(use_max, notify)
         order = settings.order(brief, user=LOCAL_USER, session=OUTSIDE_CONVERSATIONS, use_max=use_max, notify=notify)
         wanted = new_schedule(order, timing, max_usd, now, settings.limits)
-    except (BadTiming, BadSchedule, UnknownTarget) as error:
+    except (BadTiming, BadSchedule) as error:
         fail(error, status=ExitStatus.USAGE)
     facts = {"Brief": brief, **terms(wanted, now)}
     err.print("\n".join(f"{name}: {value}" for name, value in facts.items()), markup=False, soft_wrap=True)
