@@ -8,8 +8,8 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,21 +146,29 @@ def test_a_live_run_without_a_key_starts_no_emulator(monkeypatch: pytest.MonkeyP
     assert not (load_settings().data_dir / "emulator" / "address.json").exists()
 
 
-def test_a_terminated_evaluation_leaves_no_emulator(tmp_path: Path) -> None:
-    folder, log = tmp_path / "tmp", tmp_path / "stderr.log"
-    folder.mkdir()
-    command = [sys.executable, "-m", "tools", "eval", "--sets", "conversation", "--out", str(tmp_path / "out")]
-    with log.open("wb") as told:  # a process of its own, as a fork keeps the folder for temporary files
-        evaluation = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TMPDIR": str(folder)}, stderr=told)
+def test_a_terminated_evaluation_leaves_no_emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command runs in this process, because a process of its own would import ADK's evaluation once more."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     address = "desk-eval-*/emulator/address.json"
-    until(lambda: any(folder.glob(address)) or evaluation.poll() is not None)
-    emulator = json.loads(next(folder.glob(address)).read_text())
-    until(lambda: httpx2.get(emulator["url"]).is_success)
-    evaluation.send_signal(signal.SIGTERM)
-    assert (evaluation.wait(120), "Stopped. No results were saved." in log.read_text()) == (130, True)
+
+    def terminate() -> str:
+        until(lambda: any(tmp_path.glob(address)))
+        url = str(json.loads(next(tmp_path.glob(address)).read_text())["url"])
+        until(lambda: httpx2.get(url).is_success)
+        signal.raise_signal(signal.SIGTERM)
+        return url
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that a signal that comes late ends no tests
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            url = pool.submit(terminate)
+            ended = desk("--sets", "conversation", "--out", str(tmp_path / "out"))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (ended.exit_code, "Stopped. No results were saved." in ended.stderr) == (130, True)
     with pytest.raises(httpx2.TransportError):
-        httpx2.get(emulator["url"])
-    assert not any(folder.glob("desk-eval-*"))
+        httpx2.get(url.result())
+    assert not any(tmp_path.glob("desk-eval-*"))
 
 
 def test_missing_public_samples_are_left_out_with_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
