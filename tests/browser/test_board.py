@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.board.conftest import Site, screen, site, speed, until  # noqa: F401
-from tests.browser.test_web import CHROMIUM, FLAGS
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested")
 Open = Callable[..., Page]
 BRIEF = "Why are there tides?"
 WORKER = b"""
@@ -26,33 +24,25 @@ self.onfetch = event => event.respondWith(new Response("taken over"))
 
 
 @pytest.fixture
-def open_page(site: Site, tmp_path: Path) -> Iterator[Open]:  # noqa: F811
+def open_page(site: Site, browser: Browser) -> Iterator[Open]:  # noqa: F811
     """Opens the start address in a browser that reaches this machine only, and notes what its console says."""
     contexts = list[BrowserContext]()
     complaints = list[str]()
-    with sync_playwright() as playwright:
 
-        def start(width: int = 1280, script: bool = True) -> Page:
-            context = playwright.chromium.launch_persistent_context(
-                str(tmp_path / f"profile-{len(contexts)}"),
-                executable_path=CHROMIUM,
-                headless=True,
-                viewport={"width": width, "height": 800},
-                java_script_enabled=script,
-                args=list(FLAGS),
-            )
-            contexts.append(context)
-            here = f"http://{site.access.host}:{site.access.port}/"
-            context.route("**/*", lambda r: r.continue_() if r.request.url.startswith((here, "data:")) else r.abort())
-            page = context.new_page()
-            page.on("console", lambda message: complaints.append(message.text))
-            page.goto(site.access.start_address)
-            assert page.url == f"{here}{site.access.path[1:]}/"
-            return page
+    def start(width: int = 1280, script: bool = True) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=script)
+        contexts.append(context)
+        here = f"http://{site.access.host}:{site.access.port}/"
+        context.route("**/*", lambda r: r.continue_() if r.request.url.startswith((here, "data:")) else r.abort())
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(site.access.start_address)
+        assert page.url == f"{here}{site.access.path[1:]}/"
+        return page
 
-        yield start
-        for context in contexts:
-            context.close()
+    yield start
+    for context in contexts:
+        context.close()
     # The browser says that a form was refused, and nothing that the page's policy forbids.
     assert [said for said in complaints if "status of 400" not in said] == []
 
@@ -73,15 +63,12 @@ class _Thief(BaseHTTPRequestHandler):
 
 def test_a_script_that_another_program_has_left_in_the_browser_does_not_get_the_page(
     site: Site,  # noqa: F811
-    tmp_path: Path,
+    browser: Browser,
 ) -> None:
     """By its secret address, the page cannot be one that the browser has seen at this port before."""
     server = ThreadingHTTPServer(("127.0.0.1", site.access.port), _Thief)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    with server, sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"), executable_path=CHROMIUM, headless=True, args=list(FLAGS)
-        )
+    with server, browser.new_context() as context:
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{site.access.port}/")
         page.evaluate("navigator.serviceWorker.ready")
@@ -91,7 +78,6 @@ def test_a_script_that_another_program_has_left_in_the_browser_does_not_get_the_
             expect(page.locator("body")).to_have_text("taken over")
         page.goto(site.access.start_address)
         expect(page.get_by_role("link", name="Start new research")).to_be_visible()
-        context.close()
 
 
 def test_by_keyboard_alone_on_a_phone_from_the_question_to_the_answer(site: Site, open_page: Open) -> None:  # noqa: F811

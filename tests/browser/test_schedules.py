@@ -11,14 +11,10 @@ from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.board.conftest import BRIEF, Site, screen, site, speed, until  # noqa: F401
 from tests.board.test_schedules import come_due, schedules
 from tests.browser.test_board import Open, open_page, press, tab_to, usable  # noqa: F401
-from tests.browser.test_web import CHROMIUM
 from tests.scripts import said
 from tools.research.schedules.schedule import Status
 
-pytestmark = [
-    pytest.mark.nightly,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested"),
-]
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture

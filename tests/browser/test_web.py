@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from interactions_emulator import Emulator
 from tests.kill.test_kill import TIDES, adk_web, researches, until
@@ -18,14 +17,6 @@ from tests.ports import free_port
 from tests.routing.test_conversation import brain
 from tests.scripts import PIXEL
 from tests.talk import creates
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-expect.set_options(timeout=60_000)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested")
 
 
 @pytest.fixture
@@ -45,18 +36,11 @@ def api(use: Any, document: str, tmp_path: Path) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def page(api: Emulator, tmp_path: Path) -> Iterator[Page]:
+def page(api: Emulator, browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """The desk's page in a browser that reaches this machine only."""
-    port = free_port()
-    with adk_web(tmp_path, port) as (_, client), sync_playwright() as playwright:
+    with adk_web(tmp_path, free_port()) as (_, client):
         base = str(client.base_url)
-        context = playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"),
-            executable_path=CHROMIUM,
-            headless=True,
-            viewport={"width": 1400, "height": 1000},
-            args=list(FLAGS),
-        )
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
         here = (base, "data:", "blob:")
         context.route("**/*", lambda r: r.continue_() if r.request.url.startswith(here) else r.abort())
         shown = context.new_page()
