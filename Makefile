@@ -38,7 +38,7 @@ coverage: $(VENV)/.ready-dev ## Run the test suite and list the lines that it do
 
 .PHONY: nightly
 nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of `make test`, all faults, chaos, evaluation and replicas
-	$(BIN)/pytest -n 2 -m nightly
+	$(BIN)/pytest -n 2 -m 'nightly or hypothesis' --hypothesis-profile nightly
 	$(MAKE) faults chaos eval replicas
 
 .PHONY: test-model

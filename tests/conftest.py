@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
@@ -64,6 +65,11 @@ if "TMPDIR" not in os.environ:
 sys.addaudithook(_only_this_machine)
 gc.disable()  # until all modules are imported
 caches.install()
+for _name, _examples in (("quick", 30), ("nightly", 300)):
+    settings.register_profile(
+        _name, max_examples=_examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+settings.load_profile("quick")  # `make nightly` chooses the other one
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
 SCRUBBED = ("GOOGLE_", "GEMINI_", "EMULATOR_")
@@ -26,6 +27,11 @@ def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_only_this_machine)
+for _name, _examples in (("quick", 30), ("nightly", 300)):
+    settings.register_profile(
+        _name, max_examples=_examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+settings.load_profile("quick")  # `make nightly` chooses the other one
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.build_sets import CaseError, read_cases
@@ -189,7 +189,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.sampled_from(AGENTS), st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=2))
 def test_any_wrong_value_gives_a_configuration_error_and_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, file: str, values: dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from google.adk.utils.instructions_utils import inject_session_state
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
@@ -42,7 +42,6 @@ def filled(template: str) -> str | None:
         return None
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_placeholders_are_found_exactly_when_adk_would_fail_the_turn(template: str) -> None:
     assert (filled(template) is None) is bool([*placeholders(template)])

@@ -320,7 +320,7 @@ async def test_a_stream_with_an_endless_line_is_abandoned(where: Place, monkeypa
 
 
 def test_random_answers_never_pay_twice_end_silently_or_lose_a_report(tmp_path: Path) -> None:
-    play_many(tmp_path, examples=40, number=1)  # the first of those that `make faults` plays
+    play_many(tmp_path, examples=15, number=1)  # the first of those that `make faults` plays
 
 
 @pytest.mark.nightly

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
@@ -17,8 +17,6 @@ from interactions_emulator.requests.steps import CONTENT_FIELDS, STEP_FIELDS
 from interactions_emulator.requests.vocabulary import TOOL_FIELDS
 from wire.brains import brain
 from wire.conftest import AGENT, KEY, MODEL
-
-MANY = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -104,7 +102,6 @@ def dumped(value: Any) -> bytes:
     return json.dumps(value).encode("utf-8", "surrogatepass")
 
 
-@MANY
 @given(body=bodies | json_values)
 @example(body={"model": MODEL, "input": "\ud800"})
 @example(body={"model": MODEL, "input": [{"type": "text", "text": None}]})
@@ -112,13 +109,11 @@ def test_any_json_is_answered_or_refused(http: httpx2.Client, body: Any) -> None
     check(http.post("/v1beta/interactions", content=dumped(body)))
 
 
-@settings(MANY, max_examples=60)
 @given(body=bodies)
 def test_the_brain_handles_every_request_that_passes_validation(thinking: httpx2.Client, body: dict[str, Any]) -> None:
     check(thinking.post("/v1beta/interactions", content=dumped({"model": MODEL, "input": "tides"} | body)))
 
 
-@MANY
 @given(raw=st.binary(max_size=200))
 @example(raw=b"[" * 100_000)
 @example(raw=b'{"model": NaN}')
@@ -126,7 +121,6 @@ def test_any_bytes_are_answered_or_refused(http: httpx2.Client, raw: bytes) -> N
     check(http.post("/v1beta/interactions", content=raw))
 
 
-@MANY
 @given(
     method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"]),
     path=st.lists(SEGMENTS | st.text(max_size=12), max_size=5),
@@ -143,7 +137,6 @@ def test_any_path_is_answered_or_refused(
         check(answer)
 
 
-@MANY
 @given(fault=json_values | FAULTS)
 def test_any_fault_is_accepted_or_refused(http: httpx2.Client, fault: Any) -> None:
     answer = http.post("/_emulator/faults", content=dumped(fault))
@@ -152,7 +145,6 @@ def test_any_fault_is_accepted_or_refused(http: httpx2.Client, fault: Any) -> No
         check(answer)
 
 
-@MANY
 @given(body=st.dictionaries(st.sampled_from(["uri", "name", "state", "subscribed_events"]), json_values) | json_values)
 def test_any_webhook_is_accepted_or_refused(http: httpx2.Client, body: Any) -> None:
     answer = http.post("/v1beta/webhooks", content=dumped(body))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from interactions_emulator.generate_content.requests import SIMPLE_TOOLS
 from wire.conftest import AGENT, MODEL
-from wire.test_fuzz import MANY, dumped, http, json_values
+from wire.test_fuzz import dumped, http, json_values
 
 __all__ = ["http"]
 
@@ -88,14 +88,12 @@ def check(answer: httpx2.Response) -> Any:
     return answer.json()
 
 
-@MANY
 @given(body=bodies | json_values, method=st.sampled_from(["generateContent", "streamGenerateContent", "countTokens"]))
 def test_any_generate_request_is_answered_or_refused(http: httpx2.Client, body: Any, method: str) -> None:
     answer = check(http.post(f"/v1beta/models/{MODEL}:{method}", content=dumped(body)))
     assert not isinstance(answer, list) or "error" not in answer[-1]
 
 
-@MANY
 @given(data=st.data(), collection=st.sampled_from(sorted(FIELDS)))
 def test_any_resource_is_created_or_refused_and_can_be_listed(
     http: httpx2.Client, data: st.DataObject, collection: str
@@ -108,7 +106,6 @@ def test_any_resource_is_created_or_refused_and_can_be_listed(
 COMMANDS = st.sampled_from(["start", "upload", "upload, finalize", "finalize", "query", "cancel", ""]) | strings
 
 
-@MANY
 @given(
     commands=st.lists(st.tuples(COMMANDS, st.sampled_from(["0", "3", ""]), st.binary(max_size=6)), max_size=4),
     metadata=some(["file"], some(["name", "displayName", "mimeType"])) | json_values,
@@ -132,7 +129,6 @@ def test_any_upload_is_answered_or_refused(
             check(http.post(url, headers=headers, content=data))
 
 
-@MANY
 @given(
     body=some(
         ["fileName", "customMetadata", "displayName"],
@@ -157,7 +153,6 @@ def uploaded(http: httpx2.Client) -> str:
     return str(answer.json()["file"]["name"])
 
 
-@MANY
 @given(
     search=some(["file_search_store_names", "top_k", "metadata_filter"], json_values | st.lists(strings)), text=strings
 )
