@@ -11,13 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.kill.test_kill import adk_web, events, researches, turn, until
 from tests.ports import free_port
 from tests.routing.test_conversation import brain
@@ -43,23 +44,17 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 
 
 @contextmanager
-def replica(endpoint: str, log: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that works on the research."""
-    command = [sys.executable, "-m", "tests.telemetry.replica", endpoint]
-    with log.open("ab") as stderr:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True)
-    assert process.stdout
+def replica(endpoint: str, log: Path) -> Iterator[tuple[Fork, TextIO]]:
+    """A process that works on the research, and its output."""
+    here, there = os.pipe()
+    with log.open("ab") as stderr, os.fdopen(there, "w") as stdout:
+        process = Fork("tests.telemetry.replica", endpoint, stdout=stdout, stderr=stderr)
     try:
-        with process.stdout:
-            yield process
+        with os.fdopen(here) as output:
+            yield process, output
     finally:
         process.kill()
         process.wait()
-
-
-def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout
-    return process.stdout.readline()
 
 
 def test_a_research_run_is_one_trace_across_a_sigkill_without_private_data(
@@ -68,19 +63,18 @@ def test_a_research_run_is_one_trace_across_a_sigkill_without_private_data(
     log = tmp_path / "stderr.log"
     with Emulator(brain=research_brain, speed=0) as api:
         use(api)
-        with replica(collector.url, log) as first:
+        with replica(collector.url, log) as (first, output):
             until(lambda: researches(api))
             api.advance(70)
-            assert "Planning" in said(first)
+            assert "Planning" in output.readline()
             until(lambda: collector.named("research.order"))
             until(lambda: jobs(collector)["running"] == 1)
             first.send_signal(signal.SIGKILL)
             first.wait()
         assert collector.named("research.follow") == []  # the work of the dead one is not told
         api.advance(3000)
-        with replica(collector.url, log) as second:
-            assert second.stdout
-            last = second.stdout.read().splitlines()[-1]
+        with replica(collector.url, log) as (second, output):
+            last = output.read().splitlines()[-1]
             assert (second.wait(), last.split()[0]) == (0, "completed")
         assert api.log()["creates"] == 1
     (order,), (follow,) = collector.named("research.order"), collector.named("research.follow")
@@ -135,7 +129,8 @@ def model_spans(collector: Collector) -> list[Any]:
 def test_disabled_telemetry_imports_and_traces_nothing(tmp_path: Path, use: Any) -> None:
     with Emulator(brain=research_brain, speed=0) as api:
         use(api)
-        with replica("", tmp_path / "stderr.log") as process:
+        command = [sys.executable, "-m", "tests.telemetry.replica", ""]  # cold: a fork has the SDK of its server
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             until(lambda: researches(api))
             api.advance(3000)
             assert process.stdout

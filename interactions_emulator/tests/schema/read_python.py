@@ -138,7 +138,8 @@ def _plain(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", unversioned)
 
 
-def main() -> None:
+def read_names() -> dict[str, Any]:
+    """The names that the installed google-genai knows, in the form above."""
     reader = Reader()
     for module, names in ROOTS.items():
         types = importlib.import_module(f"google.genai._gaos.{module}")
@@ -149,8 +150,8 @@ def main() -> None:
         model = getattr(importlib.import_module(f"google.genai._gaos.{module}"), name)
         resources[collection] = sorted(field.alias or key for key, field in model.model_fields.items())
     names = {"classes": reader.classes, "unions": reader.unions, "resources": resources}
-    print(json.dumps({"version": version.__version__, **names, "endpoints": sorted(endpoints())}))
+    return {"version": version.__version__, **names, "endpoints": sorted(endpoints())}
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(read_names()))

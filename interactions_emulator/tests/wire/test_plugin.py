@@ -75,10 +75,14 @@ PARALLEL = """
 """Requests without the SDK, which each worker would import for seconds; it finds the emulator in the test above."""
 
 
-def test_the_fixture_works_with_xdist_threads_and_asyncio(pytester: pytest.Pytester) -> None:
+def test_the_fixture_works_with_xdist_threads_and_asyncio(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("xdist")
     pytester.makepyfile(PARALLEL)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2").assert_outcomes(passed=6)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins take most of the time of three processes
+    plugins = ("-p", "xdist", "-p", "interactions_emulator.pytest_plugin", "-p", "no:cacheprovider")
+    pytester.runpytest_subprocess(*plugins, "-n", "2").assert_outcomes(passed=6)
 
 
 UNUSED = """
