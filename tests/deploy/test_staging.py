@@ -45,6 +45,11 @@ def capture(request: pytest.FixtureRequest) -> Capture:
 
 
 def test_the_application_and_its_locked_requirements_are_staged(capture: Capture) -> None:
+    """All of its files; `make nightly` starts the staged trees."""
+    files = {file.relative_to(ROOT) for folder in ("tools", "configs") for file in (ROOT / folder).rglob("*.*")}
+    assert {
+        str(file) for file in files if file.suffix in (".py", ".yaml", ".html", ".css", ".js", ".md")
+    } <= capture.files
     assert {
         "Dockerfile",
         "agents/desk/__init__.py",
@@ -123,15 +128,28 @@ def test_a_worker_pool_gets_the_image_keys_and_settings_of_the_service(tmp_path:
     assert [options["command"], *options["args"].split(",")] == ["python", "-m", "tools", "work"]
 
 
-def test_the_image_of_the_containerfile_has_the_files_that_its_commands_need(tmp_path: Path) -> None:
-    steps = [line.split(maxsplit=1) for line in (ROOT / "Containerfile").read_text().splitlines() if line]
-    for source, target in [rest.split() for step, rest in steps if step == "COPY"]:
+STEPS = [line.split(maxsplit=1) for line in (ROOT / "Containerfile").read_text().splitlines() if line]
+COPIED = [rest.split() for step, rest in STEPS if step == "COPY"]
+"""Of the Containerfile: each source with its target."""
+
+
+def test_the_image_of_the_containerfile_has_all_that_is_staged_for_cloud_run(cloud_run: Capture) -> None:
+    assert all(source == target for source, target in COPIED)
+    folders = tuple(f"{source}/" for source, _ in COPIED if (ROOT / source).is_dir())
+    assert [file for file in cloud_run.files if not file.startswith(folders)] == ["Dockerfile"]
+    assert "--args=-m,tools,serve" in cloud_run.arguments
+    assert ["CMD", '["python", "-m", "tools", "serve"]'] in STEPS
+
+
+@pytest.mark.nightly
+def test_the_commands_of_the_containerfile_start_with_the_files_of_its_image(tmp_path: Path) -> None:
+    for source, target in COPIED:
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, tmp_path / target, dirs_exist_ok=True)
         else:
             (tmp_path / target).parent.mkdir(parents=True)
             shutil.copy(ROOT / source, tmp_path / target)
-    [command] = [json.loads(rest) for step, rest in steps if step == "CMD"]
+    [command] = [json.loads(rest) for step, rest in STEPS if step == "CMD"]
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GEMINI_API_KEY": "a-key"}
     program = [sys.executable, *command[1:3]]
     assert command[0] == "python"
@@ -176,6 +194,7 @@ def boot(start: Any, cloud_run: Capture) -> Any:
     return lambda **variables: start(cloud_run.staged, *given["args"].split(","), **variables)
 
 
+@pytest.mark.nightly
 def test_the_staged_cloud_run_tree_starts_and_answers(boot: Any, issuer: Issuer, tmp_path: Path, index: Path) -> None:
     port = free_port()
     with Emulator(speed=float("inf"), index=index) as api:
