@@ -6,8 +6,7 @@ import json
 import os
 import pty
 import shutil
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import typer
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT, Desk
+from tests.forks import Fork
 from tests.scripts import PIXEL
 from tools.cli.price_confirmation import starts_run
 from tools.research.job import Job, Order, State, new_job
@@ -264,7 +264,8 @@ def test_forget_on_a_terminal_waits_for_typed_confirmation(api: Emulator, keyboa
     job = ordered()["job"]
     keys, terminal = keyboard
     os.write(keys, b"y\n")
-    command = [sys.executable, "-m", "tools", "forget", job]
-    result = subprocess.run(command, cwd=ROOT, stdin=terminal, capture_output=True, text=True)
-    assert (result.returncode, "[y/N]" in result.stderr) == (0, True)
+    with tempfile.TemporaryFile("w+") as told:
+        status = Fork("tools", "forget", job, stdin=terminal, stderr=told).wait()
+        told.seek(0)
+        assert (status, "[y/N]" in told.read()) == (0, True)
     assert (listed(), api.interactions()) == ([], [])

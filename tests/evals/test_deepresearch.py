@@ -8,19 +8,18 @@ import math
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evals.deep_research_bench import Bench, Task, TaskResult, TasksError, article, read_tasks, write_articles
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain, Ending, TimedStep, Turn
-from tests.conftest import ROOT, Desk
-from tests.forks import Fork
+from tests.conftest import Desk
+from tests.forks import Fork, run
 from tests.kill.test_kill import researches, until
 from tests.scripts import research_brain, said
 from tools.interactions.citations import Citation, cite
@@ -295,15 +294,15 @@ def test_a_killed_benchmark_run_continues_and_pays_for_nothing_twice(tmp_path: P
     assert set(json.loads((folder / "desk-1.facts.json").read_text())) == {"1", "2", "3"}
 
 
-def test_the_command_lists_failed_tasks_with_reasons_and_writes_the_others(tmp_path: Path) -> None:
+def test_the_command_lists_failed_tasks_with_reasons_and_writes_the_others(tmp_path: Path, use: Any) -> None:
     tasks = tmp_path / "query.jsonl"
     tasks.write_text("".join(json.dumps({"id": task.id, "prompt": task.prompt}) + "\n" for task in TASKS[:3]))
-    command = [sys.executable, "-m", "tools", "eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "1"]
+    command = ["eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "1"]
     command += ["--out", str(tmp_path), "--name", "desk-1", "--max-cost", "3"]
     with Emulator(brain=research_brain, speed=math.inf) as api:
-        env = os.environ | {"DESK_BACKEND": "emulator", "GOOGLE_GEMINI_BASE_URL": api.url}
+        use(api)
         api.faults({"on": "create", "status": 403})
-        result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+        result = run("tools", *command)
     assert result.returncode == 1
     refused, poor = result.stderr.splitlines()[-2:]
     assert refused.startswith("1: ") and "nothing was started" in refused
