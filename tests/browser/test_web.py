@@ -63,6 +63,7 @@ def say(page: Page, text: str, *, wait: bool = True) -> None:
         box.press("Enter")
 
 
+@pytest.mark.nightly
 def test_weather_search_and_moderation_are_answered_in_the_page(page: Page) -> None:
     say(page, "weather in Lisbon")
     expect(page.locator("app-event-row").last).to_contain_text("WEATHER Lisbon")

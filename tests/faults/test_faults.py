@@ -16,9 +16,9 @@ from tools.research.job import State
 GROUPS = [*dict.fromkeys(cell.group for cell in cells())]
 CELLS = [cell for group in GROUPS for cell in [c for c in cells() if c.group == group][::24]]
 KILLS = [
-    kill for group in dict.fromkeys(k.group for k in kills()) for kill in [k for k in kills() if k.group == group][::6]
+    kill for group in dict.fromkeys(k.group for k in kills()) for kill in [k for k in kills() if k.group == group][::12]
 ]
-"""One of 24 cells of each group of the matrix, and one of 6 kills: `make faults` plays all."""
+"""One of 24 cells of each group of the matrix, and one of 12 kills: `make faults` plays all."""
 
 
 @pytest.fixture(scope="module")
