@@ -37,7 +37,7 @@ coverage: $(VENV)/.ready-dev ## Run the test suite and list the lines that it do
 	$(PYTEST) -q --cov --cov-report=term --cov-report=html:build/coverage
 
 .PHONY: nightly
-nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of `make test`, all faults, chaos, evaluation and replicas
+nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of `make test`, more random examples, all faults, chaos, evaluation and replicas
 	$(BIN)/pytest -n 2 -m 'nightly or hypothesis' --hypothesis-profile nightly
 	$(MAKE) faults chaos eval replicas
 
