@@ -15,14 +15,12 @@ import os
 import sys
 import time
 import traceback
+from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import answers
-import research
-import service
-from api import Api
-from google import genai
+if TYPE_CHECKING:
+    from api import Api
 
 FLOWS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "flows.json").read_text(encoding="utf-8"))
 
@@ -44,6 +42,8 @@ def main() -> int:
     if given.live:
         played = [flow for flow in FLOWS if not reasons[flow["flow"]]]
         print(estimate(played, given.model), file=sys.stderr)
+    from api import Api  # after the arguments are checked, because the SDK takes seconds
+
     api = Api(key, given.base_url, given.model, given.agent, patience=10 if given.live else 0.05)
     failed = False
     for flow in FLOWS:
@@ -68,7 +68,8 @@ def estimate(flows: list[dict[str, Any]], model: str) -> str:
     """Return what playing flows on the real service will take."""
     requests = sum(flow["requests"] for flow in flows)
     researches = sum(flow.get("researches", 0) for flow in flows)
-    text = f"google-genai {genai.__version__}: about {requests} small requests, most to {model}: some cents at most"
+    sdk = f"google-genai {metadata.version('google-genai')}"
+    text = f"{sdk}: about {requests} small requests, most to {model}: some cents at most"
     return text + (f"; and {researches} researches of 1 to 7 dollars and up to an hour each" if researches else "")
 
 
@@ -78,7 +79,8 @@ def play(name: str, api: Api, reason: str) -> dict[str, Any]:
         return {"flow": name, "ok": True, "skipped": reason, "ms": 0}
     began = time.monotonic()
     try:
-        next(getattr(module, name) for module in (answers, research, service) if hasattr(module, name))(api)
+        modules = map(import_module, ("answers", "research", "service"))
+        next(getattr(module, name) for module in modules if hasattr(module, name))(api)
         outcome: dict[str, Any] = {"ok": True}
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)
