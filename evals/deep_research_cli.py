@@ -89,7 +89,7 @@ async def _bench(
     from tools.research.report.rendering import to_markdown
     from tools.research.report.report import Report
     from tools.research.verification.checks import Verification
-    from tools.researcher.messages import outcome
+    from tools.researcher.texts import outcome
 
     settings = research_settings().model_copy(update={"plan_first": False})
     settings.need_storage()

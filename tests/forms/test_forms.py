@@ -28,14 +28,14 @@ from tests.forms.server import (
     sent_as_events,
     sent_as_json,
 )
-from tools.interactions import http_answer
+from tools.interactions import answer_stream
 from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.errors import ApiError
 from tools.interactions.transport import Transport
 from tools.research.follow_up import NoAnswer, UnknownModel
 from tools.research.job import Order, State
-from tools.researcher.messages import outcome
+from tools.researcher.texts import outcome
 
 PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
 HTML = ("content-type", "text/html; charset=utf-8")
@@ -314,7 +314,7 @@ async def test_a_long_error_message_of_the_server_is_truncated(where: Place) -> 
 
 
 async def test_a_stream_with_an_endless_line_is_abandoned(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_answer, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(answer_stream, "MAX_BYTES", 10_000)
     where.server.play(create=[Reply(headers=(EVENT_STREAM,), body=b"data: " + b"a" * 200_000)])
     assert (await check(where, "tides")).state is State.START_UNKNOWN
 

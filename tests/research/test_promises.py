@@ -17,7 +17,7 @@ from tools.interactions.errors import ApiError
 from tools.research.errors import UnknownJob
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research
-from tools.researcher.messages import outcome
+from tools.researcher.texts import outcome
 from tools.times import to_minute
 
 ORDER = Order(

@@ -19,7 +19,7 @@ from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
 from tools.adk.lazy_history import UnseenContents
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sdk_events import sdk_events
-from tools.adk.spans import annotate_span
+from tools.adk.span_annotations import annotate_span
 from tools.adk.structured_output import has_schema, response_format, response_schema, retry_request, schema_problem
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list

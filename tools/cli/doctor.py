@@ -23,9 +23,9 @@ from tools.config.file_warnings import inline_secrets, unnamed_agents
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import parse_database_url, redacted_url
 from tools.interactions import backend
+from tools.interactions.answer_stream import describe
 from tools.interactions.connection_check import check_connection
 from tools.interactions.errors import BackendError
-from tools.interactions.http_answer import describe
 from tools.interactions.local_emulator import corpus_problem, model_problem, options_mismatch
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings

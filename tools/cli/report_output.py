@@ -98,7 +98,7 @@ class ReportOutput:
         """
         from tools.research.job import State
         from tools.research.notices.delivery import delivering
-        from tools.researcher.messages import CLI_STEPS, outcome
+        from tools.researcher.texts import CLI_STEPS, outcome
 
         options.job_id = job_id
         async with delivering():

@@ -30,7 +30,7 @@ from tools.research.report.report import Report, to_json
 from tools.research.service import Research
 from tools.research.texts import title
 from tools.researcher import confirmation, schedules
-from tools.researcher.messages import (
+from tools.researcher.texts import (
     changes_section,
     closing,
     deletion,

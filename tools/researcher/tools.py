@@ -29,8 +29,8 @@ from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.mentioned_runs import note_mentioned_run
-from tools.researcher.messages import cancelled, deletion, kept, listing
 from tools.researcher.presenter import Presentation, delete_report_files, present
+from tools.researcher.texts import cancelled, deletion, kept, listing
 from tools.secret_redaction import redact
 from tools.settings import load_settings
 from tools.user_queues import UserQueues

@@ -1,7 +1,7 @@
 """Runs the turns that other agents ask for by the A2A protocol.
 
-It replaces ADK's `A2aAgentExecutor` (2.13): that sends each answer twice, its newer form accepts no plain-text answer to
-a question (`handle_user_input`), and both forms show clients the text of any exception.
+It replaces ADK's `A2aAgentExecutor` (2.13): that sends each answer twice, its newer form accepts no plain-text answer
+to a question (`handle_user_input`), and both forms show clients the text of any exception.
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ from interactions_emulator.generate_content.answers import Chunks, check_succeed
 from interactions_emulator.generate_content.requests import Generate, counted_turn, parse_generate
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.create_checks import check_create
 from interactions_emulator.http.fault_effects import send_with_fault
 from interactions_emulator.http.json_operations import taking_body
 from interactions_emulator.http.protocol import Exchange
+from interactions_emulator.http.resource_checks import check_create
 from interactions_emulator.http.responses import EVENT_STREAM_TYPE, refusal
 from interactions_emulator.http.routes import Action, Route, Table
 from interactions_emulator.requests.body import parse_object

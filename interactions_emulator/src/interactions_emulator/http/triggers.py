@@ -10,9 +10,9 @@ from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.errors import Refused
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.create_checks import check_create
 from interactions_emulator.http.json_operations import reading, taking_body
 from interactions_emulator.http.paging import page
+from interactions_emulator.http.resource_checks import check_create
 from interactions_emulator.http.routes import Route, Table
 from interactions_emulator.requests.create import Create, parse_create
 from interactions_emulator.triggers.registry import Trigger
