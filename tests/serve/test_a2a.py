@@ -130,21 +130,17 @@ METHODS = {"1.0": ("SendMessage", "SendStreamingMessage"), "0.3": ("message/send
 
 
 @pytest.mark.parametrize("version", METHODS)
-@pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize(
-    ("words", "answer"), [("weather in Lisbon", "WEATHER Lisbon"), (REPORT, "The moon moves the sea")]
-)
-async def test_an_answer_is_sent_once_and_stored_once(
-    url: str, issuer: Issuer, version: str, streaming: bool, words: str, answer: str
-) -> None:
-    caller = Caller(url, issuer.token("robot"))
-    body = {"jsonrpc": "2.0", "id": 1, "method": METHODS[version][streaming], "params": message(words, version)}
-    sent = await caller.http.post("/a2a/desk", json=body, headers={"a2a-version": version})
-    assert sent.text.count(answer) == 1
-    (listed,) = (await (await caller.client()).list_tasks(ListTasksRequest(include_artifacts=True))).tasks
-    assert str(listed).count(answer) == 1
-    assert listed.status.state == TaskState.TASK_STATE_COMPLETED
-    assert answer in get_artifact_text(listed.artifacts[-1])
+async def test_an_answer_is_sent_once_and_stored_once(url: str, issuer: Issuer, version: str) -> None:
+    for words, answer in (("weather in Lisbon", "WEATHER Lisbon"), (REPORT, "The moon moves the sea")):
+        for method in METHODS[version]:
+            caller = Caller(url, issuer.token(f"{method} {words}"))
+            body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": message(words, version)}
+            sent = await caller.http.post("/a2a/desk", json=body, headers={"a2a-version": version})
+            assert sent.text.count(answer) == 1, (method, words)
+            (listed,) = (await (await caller.client()).list_tasks(ListTasksRequest(include_artifacts=True))).tasks
+            assert str(listed).count(answer) == 1, (method, words)
+            assert listed.status.state == TaskState.TASK_STATE_COMPLETED
+            assert answer in get_artifact_text(listed.artifacts[-1])
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -400,16 +396,15 @@ ASKED: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("method", "params"), ASKED.values(), ids=ASKED)
 async def test_an_invalid_id_is_refused_before_anything_is_stored(
-    url: str, issuer: Issuer, database: Database, method: str, params: Any
+    url: str, issuer: Issuer, database: Database
 ) -> None:
-    error = (await Caller(url, issuer.token("robot")).call(method, params))["error"]
-    assert error["code"] == -32602
-    assert re.fullmatch(
-        r"`\w+` must have at most \d+ printable characters, without spaces at either end\.", error["message"]
-    )
-    assert await rows(database) == []
+    caller = Caller(url, issuer.token("robot"))
+    says = r"`\w+` must have at most \d+ printable characters, without spaces at either end\."
+    for name, (method, params) in ASKED.items():
+        error = (await caller.call(method, params))["error"]
+        assert (error["code"], bool(re.fullmatch(says, error["message"]))) == (-32602, True), (name, error)
+        assert await rows(database) == [], name
 
 
 async def rows(database: Database) -> list[str]:
@@ -417,20 +412,23 @@ async def rows(database: Database) -> list[str]:
 
 
 @pytest.mark.parametrize("version", METHODS)
-@pytest.mark.parametrize("bad", ["\0", "\ud800", "\x1b"])
 async def test_unsafe_characters_do_not_break_a_request(
-    url: str, issuer: Issuer, database: Database, version: str, bad: str
+    url: str, issuer: Issuer, database: Database, version: str
 ) -> None:
-    caller, send = Caller(url, issuer.token("robot")), METHODS[version][0]
-    answer = await caller.call(send, message(f"weather{bad} in Lisbon", version, metadata={f"k{bad}": [bad]}))
-    assert "result" in answer
-    assert (await rows(database))[0]
-    data = {"data": {f"k{bad}": bad}} if version == "1.0" else {"kind": "data", "data": {f"k{bad}": bad}}
-    assert "result" in await caller.call(send, message("", version, messageId="m2", parts=[data]))
-    for params in (message("hello", version, contextId=f"c{bad}"), message("hello", version, messageId=f"m{bad}")):
-        await caller.call(send, params)
-    await caller.call(f"{send}{bad}", {})
-    await caller.call(send, message("hello", version, messageId="m3"), id_=f"1{bad}")
+    send = METHODS[version][0]
+    for number, bad in enumerate(("\0", "\ud800", "\x1b")):
+        caller = Caller(url, issuer.token(f"robot{number}"))
+        before = len(await rows(database))
+        answer = await caller.call(send, message(f"weather{bad} in Lisbon", version, metadata={f"k{bad}": [bad]}))
+        assert "result" in answer, repr(bad)
+        stored = await rows(database)
+        assert len(stored) == before + 1 and all(stored), repr(bad)
+        data = {"data": {f"k{bad}": bad}} if version == "1.0" else {"kind": "data", "data": {f"k{bad}": bad}}
+        assert "result" in await caller.call(send, message("", version, messageId="m2", parts=[data])), repr(bad)
+        for params in (message("hello", version, contextId=f"c{bad}"), message("hello", version, messageId=f"m{bad}")):
+            await caller.call(send, params)
+        await caller.call(f"{send}{bad}", {})
+        await caller.call(send, message("hello", version, messageId="m3"), id_=f"1{bad}")
 
 
 async def test_a_database_error_is_reported_without_its_text(url: str, issuer: Issuer, database: Database) -> None:

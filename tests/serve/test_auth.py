@@ -122,22 +122,21 @@ def written(issuer: Issuer, claims: str) -> str:
     return f"{head}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-@pytest.mark.parametrize("kind", sorted(bad_tokens(Issuer("http://x"))))
 def test_no_route_answers_or_acts_without_a_valid_token(
-    conversation: httpx2.Client, issuer: Issuer, api: Emulator, kind: str
+    conversation: httpx2.Client, issuer: Issuer, api: Emulator
 ) -> None:
-    creates = api.log()["creates"]
-    token = bad_tokens(issuer)[kind]
-    for method, path in ROUTES:
-        answer = ask(
-            conversation, method, path, {"Authorization": f"Bearer {token}".encode("latin-1")} if token else {}
-        )
-        assert answer.status_code == 401, (method, path)
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert "s1" not in answer.text
-    assert api.log()["creates"] == creates
-    ada = bearer(issuer.token("ada"))
-    assert len(conversation.get("/apps/desk/users/me/sessions/s1", headers=ada).json()["events"]) > 1  # untouched
+    creates, ada = api.log()["creates"], bearer(issuer.token("ada"))
+    for kind, token in bad_tokens(issuer).items():
+        for method, path in ROUTES:
+            answer = ask(
+                conversation, method, path, {"Authorization": f"Bearer {token}".encode("latin-1")} if token else {}
+            )
+            assert answer.status_code == 401, (kind, method, path)
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert "s1" not in answer.text
+        assert api.log()["creates"] == creates, kind
+        kept = conversation.get("/apps/desk/users/me/sessions/s1", headers=ada).json()
+        assert len(kept["events"]) > 1, kind
 
 
 def test_a_token_gives_no_access_to_data_of_another_user(
@@ -153,62 +152,50 @@ def test_a_token_gives_no_access_to_data_of_another_user(
     assert api.log()["creates"] == creates
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
+def test_a_request_body_cannot_name_another_user(conversation: httpx2.Client, issuer: Issuer) -> None:
+    for fields in (
         {"userId": "ada"},
         {"user_id": "ada"},
         {"userId": "mallory", "user_id": "ada"},
         {"userId": "me", "user_id": "ada"},
-    ],
-)
-def test_a_request_body_cannot_name_another_user(
-    conversation: httpx2.Client, issuer: Issuer, fields: dict[str, str]
-) -> None:
-    body = {name: value for name, value in message("Hello").items() if name != "userId"} | fields
-    answer = conversation.post("/run", json=body, headers=bearer(issuer.token("mallory")))
-    assert answer.status_code in (400, 403)
+    ):
+        body = {name: value for name, value in message("Hello").items() if name != "userId"} | fields
+        answer = conversation.post("/run", json=body, headers=bearer(issuer.token("mallory")))
+        assert answer.status_code in (400, 403), fields
 
 
-@pytest.mark.parametrize("path", ["/apps/desk/users/ad%61/sessions", "/apps/desk/users/mallory/../ada/sessions"])
-def test_no_spelling_of_a_path_leads_to_another_users_data(
-    conversation: httpx2.Client, issuer: Issuer, path: str
-) -> None:
-    answer = conversation.get(path, headers=bearer(issuer.token("mallory")))
-    assert answer.status_code in (403, 404)
+def test_no_spelling_of_a_path_leads_to_another_users_data(conversation: httpx2.Client, issuer: Issuer) -> None:
+    for path in ("/apps/desk/users/ad%61/sessions", "/apps/desk/users/mallory/../ada/sessions"):
+        answer = conversation.get(path, headers=bearer(issuer.token("mallory")))
+        assert answer.status_code in (403, 404), path
 
 
-@pytest.mark.parametrize("subject", ["ada/sessions/s1/artifacts", "repo:a/b:ref:refs/heads/main", "..", "a%2Fb", "me"])
-def test_a_user_with_an_unusual_subject_has_separate_data(
-    conversation: httpx2.Client, issuer: Issuer, subject: str
-) -> None:
-    ada, other = bearer(issuer.token("ada")), bearer(issuer.token(subject))
+def test_a_user_with_an_unusual_subject_has_separate_data(conversation: httpx2.Client, issuer: Issuer) -> None:
+    sessions, ada = "/apps/desk/users/me/sessions", bearer(issuer.token("ada"))
     saved = {"filename": "sessions", "artifact": {"text": "a secret of Ada's"}}
-    assert conversation.post("/apps/desk/users/me/sessions/s1/artifacts", json=saved, headers=ada).status_code == 200
-    assert conversation.get("/apps/desk/users/me/sessions", headers=other).json() == []
-    assert conversation.post("/apps/desk/users/me/sessions/s2", json={}, headers=other).status_code == 200
-    assert said(conversation.post("/run", json=message("Hello", session="s2"), headers=other)) == "SMALL TALK"
-    assert [s["id"] for s in conversation.get("/apps/desk/users/me/sessions", headers=other).json()] == ["s2"]
-    assert [s["id"] for s in conversation.get("/apps/desk/users/me/sessions", headers=ada).json()] == ["s1"]
+    assert conversation.post(f"{sessions}/s1/artifacts", json=saved, headers=ada).status_code == 200
+    for subject in ("ada/sessions/s1/artifacts", "repo:a/b:ref:refs/heads/main", "..", "a%2Fb", "me"):
+        other = bearer(issuer.token(subject))
+        assert conversation.get(sessions, headers=other).json() == [], subject
+        assert conversation.post(f"{sessions}/s2", json={}, headers=other).status_code == 200, subject
+        assert said(conversation.post("/run", json=message("Hello", session="s2"), headers=other)) == "SMALL TALK"
+        assert [s["id"] for s in conversation.get(sessions, headers=other).json()] == ["s2"], subject
+        assert [s["id"] for s in conversation.get(sessions, headers=ada).json()] == ["s1"], subject
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", "/apps/desk/users/me/sessions", {"state": {"app:x": "for all to see"}}),
-        ("POST", "/apps/desk/users/me/sessions/s2", {"app:x": "for all to see"}),
-        ("PATCH", "/apps/desk/users/me/sessions/s1", {"stateDelta": {"app:x": "for all to see"}}),
-        ("POST", "/run", message("Hello", stateDelta={"app:x": "for all to see"})),
-    ],
-)
-def test_a_client_cannot_write_state_that_all_users_share(
-    conversation: httpx2.Client, issuer: Issuer, method: str, path: str, body: dict[str, Any]
-) -> None:
-    bob = bearer(issuer.token("bob"))
-    conversation.post("/apps/desk/users/me/sessions/b1", json={}, headers=bob)
-    answer = conversation.request(method, path, json=body, headers=bearer(issuer.token("ada")))
-    assert (answer.status_code, "app:x" in answer.text) == (400, True)
-    assert conversation.get("/apps/desk/users/me/sessions/b1", headers=bob).json()["state"] == {}
+def test_a_client_cannot_write_state_that_all_users_share(conversation: httpx2.Client, issuer: Issuer) -> None:
+    sessions, shared = "/apps/desk/users/me/sessions", {"app:x": "for all to see"}
+    ada, bob = bearer(issuer.token("ada")), bearer(issuer.token("bob"))
+    conversation.post(f"{sessions}/b1", json={}, headers=bob)
+    for method, path, body in (
+        ("POST", sessions, {"state": shared}),
+        ("POST", f"{sessions}/s2", shared),
+        ("PATCH", f"{sessions}/s1", {"stateDelta": shared}),
+        ("POST", "/run", message("Hello", stateDelta=shared)),
+    ):
+        answer = conversation.request(method, path, json=body, headers=ada)
+        assert (answer.status_code, "app:x" in answer.text) == (400, True), (method, path)
+        assert conversation.get(f"{sessions}/b1", headers=bob).json()["state"] == {}, (method, path)
 
 
 def test_an_imported_conversation_does_not_continue_an_interaction_of_another_user(
@@ -224,16 +211,13 @@ def test_an_imported_conversation_does_not_continue_an_interaction_of_another_us
     assert "previous_interaction_id" not in interaction
 
 
-@pytest.mark.parametrize("path", ["/apps/other/users/me/sessions", "/apps/desk/users/me/sessions/s1/"])
-def test_other_applications_and_path_spellings_get_404(client: httpx2.Client, issuer: Issuer, path: str) -> None:
-    assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
-
-
-@pytest.mark.parametrize(
-    "path", ["/dev/apps/desk/eval_sets", "/docs", "/openapi.json", "/dev-ui/", "/debug/trace/x", "/run_live"]
-)
-def test_development_routes_get_404(client: httpx2.Client, issuer: Issuer, path: str) -> None:
-    assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
+def test_other_applications_path_spellings_and_development_routes_get_404(
+    client: httpx2.Client, issuer: Issuer
+) -> None:
+    spellings = ("/apps/other/users/me/sessions", "/apps/desk/users/me/sessions/s1/")
+    development = ("/dev/apps/desk/eval_sets", "/docs", "/openapi.json", "/dev-ui/", "/debug/trace/x", "/run_live")
+    for path in (*spellings, *development):
+        assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404, path
 
 
 def test_a_conversation_cannot_be_copied_into_memory(conversation: httpx2.Client, issuer: Issuer) -> None:

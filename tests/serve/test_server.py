@@ -244,11 +244,11 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_body_that_is_not_a_turn_is_refused(client: httpx2.Client, body: str) -> None:
+def test_a_body_that_is_not_a_turn_is_refused(client: httpx2.Client) -> None:
     headers = {"content-type": "application/json", "idempotency-key": "m1"}
-    answer = client.post("/run", content=body.encode(errors="surrogateescape"), headers=headers)
-    assert answer.status_code in (400, 422)
+    for name, body in BODIES.items():
+        answer = client.post("/run", content=body.encode(errors="surrogateescape"), headers=headers)
+        assert answer.status_code in (400, 422), name
 
 
 def test_text_that_only_looks_like_an_escaped_nul_is_kept(client: httpx2.Client) -> None:
