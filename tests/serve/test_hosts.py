@@ -16,12 +16,13 @@ SESSIONS = "/apps/desk/users/me/sessions"
 APP = "https://app.example"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:80.evil.example", "10.0.0.1"])
-def test_requests_with_a_foreign_host_name_are_refused(serve: Serve, host: str) -> None:
+def test_requests_with_a_foreign_host_name_are_refused(serve: Serve) -> None:
     client = serve()
-    for path in (SESSIONS, "/list-apps", "/webhooks/research", "/nothing", "/run"):
-        answer = client.request("POST" if path == "/run" else "GET", path, headers={"Host": host})
-        assert (answer.status_code, "DESK_ALLOWED_HOSTS" in answer.json()["detail"]) == (403, True), path
+    for host in ("evil.example", "127.0.0.1.evil.example", "127.0.0.1:80.evil.example", "10.0.0.1"):
+        for path in (SESSIONS, "/list-apps", "/webhooks/research", "/nothing", "/run"):
+            answer = client.request("POST" if path == "/run" else "GET", path, headers={"Host": host})
+            refused = (answer.status_code, "DESK_ALLOWED_HOSTS" in answer.json()["detail"])
+            assert refused == (403, True), (host, path)
 
 
 def test_local_and_allowed_host_names_are_accepted(serve: Serve) -> None:
@@ -45,16 +46,14 @@ def test_with_authentication_host_names_are_checked_only_if_some_are_set(serve: 
     assert client.get("/list-apps", headers={"Host": "desk.example", **token}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"]
-)
-def test_cross_origin_requests_without_a_preflight_are_refused(serve: Serve, origin: str) -> None:
+def test_cross_origin_requests_without_a_preflight_are_refused(serve: Serve) -> None:
     client = serve()
     client.post(f"{SESSIONS}/s1", json={})
-    headers = {"Origin": origin, "Content-Type": "text/plain"}  # for which a browser sends no preflight
     content = httpx2.Request("POST", "/", json=message("Hello")).content
-    for path in ("/run", "/run_sse", SESSIONS, f"{SESSIONS}/s2", "/webhooks/research"):
-        assert client.post(path, content=content, headers=headers).status_code == 403, path
+    for origin in ("https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"):
+        headers = {"Origin": origin, "Content-Type": "text/plain"}  # for which a browser sends no preflight
+        for path in ("/run", "/run_sse", SESSIONS, f"{SESSIONS}/s2", "/webhooks/research"):
+            assert client.post(path, content=content, headers=headers).status_code == 403, (origin, path)
     assert [session["id"] for session in client.get(SESSIONS).json()] == ["s1"]
 
 

@@ -11,6 +11,7 @@ import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,25 +77,27 @@ def test_a_body_that_does_not_arrive_in_time_gets_408(serve: Serve) -> None:
     assert b"did not arrive within 0.1 seconds" in answer
 
 
-@pytest.mark.parametrize(
-    ("path", "method", "at_once"),
-    [("/mcp", "unknown", 4), (A2A_PATH, "GetTask", 8), (A2A_PATH, "CancelTask", 2), (A2A_PATH, "tasks/cancel", 2)],
-)
 def test_a_user_of_other_agents_has_a_few_answers_in_memory(
-    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str, method: str, at_once: int
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = serve(mcp=True, a2a=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
-    headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
-    too_long = client.post(path, content=b"x" * (MAX_AGENT_BYTES + 1), headers=headers)
-    assert (too_long.status_code, f"at most {MAX_AGENT_BYTES} bytes" in too_long.text) == (413, True)
-    overlaps = Overlaps(500)
-    monkeypatch.setattr(Starlette, "__call__", overlaps.counted(Starlette.__call__))
-    body = {"jsonrpc": "2.0", "id": 1, "method": method}
-    with ThreadPoolExecutor(3 * at_once) as threads:
-        got = threads.map(lambda _: client.post(path, json=body, headers=headers).status_code, range(3 * at_once))
-        assert not {*got} & {429, 500, 503}
-    assert len(overlaps.running) == 3 * at_once
-    assert max(overlaps.running) <= at_once
+    headers, call = {"Authorization": f"Bearer {issuer.token('ada')}"}, Starlette.__call__
+    for path, method, at_once in (
+        ("/mcp", "unknown", 4),
+        (A2A_PATH, "GetTask", 8),
+        (A2A_PATH, "CancelTask", 2),
+        (A2A_PATH, "tasks/cancel", 2),
+    ):
+        too_long = client.post(path, content=b"x" * (MAX_AGENT_BYTES + 1), headers=headers)
+        assert (too_long.status_code, f"at most {MAX_AGENT_BYTES} bytes" in too_long.text) == (413, True), path
+        overlaps = Overlaps(500)
+        monkeypatch.setattr(Starlette, "__call__", overlaps.counted(call))
+        request = partial(client.post, path, json={"jsonrpc": "2.0", "id": 1, "method": method}, headers=headers)
+        with ThreadPoolExecutor(3 * at_once) as threads:
+            asked = [threads.submit(request) for _ in range(3 * at_once)]
+        assert not {each.result().status_code for each in asked} & {429, 500, 503}, method
+        assert len(overlaps.running) == 3 * at_once, method
+        assert max(overlaps.running) <= at_once, method
 
 
 def test_a_short_answer_waits_for_no_long_one(serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,11 +147,11 @@ def test_no_more_requests_of_other_agents_wait_than_the_limit_allows(
     until(lambda: status("ada") != 429)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", CARD_PATH, "/research/shared/x", "/research/static/x"])
-def test_nothing_of_a_body_is_read_before_the_user_is_known(serve: Serve, issuer: Issuer, path: str) -> None:
+def test_nothing_of_a_body_is_read_before_the_user_is_known(serve: Serve, issuer: Issuer) -> None:
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
-    with begun(client, path, 1_000) as connection:
-        assert connection.recv(12) in (b"HTTP/1.1 401", b"HTTP/1.1 404", b"HTTP/1.1 405")
+    for path in ("/healthz", "/readyz", CARD_PATH, "/research/shared/x", "/research/static/x"):
+        with begun(client, path, 1_000) as connection:
+            assert connection.recv(12) in (b"HTTP/1.1 401", b"HTTP/1.1 404", b"HTTP/1.1 405"), path
 
 
 def test_requests_that_are_too_large_together_are_refused_and_take_no_memory_from_other_users(
@@ -284,25 +287,23 @@ def test_a_large_conversation_is_sent_in_pieces_so_that_a_client_that_does_not_r
     assert max(sizes) == PIECE_BYTES
 
 
-@pytest.mark.parametrize(
-    ("path", "maximum"),
-    [
+def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, parsed = serve(mcp=True, a2a=True), list[object]()
+    for module in ("tools.server.middleware.gateway.parse_json", "tools.mcp_server.http.error_for"):
+        monkeypatch.setattr(module, parsed.append)
+    for path, maximum in (
         ("/run", MAX_JSON_VALUES),
         (f"{SESSIONS}/s1", MAX_JSON_VALUES),
         (SESSIONS, MAX_RESTORED_VALUES),
         ("/mcp", MAX_JSON_VALUES),
         (A2A_PATH, MAX_A2A_VALUES),
-    ],
-)
-def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, path: str, maximum: int
-) -> None:
-    client, parsed = serve(mcp=True, a2a=True), list[object]()
-    for module in ("tools.server.middleware.gateway.parse_json", "tools.mcp_server.http.error_for"):
-        monkeypatch.setattr(module, parsed.append)
-    for value in ("[]", '""', '{"a":1}', "1"):
-        answer = client.post(path, content=f"[{','.join([value] * (maximum + 1))}]")
-        assert (answer.status_code, f"at most {maximum:,} values" in answer.json()["detail"]) == (400, True)
+    ):
+        for value in ("[]", '""', '{"a":1}', "1"):
+            answer = client.post(path, content=f"[{','.join([value] * (maximum + 1))}]")
+            refused = (answer.status_code, f"at most {maximum:,} values" in answer.json()["detail"])
+            assert refused == (400, True), (path, value)
     assert parsed == []
 
 

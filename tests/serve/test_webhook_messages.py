@@ -77,9 +77,10 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_signed_but_malformed_webhook_message_causes_no_server_error(client: httpx2.Client, body: str) -> None:
-    assert client.post("/webhooks/research", content=body, headers=signed(body)).status_code in (204, 400)
+def test_a_signed_but_malformed_webhook_message_causes_no_server_error(client: httpx2.Client) -> None:
+    for name, body in BODIES.items():
+        answer = client.post("/webhooks/research", content=body, headers=signed(body))
+        assert answer.status_code in (204, 400), name
 
 
 async def test_a_webhook_message_is_processed_until_it_succeeds_and_then_never_again(tmp_path: Path) -> None:
