@@ -1,4 +1,4 @@
-"""Caches for libraries: what they build once in a process that serves, they would build again for each test."""
+"""Caches for libraries, and a faster parser: each test builds again what a server builds once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import fastapi._compat.v2
 import httpcore2
 import typer.main
+import yaml
 from pydantic import TypeAdapter
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
@@ -29,6 +30,7 @@ def install() -> None:
     """Puts the caches into the libraries, for this process."""
     for module, name in ONCE:
         setattr(module, name, functools.cache(getattr(module, name)))
+    yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc, assignment]  # ADK reads the agents by the slower one
     fastapi._compat.v2.TypeAdapter = _validator  # type: ignore[attr-defined, assignment]
     _share_compiled_statements()
 

@@ -50,6 +50,8 @@ REFERENCES = ("model_code", "output_schema", "input_schema")
 TRANSFER_KEYS = ("disallow_transfer_to_parent", "disallow_transfer_to_peers")
 TEMPLATES = ("instruction", "global_instruction")
 """Keys with texts whose placeholders ADK fills in from the session state."""
+Agents = Mapping[Path, Mapping[str, Any]]
+"""The mapping in the file of each agent; empty if there is none."""
 
 
 def load_agent(path: Path) -> BaseAgent:
@@ -63,7 +65,8 @@ def load_agent(path: Path) -> BaseAgent:
         raise ConfigError(f"{path}: {wrong}: DESK_CONFIG names the root agent's YAML file")
     files = [file for file in config_files(path) if file == path or (is_file(file) and _is_below(path.parent, file))]
     problems = [problem for file in files for problem in check(file, root=file == path)]
-    problems += [*_repeated_names(files), *_repeated_files(files), *_circles(path, ()), *_seconds(files)]
+    agents = {file: read_mapping(file) or {} for file in files}
+    problems += [*_repeated_names(agents), *_repeated_files(agents), *_circles(path, agents, ()), *_seconds(agents)]
     if problems:
         raise ConfigError("\n".join(problems))
     for warning in unknown_models(files):
@@ -112,21 +115,21 @@ def check(path: Path, *, root: bool = True) -> Iterator[str]:
             yield f"{path}:{document.line_of((key,), words)}: `{key}`: {text}"
 
 
-def _repeated_names(files: Sequence[Path]) -> Iterator[str]:
+def _repeated_names(agents: Agents) -> Iterator[str]:
     """Yields a finding for each agent that has the name of another: a handover by that name would be ambiguous."""
     seen: dict[str, Path] = {}
-    for file in files:
-        name = (read_mapping(file) or {}).get("name")
+    for file, data in agents.items():
+        name = data.get("name")
         if isinstance(name, str) and seen.setdefault(name, file) != file:
             line = read_yaml(file).line(("name",))
             yield f"{file}:{line}: `{name}` is also the name of the agent in {seen[name].name}: choose another"
 
 
-def _repeated_files(files: Sequence[Path]) -> Iterator[str]:
+def _repeated_files(agents: Agents) -> Iterator[str]:
     """Yields a finding for each sub-agent's file that is named before: an agent has one place in the tree."""
     seen: dict[Path, str] = {}
-    for file in files:
-        for i, entry in enumerate(entries((read_mapping(file) or {}).get("sub_agents"))):
+    for file, data in agents.items():
+        for i, entry in enumerate(entries(data.get("sub_agents"))):
             if isinstance(name := entry.get("config_path"), str):
                 line = read_yaml(file).line(("sub_agents", i, "config_path"))
                 place = f"{file.name}:{line}"
@@ -135,34 +138,35 @@ def _repeated_files(files: Sequence[Path]) -> Iterator[str]:
                     yield f"{file}:{line}: `{name}` is a sub-agent already, in {before}: remove one of the two"
 
 
-def _seconds(files: Sequence[Path]) -> Iterator[str]:
+def _seconds(agents: Agents) -> Iterator[str]:
     """Yields a finding for each further researcher or moderator: commands and the gate use the first one's file."""
     seen: dict[str, Path] = {}
-    for file in files:
-        kind = str((read_mapping(file) or {}).get("agent_class")).rpartition(".")[2]
+    for file, data in agents.items():
+        kind = str(data.get("agent_class")).rpartition(".")[2]
         if kind in ("Researcher", "Moderator") and seen.setdefault(kind, file) != file:
             line = read_yaml(file).line(("agent_class",))
             yield f"{file}:{line}: {seen[kind].name} is a {kind} already, and only one is allowed: remove one"
 
 
-def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
+def _circles(path: Path, agents: Agents, above: tuple[Path, ...]) -> Iterator[str]:
     """Yields a finding for each agent that is its own sub-agent, directly or below other sub-agents."""
-    for i, entry in enumerate(entries((read_mapping(path) or {}).get("sub_agents"))):
+    for i, entry in enumerate(entries(agents.get(path, {}).get("sub_agents"))):
         if isinstance(name := entry.get("config_path"), str):
             named = Path(os.path.normpath(path.parent / name))
             if named in (*above, path):
                 line = read_yaml(path).line(("sub_agents", i, "config_path"))
                 yield f"{path}:{line}: `{name}` is its own sub-agent: remove it from `sub_agents`"
             else:
-                yield from _circles(named, (*above, path))
+                yield from _circles(named, agents, (*above, path))
 
 
 def unknown_models(files: Sequence[Path]) -> list[str]:
     """Returns a warning for each model or agent of the API that these files name and `models.yaml` does not."""
     known, found = [*known_names("model"), *known_names("agent")], dict[str, str]()
     for file in files:
+        data = read_mapping(file) or {}
         for key in MODEL_KEYS:
-            given = (read_mapping(file) or {}).get(key)
+            given = data.get(key)
             name = given.rpartition(":")[2] if isinstance(given, str) else ""
             if name and name not in found and capabilities_of(name) is None:
                 why = "is not in models.yaml, so its tools and settings are not checked"
