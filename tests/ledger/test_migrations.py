@@ -61,6 +61,8 @@ RELEASED = {
     "second": SECOND,
     **{f"version {number}": made_by(number) for number, _ in STEPS},
 }
+EVERY_DAY = ("nothing", "first", "second", f"version {STEPS[-1][0]}")
+"""The ends of the chain; the versions between them take the same steps, from a later one on."""
 
 
 async def sql(url: str, *statements: str) -> list[Any]:
@@ -100,7 +102,13 @@ async def optional_columns(url: str, table: str) -> set[str]:
     return {column["name"] for column in columns if column["nullable"]}
 
 
-@pytest.mark.parametrize("statements", RELEASED.values(), ids=RELEASED)
+@pytest.mark.parametrize(
+    "statements",
+    [
+        pytest.param(statements, id=name, marks=() if name in EVERY_DAY else pytest.mark.nightly)
+        for name, statements in RELEASED.items()
+    ],
+)
 async def test_concurrent_first_connections_apply_each_migration_once(
     url: str, open_ledger: Open, statements: Sequence[str]
 ) -> None:

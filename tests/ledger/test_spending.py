@@ -226,32 +226,31 @@ async def test_an_approved_order_that_is_not_sent_within_a_day_needs_a_new_yes(o
     assert (await ledger.mark_starting(yes, NOW + DAY_S + 1)).kind is Kind.RUN
 
 
-@pytest.mark.parametrize(
-    ("state", "may_run", "seconds", "running"),
-    [
-        (State.INTENDED, 0, 10 * DAY_S, 1),
-        (State.STARTING, 0, 10 * DAY_S, 1),
-        (State.RUNNING, 0, 10 * DAY_S, 1),
-        (State.STALLED, 0, 10 * DAY_S, 1),
-        (State.START_UNKNOWN, 0, STILL_RUNS_S, 1),
-        (State.START_UNKNOWN, 0, STILL_RUNS_S + 1, 0),
-        (State.CANCELLED, 1, STILL_RUNS_S, 1),
-        (State.CANCELLED, 1, STILL_RUNS_S + 1, 0),
-        (State.CANCELLED, 0, 0, 0),
-        (State.AWAITING_APPROVAL, 0, 0, 0),
-        (State.COMPLETED, 0, 0, 0),
-        (State.FAILED, 0, 0, 0),
-        (State.INCOMPLETE, 0, 0, 0),
-        (State.EXPIRED, 0, 0, 0),
-    ],
-)
-async def test_jobs_that_run_or_may_still_run_count_as_running(
-    open_ledger: Open, state: State, may_run: int, seconds: float, running: int
-) -> None:
+async def test_jobs_that_run_or_may_still_run_count_as_running(open_ledger: Open) -> None:
     ledger = open_ledger()
-    job = await add(ledger, replace(job_of("tides", created=NOW, state=state), may_run=bool(may_run)))
-    assert (await used(ledger, NOW + seconds)).running == running
-    assert (await used(ledger, NOW + seconds, job)).running == 0  # a job does not count against its own limit
+    for number, (state, may_run, seconds, running) in enumerate(
+        (
+            (State.INTENDED, False, 10 * DAY_S, 1),
+            (State.STARTING, False, 10 * DAY_S, 1),
+            (State.RUNNING, False, 10 * DAY_S, 1),
+            (State.STALLED, False, 10 * DAY_S, 1),
+            (State.START_UNKNOWN, False, STILL_RUNS_S, 1),
+            (State.START_UNKNOWN, False, STILL_RUNS_S + 1, 0),
+            (State.CANCELLED, True, STILL_RUNS_S, 1),
+            (State.CANCELLED, True, STILL_RUNS_S + 1, 0),
+            (State.CANCELLED, False, 0, 0),
+            (State.AWAITING_APPROVAL, False, 0, 0),
+            (State.COMPLETED, False, 0, 0),
+            (State.FAILED, False, 0, 0),
+            (State.INCOMPLETE, False, 0, 0),
+            (State.EXPIRED, False, 0, 0),
+        )
+    ):
+        case, user = (state, may_run, seconds), f"user{number}"  # limits are those of one user
+        job = await add(ledger, replace(job_of("tides", user, created=NOW, state=state), may_run=may_run))
+        assert (await used(ledger, NOW + seconds, user=user)).running == running, case
+        own = await used(ledger, NOW + seconds, job)
+        assert own.running == 0, case  # a job does not count against its own limit
 
 
 @pytest.mark.parametrize(

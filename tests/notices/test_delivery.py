@@ -64,25 +64,21 @@ async def job_in(ledger: Ledger, state: State, order: Order = ORDER, **values: A
     return changed
 
 
-@pytest.mark.parametrize("state", [*State])
-async def test_each_state_that_ends_or_stops_a_run_is_noticed_once(
-    state: State, open_ledger: Open, receiver: Receiver
-) -> None:
+async def test_each_state_that_ends_or_stops_a_run_is_noticed_once(open_ledger: Open, receiver: Receiver) -> None:
     ledger = open_ledger()
-    job = await job_in(ledger, state)
     every = Target(**{**target(receiver).model_dump(), "events": [*Event]})
-    for now in (NOW + 1, NOW + 2):
-        await ledger.change(job.id, {state}, now, state=state)  # as the hourly check of a stalled run does
-        await deliver(ledger, now, hook=every)
-    silent = state in (State.INTENDED, State.STARTING, State.RUNNING)
-    waits = state is State.AWAITING_APPROVAL
-    types = {body["type"] for _, body in receiver.webhooks}
-    assert types == (set() if silent else {"research.price" if waits else f"research.{state}"})
-    assert (
-        len({body["timestamp"] for _, body in receiver.webhooks})
-        == len(receiver.webhooks)
-        == (0 if silent else 2 if waits else 1)
-    )
+    for state in State:
+        receiver.webhooks.clear()
+        job = await job_in(ledger, state, replace(ORDER, brief=state))
+        for now in (NOW + 1, NOW + 2):
+            await ledger.change(job.id, {state}, now, state=state)  # as the hourly check of a stalled run does
+            await deliver(ledger, now, hook=every)
+        silent = state in (State.INTENDED, State.STARTING, State.RUNNING)
+        waits = state is State.AWAITING_APPROVAL
+        types = {body["type"] for _, body in receiver.webhooks}
+        assert types == (set() if silent else {"research.price" if waits else f"research.{state}"}), state
+        times = [body["timestamp"] for _, body in receiver.webhooks]
+        assert len({*times}) == len(times) == (0 if silent else 2 if waits else 1), state
 
 
 async def test_an_answered_question_is_not_noticed_and_a_yes_that_became_too_old_is(

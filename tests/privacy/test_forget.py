@@ -65,7 +65,12 @@ async def app(api: Emulator) -> AsyncIterator[App]:
     await close()
 
 
-@pytest.fixture(params=[pytest.param("memory", marks=pytest.mark.nightly), "sqlite", "database"])
+NIGHTLY = [pytest.param(kind, marks=pytest.mark.nightly) for kind in ("memory", "database")]
+each_database = pytest.mark.parametrize("sessions", ["sqlite", "database", NIGHTLY[0]], indirect=True)
+"""For tests of what is deleted. All others depend on the place of the conversations less, and ask one every day."""
+
+
+@pytest.fixture(params=["sqlite", *NIGHTLY])
 async def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BaseSessionService]:
     if request.param == "database":
         async with DatabaseSessionService(f"sqlite+aiosqlite:///{tmp_path / 'sessions.db'}") as service:
@@ -99,6 +104,7 @@ def rows(file: Path) -> str:
         return "\n".join(connection.iterdump())
 
 
+@each_database
 async def test_forgetting_a_conversation_leaves_nothing_but_a_receipt(
     api: Emulator, app: App, sessions: BaseSessionService, tmp_path: Path
 ) -> None:
@@ -200,6 +206,7 @@ async def test_a_yes_counts_only_directly_after_the_question(
     assert "is forgotten" in await Talk(app, sessions).ask("Yes!")
 
 
+@each_database
 async def test_local_data_is_kept_until_the_server_has_deleted_everything(
     api: Emulator, app: App, sessions: BaseSessionService
 ) -> None:

@@ -125,7 +125,7 @@ async def test_a_deliberate_repeat_is_a_new_job(desk: Desk) -> None:
         *("unknown_after", "repeat_after", "swap_after"),
     ],
 )
-@pytest.mark.parametrize("events", [1, 4, 12])
+@pytest.mark.parametrize("events", [1, pytest.param(4, marks=pytest.mark.nightly), 12])
 async def test_no_stream_fault_repeats_a_progress_line_or_damages_the_report(
     desk: Desk, fault: str, events: int
 ) -> None:

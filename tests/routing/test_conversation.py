@@ -106,8 +106,15 @@ def api(use: Any) -> Iterator[Emulator]:
         yield server
 
 
-@pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("memory", StreamingMode.SSE),
+        ("sqlite", StreamingMode.NONE),
+        pytest.param("memory", StreamingMode.NONE, marks=pytest.mark.nightly),
+        pytest.param("sqlite", StreamingMode.SSE, marks=pytest.mark.nightly),
+    ],
+)
 async def test_each_turn_is_answered_once_by_the_right_agent_on_a_balanced_chain(
     api: Emulator, kind: str, mode: StreamingMode, tmp_path: Path
 ) -> None:

@@ -396,9 +396,7 @@ ASKED: dict[str, tuple[str, Any]] = {
 }
 
 
-async def test_an_invalid_id_is_refused_before_anything_is_stored(
-    url: str, issuer: Issuer, database: Database
-) -> None:
+async def test_an_invalid_id_is_refused_before_anything_is_stored(url: str, issuer: Issuer, database: Database) -> None:
     caller = Caller(url, issuer.token("robot"))
     says = r"`\w+` must have at most \d+ printable characters, without spaces at either end\."
     for name, (method, params) in ASKED.items():
