@@ -114,8 +114,15 @@ async def session_of(talk: Talk) -> Any:
     return session
 
 
-@pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("memory", StreamingMode.SSE),
+        ("sqlite", StreamingMode.NONE),
+        pytest.param("memory", StreamingMode.NONE, marks=pytest.mark.nightly),
+        pytest.param("sqlite", StreamingMode.SSE, marks=pytest.mark.nightly),
+    ],
+)
 async def test_a_blocked_message_never_reaches_a_model_or_the_session(
     api: Emulator, brain: Watched, guarded: Guard, kind: str, mode: StreamingMode, tmp_path: Path
 ) -> None:

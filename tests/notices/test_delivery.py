@@ -230,6 +230,7 @@ async def test_a_target_that_cannot_be_reached_is_tried_for_a_day_and_changes_no
     assert await ledger.get(job.id) == job
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly)], indirect=True)
 async def test_targets_that_never_answer_delay_no_other_target(
     open_ledger: Open, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

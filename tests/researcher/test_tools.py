@@ -100,9 +100,8 @@ async def test_a_chain_that_the_server_deleted_is_rebuilt_from_the_session(desk:
     assert "The moon moves the sea" in report and desk.creates == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
+async def test_an_unknown_job_id_is_refused_and_named(desk: Desk) -> None:
+    calls: list[Call] = [
         ("approve", {}),
         ("revise", {"wishes": "shorter"}),
         ("show_research", {}),
@@ -110,12 +109,11 @@ async def test_a_chain_that_the_server_deleted_is_rebuilt_from_the_session(desk:
         ("cancel_research", {}),
         ("repeat_research", {}),
         ("delete_research", {}),
-    ],
-)
-async def test_an_unknown_job_id_is_refused_and_named(desk: Desk, name: str, arguments: dict[str, Any]) -> None:
-    for job_id in ("job_22222222", "the one about Cats", "'; DROP TABLE research_jobs; --"):
-        await desk.say("do it", [(name, {"job_id": job_id, **arguments})], "I know no such run.")
-        assert repr(job_id) in results(desk)[0]["error"]
+    ]
+    for name, arguments in calls:
+        for job_id in ("job_22222222", "the one about Cats", "'; DROP TABLE research_jobs; --"):
+            await desk.say("do it", [(name, {"job_id": job_id, **arguments})], "I know no such run.")
+            assert repr(job_id) in results(desk)[0]["error"], name
     assert (await desk.jobs(), desk.creates) == ([], 0)
 
 

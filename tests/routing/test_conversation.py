@@ -229,39 +229,35 @@ async def test_a_citation_is_placed_in_the_step_to_which_it_belongs(api: Emulato
     assert text.startswith("Größe! I will look it up.\n\nBees fly.[\\[1\\]](https://example.org/moon")
 
 
-@pytest.mark.parametrize(
-    ("fault", "code", "hints", "requests"),
-    [
-        ({"status": 429, "retry_after_ms": 1}, "HTTP_429", ["request gets status 429", "try again in a minute"], 4),
-        ({"status": 429, "retry_after_ms": 90_000}, "HTTP_429", ["try again in 90 s"], 1),
-        ({"status": 401}, "HTTP_401", ["Check GOOGLE_API_KEY"], 1),
-        ({"status": 403}, "HTTP_403", ["Check GOOGLE_API_KEY"], 1),
-        ({"status": 404}, "HTTP_404", ["request gets status 404", "`gemini-3.8-flash`"], 1),
-        ({"status": 503, "retry_after_ms": 1}, "HTTP_503", ["Try again"], 4),
-        ({"drop": True}, "UNREACHABLE", ["Check the network"], 1),
-    ],
-)
+ERRORS: list[tuple[dict[str, Any], str, list[str], int]] = [
+    # fault, code, hints, requests
+    ({"status": 429, "retry_after_ms": 1}, "HTTP_429", ["request gets status 429", "try again in a minute"], 4),
+    ({"status": 429, "retry_after_ms": 90_000}, "HTTP_429", ["try again in 90 s"], 1),
+    ({"status": 401}, "HTTP_401", ["Check GOOGLE_API_KEY"], 1),
+    ({"status": 403}, "HTTP_403", ["Check GOOGLE_API_KEY"], 1),
+    ({"status": 404}, "HTTP_404", ["request gets status 404", "`gemini-3.8-flash`"], 1),
+    ({"status": 503, "retry_after_ms": 1}, "HTTP_503", ["Try again"], 4),
+    ({"drop": True}, "UNREACHABLE", ["Check the network"], 1),
+]
+
+
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
 async def test_an_api_error_is_shown_with_its_code_and_the_next_step(
-    api: Emulator,
-    fault: dict[str, Any],
-    code: str,
-    hints: list[str],
-    requests: int,
-    mode: StreamingMode,
-    monkeypatch: pytest.MonkeyPatch,
+    api: Emulator, mode: StreamingMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOOGLE_API_KEY", "secret-of-mine")
-    talk = Talk(build_app(), InMemorySessionService(), mode)
-    api.faults({"on": "create", "times": 0, **fault})
-    event = (await talk.say("hello"))[-1]
-    assert event.error_code == code
-    for hint in hints:
-        assert hint in words(event)
-    assert "secret-of-mine" not in str(event)
-    assert len(api.log()["requests"]) == requests
-    api.faults()
-    assert "SMALL TALK" in words((await talk.say("hello"))[-1])
+    app = build_app()
+    for fault, code, hints, requests in ERRORS:
+        talk, before = Talk(app, InMemorySessionService(), mode), len(api.log()["requests"])
+        api.faults({"on": "create", "times": 0, **fault})
+        event = (await talk.say("hello"))[-1]
+        assert event.error_code == code, fault
+        for hint in hints:
+            assert hint in words(event), fault
+        assert "secret-of-mine" not in str(event), fault
+        assert len(api.log()["requests"]) - before == requests, fault
+        api.faults()
+        assert "SMALL TALK" in words((await talk.say("hello"))[-1]), fault
 
 
 async def test_a_busy_server_is_retried_and_only_the_answer_is_shown(api: Emulator) -> None:

@@ -143,10 +143,17 @@ async def test_an_answer_is_sent_once_and_stored_once(url: str, issuer: Issuer, 
             assert answer in get_artifact_text(listed.artifacts[-1])
 
 
-@pytest.mark.parametrize("streaming", [True, False])
-@pytest.mark.parametrize("version", ["1.0", "0.3"])
+@pytest.mark.parametrize(
+    ("version", "streaming"),
+    [
+        ("1.0", True),
+        ("0.3", False),
+        pytest.param("1.0", False, marks=pytest.mark.nightly),
+        pytest.param("0.3", True, marks=pytest.mark.nightly),
+    ],
+)
 async def test_a_question_sets_input_required_and_its_answer_completes_the_task(
-    asks: None, url: str, issuer: Issuer, api: Emulator, streaming: bool, version: str
+    asks: None, url: str, issuer: Issuer, api: Emulator, version: str, streaming: bool
 ) -> None:
     caller = Caller(url, issuer.token("robot"), streaming, version)
     asked = await caller.ask("deep research max on the research of tides")

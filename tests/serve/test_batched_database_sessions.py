@@ -100,6 +100,7 @@ async def test_events_and_state_are_stored_as_adk_stores_them(url: str, tmp_path
     assert found.state == expected.state
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly)], indirect=True)
 async def test_the_next_turn_knows_what_was_stored(url: str, use: Any) -> None:
     with Emulator(brain=conversation) as api:
         use(api)

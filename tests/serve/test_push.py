@@ -66,7 +66,7 @@ def receiver() -> Iterator[Receiver]:
         yield found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly)])
 def open_url(request: pytest.FixtureRequest, serve: Serve, api: Emulator) -> str:
     """The URL of a server without authentication on this machine."""
     api.set_speed(math.inf)
@@ -123,6 +123,7 @@ async def test_push_notifications_report_a_question_and_the_end_after_its_answer
     assert states[-1] == "TASK_STATE_COMPLETED"
 
 
+@pytest.mark.parametrize("open_url", ["sqlite", "postgresql"], indirect=True)
 async def test_forgetting_a_conversation_deletes_its_push_notification_configs(
     open_url: str, receiver: Receiver
 ) -> None:

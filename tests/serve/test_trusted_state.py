@@ -133,8 +133,15 @@ def assert_a_real_yes_counts(client: httpx2.Client, api: Emulator, user: str, se
     assert len(researches(api)) == 1
 
 
-@pytest.mark.parametrize("path", ["/run", "/run_sse"])
-@pytest.mark.parametrize("field", ["customMetadata", "custom_metadata"])
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/run", "customMetadata"),
+        ("/run_sse", "custom_metadata"),
+        pytest.param("/run", "custom_metadata", marks=pytest.mark.nightly),
+        pytest.param("/run_sse", "customMetadata", marks=pytest.mark.nightly),
+    ],
+)
 def test_forged_metadata_of_a_turn_cannot_make_a_later_yes_start_a_run(
     asks: None, client: httpx2.Client, api: Emulator, path: str, field: str
 ) -> None:
