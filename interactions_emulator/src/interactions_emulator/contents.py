@@ -8,4 +8,4 @@ from typing import Any
 
 def text_of(contents: Iterable[Mapping[str, Any]] | None, separator: str = "") -> str:
     """Returns the texts of a step's contents, joined; contents without a text are left out."""
-    return separator.join(content["text"] for content in contents or () if content.get("text"))
+    return separator.join([content["text"] for content in contents or () if content.get("text")])

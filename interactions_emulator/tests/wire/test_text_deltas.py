@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, TextDelta, TimedStep, Turn
-from interactions_emulator.engine.events import frame, open_step_events
+from interactions_emulator.engine.events import frames, open_step_events
 from wire.brains import said
 from wire.conftest import MODEL, Wire
 
@@ -193,4 +193,4 @@ def test_a_text_delta_has_the_bytes_of_its_event_as_json(text: str) -> None:
         data = to_json({**event, "event_id": "evt_abc_000012"}).decode()
         for character in "\x85\u2028\u2029":
             data = data.replace(character, json.dumps(character)[1:-1])
-        assert frame(delta, b"evt_abc_", 12) == f"event: step.delta\ndata: {data}\n\n".encode()
+        assert frames([delta], b"evt_abc_", 12) == [f"event: step.delta\ndata: {data}\n\n".encode()]

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from interactions_emulator.brain.protocol import Step
 
 Event = bytes
-"""An event as bytes of the stream, up to its id: `frame` adds the id and the end."""
+"""An event as bytes of the stream, up to its id: `frames` adds the id and the end."""
 
 DONE = b"event: done\ndata: [DONE]\n\n"
 _TEXT_DELTA = b'event: step.delta\ndata: {"event_type":"step.delta","index":%d,"delta":{"type":"text","text":%b}'
@@ -80,9 +80,9 @@ def event_id_prefix(interaction_id: str) -> bytes:
     return f"evt_{interaction_id[-6:]}_".encode()
 
 
-def frame(event: Event, prefix: bytes, number: int) -> bytes:
-    """Return an event with its id; `number` counts the events of its run from 1."""
-    return b'%b,"event_id":"%b%06d"}\n\n' % (event, prefix, number)
+def frames(events: Iterable[Event], prefix: bytes, number: int) -> list[bytes]:
+    """Return events with their ids; `number` is that of the first one, counted from 1 among the events of its run."""
+    return [b'%b,"event_id":"%b%06d"}\n\n' % (event, prefix, count) for count, event in enumerate(events, number)]
 
 
 def timestamp(seconds: float) -> str:
@@ -110,7 +110,7 @@ def _delta(index: int, delta: dict[str, Any]) -> Event:
 def _text_deltas(kind: str, texts: Iterable[str], index: int) -> list[Event]:
     """Return the deltas of pieces of a text. Most events are such deltas: only their text is encoded each time."""
     form = _THOUGHT_DELTA if kind == "thought" else _TEXT_DELTA
-    return [form % (index, _json(text)) for text in texts]
+    return [form % (index, to_json(text) if text.isascii() else _json(text)) for text in texts]
 
 
 def _json(value: Any) -> bytes:

@@ -148,8 +148,7 @@ class Cursor:
 
     def _add(self, frames: list[bytes], found: list[events.Event]) -> None:
         passed = max(0, self._position - self.number)
-        numbered = enumerate(found[passed:], self.number + passed + 1)
-        frames += [events.frame(event, self._id_prefix, number) for number, event in numbered]
+        frames += events.frames(found[passed:], self._id_prefix, self.number + passed + 1)
         self.number += len(found)
 
     def _events(self) -> list[events.Event] | None:

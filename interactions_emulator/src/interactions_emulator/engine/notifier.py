@@ -8,8 +8,8 @@ import asyncio
 class Notifier:
     """An event without memory: `notify_all` wakes only the tasks that are waiting. Works within one event loop."""
 
-    def __init__(self) -> None:
-        self._next: asyncio.Event | None = None  # created by the first waiter, since most notifications wake nobody
+    _next: asyncio.Event | None = None
+    """Created by the first waiter, since most notifications wake nobody."""
 
     def notify_all(self) -> None:
         """Wake all tasks that wait now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
@@ -114,7 +114,7 @@ class Runs:
             self._enforce_limit()
         now = self.clock.now()
         interaction = Interaction(
-            id="v1_emu_" + secrets.token_urlsafe(18),
+            id=f"v1_emu_{os.urandom(12).hex()}",
             background=request.background,
             echoed=request.echoed,
             input=list(request.input),
@@ -317,9 +317,12 @@ class Runs:
         interaction = run.interaction
         assert interaction.turn is not None
         interaction.close_step()
-        calls = any(step["type"] == "function_call" for step in interaction.steps)
-        ending = run.pending.popleft() if run.pending else Ending("requires_action" if calls else "completed")
-        assert isinstance(ending, Ending)
+        if run.pending:
+            ending = run.pending.popleft()
+            assert isinstance(ending, Ending)
+        else:
+            calls = [step for step in interaction.steps if step["type"] == "function_call"]
+            ending = Ending("requires_action" if calls else "completed")
         interaction.usage = usage(interaction.turn, interaction.steps, interaction.tokens_before)
         interaction.status = ending.status
         interaction.errors = list(ending.errors)

@@ -63,9 +63,7 @@ class Exchange:
         )
         self._connection.transport.write(head if self.method == "HEAD" else head + body)
         if self.capture:
-            self.capture.begin(content_type)
-            self.capture.add(body)
-        self.ended()
+            self.capture.reply(content_type, body)
         self._connection.answer_next(self._closes)
 
     def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:

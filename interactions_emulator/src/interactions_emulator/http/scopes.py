@@ -11,6 +11,7 @@ from interactions_emulator.http.responses import Json, refusal
 from interactions_emulator.webhooks.registry import is_loopback
 
 HEADER = "x-emulator-scope"
+_HEADER = HEADER.encode()
 MAX_SCOPES = 1_000
 
 
@@ -32,7 +33,7 @@ class Scopes:
         return [self._main, *self._scopes.values()]
 
     def __call__(self, exchange: Exchange) -> Remainder:
-        name = exchange.headers.get(HEADER.encode(), b"")
+        name = exchange.headers.get(_HEADER)
         if not name:
             return self._main(exchange)
         if (exchange.method, exchange.path) == ("DELETE", "/_emulator/scope"):

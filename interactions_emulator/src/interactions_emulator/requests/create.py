@@ -56,8 +56,9 @@ class Create:
 def parse_create(raw: bytes) -> Create:
     """Parse the body of `POST /interactions`. Raises `Refused` (400) with the reason."""
     body = parse_body(raw)
-    elsewhere = body.continuation_token or body.model_extra  # a misspelled input is an unknown parameter, see the rules
-    steps = () if body.input is None and elsewhere else input_steps(body.input)
+    # A misspelled input is an unknown parameter, see the rules.
+    elsewhere = body.input is None and (body.continuation_token or body.model_extra)
+    steps = () if elsewhere else input_steps(body.input)
     warnings = check_rules(body, steps)
     fields = vars(body)
     echoed = {key: value for key in ECHOED_FIELDS if (value := fields[key]) is not None}

@@ -59,7 +59,10 @@ class Rule(NamedTuple):
     verdict: Verdict
     source: str
     fields: frozenset[str]
-    """The request fields that the rule is about; a request without them is not checked. Empty: every request is."""
+    """The request fields that the rule is about; a request without them is not checked. Empty: every request is.
+
+    An `input` that is a string does not count: the rules about `input` are about its steps.
+    """
     check: Check
     code: str = ""
     """The code of the error, if it is not `invalid_request`."""
@@ -87,7 +90,7 @@ def _rule(verdict: Verdict, source: str, *fields: str, code: str = "") -> Callab
 def check_rules(body: Body, steps: tuple[Step, ...]) -> tuple[str, ...]:
     """Check a request with the steps of its input. Return its warnings. Raises `Refused` (400) with the reason."""
     warnings: tuple[str, ...] = ()
-    for rule in _rules_about(frozenset(body.model_fields_set)):
+    for rule in _rules_about(frozenset(body.model_fields_set), isinstance(body.input, str)):
         wrong = rule.check(body, steps)
         if wrong is None:
             continue
@@ -99,9 +102,10 @@ def check_rules(body: Body, steps: tuple[Step, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(1_000)
-def _rules_about(given: frozenset[str]) -> list[Rule]:
+def _rules_about(given: frozenset[str], input_is_text: bool) -> list[Rule]:
     """Return the rules for a request that has these fields."""
-    return [rule for rule in RULES if not rule.fields or rule.fields & given]
+    described = given - {"input"} if input_is_text else given
+    return [rule for rule in RULES if not rule.fields or rule.fields & described]
 
 
 @lru_cache(1_000)
@@ -338,7 +342,11 @@ def _unknown_model(body: Body, steps: tuple[Step, ...]) -> str | None:
     return f"model {name!r} is not one that the SDKs name; the real service answers 404 if there is none{similar}"
 
 
-@_rule("warn", "API errors page: 400 parameter_unknown; whether it looks this deep is not known")
+@_rule(
+    "warn",
+    "API errors page: 400 parameter_unknown; whether it looks this deep is not known",
+    *("tools", "input", "response_format", "agent_config", "environment", "webhook_config"),
+)
 def _unknown_field(body: Body, steps: tuple[Step, ...]) -> str | None:
     """no unknown field inside tools, steps, contents and configurations"""
     for where, given, known in _described_objects(body, steps):

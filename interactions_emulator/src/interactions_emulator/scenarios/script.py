@@ -49,7 +49,8 @@ class Script:
     def explain(self, turn: Turn) -> str:
         """Describe the turn, and why the nearest scenarios do not match."""
         new = _new(turn)
-        reasons = [(list(_mismatches(scenario.match, turn, new)), scenario) for scenario in self._scenarios]
+        text = _newest_text(new)
+        reasons = [(list(_mismatches(scenario.match, turn, new, text)), scenario) for scenario in self._scenarios]
         nearest = sorted(reasons, key=lambda pair: len(pair[0]))[:2]
         told = [f"{scenario.where}: {' and '.join(wrong) or 'all its times are used'}" for wrong, scenario in nearest]
         return (
@@ -64,9 +65,10 @@ class Script:
                 if entry[0] == fresh:
                     return self._continue(entry)
             new = _new(turn)
+            text = _newest_text(new)
             for index, scenario in enumerate(self._scenarios):
                 used_up = scenario.times is not None and self._used[index] >= scenario.times
-                if used_up or any(_mismatches(scenario.match, turn, new)):
+                if used_up or any(_mismatches(scenario.match, turn, new, text)):
                     continue
                 answer = scenario.answers[min(self._used[index], len(scenario.answers) - 1)]
                 if turn.answered:  # after a restart: go on with the answer that was begun
@@ -87,8 +89,8 @@ class Script:
         return answer
 
 
-def _mismatches(match: Match, turn: Turn, new: Sequence[Step]) -> Iterator[str]:
-    """Yield the reasons why a turn, with its `new` steps, does not match; none if it does."""
+def _mismatches(match: Match, turn: Turn, new: Sequence[Step], text: str | None) -> Iterator[str]:
+    """Yield the reasons why a turn does not match; none if it does. `text` is the newest text of its `new` steps."""
     target, other = (match.agent, match.model) if turn.is_agent else (match.model, match.agent)
     if other is not None:
         yield f"is for {'a model' if turn.is_agent else 'an agent'}"
@@ -98,8 +100,8 @@ def _mismatches(match: Match, turn: Turn, new: Sequence[Step]) -> Iterator[str]:
         results = [step for step in new if step["type"] == "function_result"]
         if not any(_fits(match.function_result, result) for result in results):
             yield "its function_result does not match" if results else "it needs a function_result"
+        text = _newest_text(turn.steps)
     if match.text is not None:
-        text = _newest_text(new if match.function_result is None else turn.steps)
         if text is None:
             yield "it needs a new text"
         elif not match.text.search(text):
