@@ -73,18 +73,14 @@ class Peer:
 
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
-    """Read one answer, which must be a success."""
+    """Read one answer, which must be a success. Chunks are not taken apart, as aimock sends one for each event."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     if b" 200 " not in head.partition(b"\r\n")[0]:
         raise RuntimeError(head.decode())
     length = re.search(rb"content-length: (\d+)", head)
     if length:
         return await reader.readexactly(int(length[1]))
-    parts = []
-    while size := int(await reader.readline(), 16):
-        parts.append(await reader.readexactly(size + 2))
-    await reader.readexactly(2)
-    return b"".join(parts)
+    return await reader.readuntil(b"\r\n0\r\n\r\n")
 
 
 async def rate(server: Server, question: str, stream: bool) -> tuple[float, float]:
