@@ -32,6 +32,7 @@ _OPEN_QUOTE = re.compile(r"""\s*(?:- )?(?:[\w-]+:\s+)?(["'])(?:(?!\1).)*$""")
 """Matches a line whose value, or list entry, begins with a quote that the line does not close."""
 _HINTS = (
     ("mapping values are not allowed", r":\s.*:(\s|$)", "a value with a colon and a space: put it in quotes"),
+    ("found another document", "", "`---` begins another file: remove it, or what follows it"),
     ("mapping values are not allowed", "", "not indented like its neighbours, or no space after a colon above"),
     ("cannot start any token", r"^\s*\t", "a tab: indent with spaces"),
     ("cannot start any token", "", "a value cannot begin with this character: put it in quotes"),
@@ -52,6 +53,8 @@ _PATTERNS = {
     r"^https?://": "write an address that begins with https:// or http://",
 }
 """Patterns of fields, in words."""
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+"""Matches an integer of YAML 1.1 whose leading zero makes it octal."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 
@@ -210,6 +213,8 @@ class _Constructor(yaml.constructor.SafeConstructor):
             raise _error(
                 f"`{node.value:.40}` would be a number to the base of 60: put it in quotes if it is a text", node
             )
+        if isinstance(node, yaml.ScalarNode) and node.tag == _INT and _OCTAL.fullmatch(node.value):
+            raise _error(f"`{node.value:.40}` would be a number to the base of 8: remove the zero at its front", node)
         try:
             value = super().construct_object(node, deep)
             if isinstance(value, float) and not math.isfinite(value):

@@ -205,6 +205,8 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 1.0e+400", "`1.0e+400` is not a finite number"),
         ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 1e400", "valid number, not '1e400'"),
         ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 3:00", "`3:00` would be a number to the base of 60"),
+        ("researcher.yaml", "usd_per_day: 60", "usd_per_day: 060", "`060` would be a number to the base of 8"),
+        ("assistant.yaml", "server_tools:", "---\nserver_tools:", "`---` begins another file: remove it"),
         ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: yes", "valid number, not True"),
         ("researcher.yaml", "usd_per_day: 60", "usd_per_day: .inf", "`.inf` is not a finite number"),
         ("researcher.yaml", "per_day: 20", "per_day: true", "valid integer, not True"),
