@@ -37,6 +37,7 @@ _TOOL = TypeAdapter[ServerTool](ServerTool)
 
 
 _DOLLAR = re.compile(r"\$\{[^}]*\}?|\$[A-Za-z_]\w*")
+_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 PROSE = ("description", "instruction", "global_instruction", "static_instruction")
 """Keys with texts for a model, which may contain `$`."""
 WORD_KEYS = ("category", "threshold", "method", "mode", "service_tier", "thinking_level")
@@ -84,6 +85,9 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
 def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
     """Yields a finding for each setting that the API does not have, which ADK would drop silently."""
     here = "generate_content_config"
+    if camel := list(_camel_case(settings, (here,))):
+        yield from camel
+        return  # the checks below know the other names only
     for key in sorted((settings.keys() - SUPPORTED_KEYS) & types.GenerateContentConfig.model_fields.keys()):
         yield (here, key), f"`{key}` is not part of the Interactions API, which has {', '.join(sorted(SUPPORTED_KEYS))}"
     numbers = {key: settings.get(key) for key in _Limits.model_fields}
@@ -112,6 +116,15 @@ def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
             yield (here, "labels", key), f"`{key}: {value}`: labels have at most 63 of a-z, 0-9, _ and -"
     if "thinking_budget" in _mapping(settings.get("thinking_config")):
         yield (here, "thinking_config", "thinking_budget"), "the Interactions API has `thinking_level` instead"
+
+
+def _camel_case(value: Any, location: Location) -> Iterator[Finding]:
+    """Yields a finding for each key in the form of Gemini's REST pages, which the SDK's schema also accepts."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if isinstance(key, str) and key != (snake := _CAPITAL.sub(r"_\1", key).lower()):
+            yield (*location, key), f"`{key}`: write `{snake}`, as in Python"
+        elif key != "labels":
+            yield from _camel_case(each, (*location, key))
 
 
 def _unquoted_words(value: Any, location: Location = ()) -> Iterator[Finding]:
