@@ -516,6 +516,10 @@ async def bare(place: str) -> str:
 
 async def add(*numbers: int) -> int:
     \"\"\"A function whose values have no names.\"\"\"
+
+async def stream(place: str):
+    \"\"\"A function with several results.\"\"\"
+    yield place
 """
 OWN_SCHEMA = """
 from collections.abc import Callable
@@ -537,6 +541,10 @@ class Torn(BaseModel):
         (OWN_TOOLS, "my_tools.send", "`my_tools.send` cannot be described to a model: give its parameters plain"),
         (OWN_TOOLS, "my_tools.bare", "`my_tools.bare` has no docstring"),
         (OWN_TOOLS, "my_tools.add", "`my_tools.add` has parameters without names"),
+        (OWN_TOOLS, "my_tools.stream", "`my_tools.stream` is a generator: return one value"),
+        (OWN_TOOLS, "my_tools:add", "`my_tools:add` is not the name of an object in a module"),
+        (OWN_TOOLS, "my_tools.add()", "`my_tools.add()` is not the name of an object in a module: write package.mod"),
+        ("raise RuntimeError('no key\\nset it')", "my_tools.get", "cannot be imported (RuntimeError: no key)"),
         ("raise RuntimeError('no key')", "my_tools.get", "`my_tools` cannot be imported (RuntimeError: no key)"),
         ("import sys\nsys.exit(3)", "my_tools.get", "`my_tools` cannot be imported (SystemExit: 3)"),
         ("", "my_tols.get", "no module `my_tols`: correct the name, or add the module's folder to PYTHONPATH"),
@@ -557,6 +565,37 @@ def test_a_tool_of_ones_own_that_cannot_work_is_reported_before_anything_starts(
     assert str(caught.value).startswith(f"{file}:{line}: ")
     assert finding in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "parameters", "passed"),
+    [
+        ("before_agent_callbacks", "", "callback_context"),
+        ("before_model_callbacks", "context", "callback_context, llm_request"),
+        ("after_model_callbacks", "callback_context, llm_response, more", "callback_context, llm_response"),
+        ("after_tool_callbacks", "tool, args, tool_context", "tool, args, tool_context, tool_response"),
+    ],
+)
+def test_a_callback_that_adk_cannot_call_is_reported_with_what_adk_passes(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, key: str, parameters: str, passed: str
+) -> None:
+    (configs / "my_callbacks.py").write_text(
+        f"def wrong({parameters}):\n    pass\n\ndef named({passed}):\n    pass\n\n"
+        f"async def other_names({passed.replace('t', 'x')}):\n    pass\n\ndef any(**values):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(configs))
+    monkeypatch.delitem(sys.modules, "my_callbacks", raising=False)
+    file = configs / "desk.yaml"
+    shipped = file.read_text()
+    right = "".join(f"  - name: my_callbacks.{name}\n" for name in ("named", "other_names", "any"))
+    file.write_text(f"{shipped}{key}:\n{right}")
+    load_agent(file)
+    file.write_text(f"{shipped}{key}:\n{right}  - name: my_callbacks.wrong\n")
+    with pytest.raises(ConfigError) as caught:
+        load_agent(file)
+    line = len(file.read_text().splitlines())
+    says = f"`my_callbacks.wrong({parameters})` cannot be one of `{key}`: ADK calls it with {passed}"
+    assert str(caught.value) == f"{file}:{line}: {says}"
 
 
 @pytest.mark.parametrize("name", ["Answer", "Torn"])

@@ -6,27 +6,23 @@ reports a mistake without its line, and accepts some mistakes, so each file is c
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import logging
 import os
 import re
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
-from google.adk.models import BaseLlm, Gemini, LLMRegistry
-from google.adk.tools.base_tool import BaseTool
-from google.adk.tools.base_toolset import BaseToolset
-from google.adk.tools.function_tool import FunctionTool
+from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
 
 from tools.adk.generation_config import SUPPORTED_KEYS
 from tools.adk.model import InteractionsLlm
 from tools.config.api_checks import object_named, validate
+from tools.config.references import no_such, unusable
 from tools.config.templates import placeholders
 from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
 from tools.research.config import ResearchSettings
@@ -180,7 +176,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
         agent_class = config_agent_utils._resolve_agent_class(given)
     except (Exception, SystemExit):  # an import may raise anything
         is_other = object_named(given) is not None
-        yield ("agent_class",), f"`{given}` is not an agent class" if is_other else _no_such(given, "agent class")
+        yield ("agent_class",), f"`{given}` is not an agent class" if is_other else no_such(given, "agent class")
         return
     schema = getattr(agent_class, "config_type", None)
     if schema is None or not issubclass(agent_class, BaseAgent):
@@ -253,7 +249,7 @@ def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
     for i, entry in enumerate(entries(data.get("sub_agents"))):
         name = entry.get("config_path")
         if not isinstance(name, str):
-            if isinstance(entry.get("code"), str) and (wrong := _unusable("code", entry["code"])):
+            if isinstance(entry.get("code"), str) and (wrong := unusable("code", entry["code"])):
                 yield ("sub_agents", i, "code"), wrong
         elif not _is_below(folder, folder / name.replace("\0", "")):
             yield ("sub_agents", i, "config_path"), f"`{name}` is outside of {folder}: move the file into that folder"
@@ -298,63 +294,8 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
         yield (*location, "args"), "`args` is refused by `adk web`: name a ready object of a module instead"
     if not isinstance(name, str):
         return
-    if wrong := _unusable(str(location[0]), name if "." in name or not home else f"{home}.{name}"):
+    if wrong := unusable(str(location[0]), f"{home}.{name}" if home and name.isidentifier() else name):
         yield (*location, "name"), wrong
-
-
-def _unusable(key: str, name: str) -> str:
-    """Says why the Python object with this name cannot be the value of a key; empty if it can."""
-    try:
-        config_agent_utils._validate_module_reference(name)
-    except ValueError:
-        return f"`{name}`: ADK refuses objects of Python's library and of `yaml`: name one of your own package"
-    found = object_named(name)
-    if found is None:
-        return _no_such(name, "object")
-    if key in ("output_schema", "input_schema"):
-        return _undescribable(name, found) if _is_class(found, BaseModel) else f"`{name}` is not a pydantic class"
-    if key == "code":
-        return "" if isinstance(found, BaseAgent) else f"`{name}` is not an agent"
-    if key == "model_code":
-        return "" if isinstance(found, BaseLlm) else f"`{name}` is not a model of ADK"
-    if key == "tools" and (isinstance(found, BaseTool | BaseToolset) or _is_class(found, BaseTool, BaseToolset)):
-        return ""
-    if not callable(found) or isinstance(found, type):
-        what = "class" if isinstance(found, type) else type(found).__name__
-        return f"`{name}` is a {what}: name a function{' or a tool' if key == 'tools' else ''}"
-    return _undeclarable(name, found) if key == "tools" else ""
-
-
-def _undeclarable(name: str, function: Callable[..., Any]) -> str:
-    """Says why a function cannot be described to a model, or called by it; empty if it can."""
-    if not inspect.getdoc(function):
-        return f"`{name}` has no docstring: the model reads there when to call it"
-    try:
-        FunctionTool(function)._get_declaration()
-        kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
-    except Exception as error:  # pydantic and ADK raise various errors
-        return f"`{name}` cannot be described to a model: give its parameters plain types ({_first_line(error)})"
-    if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}:
-        return f"`{name}` has parameters without names: remove `*` and `/`, since a model names each argument"
-    return ""
-
-
-def _undescribable(name: str, schema: type[BaseModel]) -> str:
-    """Says why a pydantic class has no JSON schema to send to the API; empty if it has one."""
-    try:
-        schema.model_json_schema()
-    except Exception as error:  # pydantic raises various errors
-        return f"`{name}` has no JSON schema: give its fields plain types ({_first_line(error)})"
-    return ""
-
-
-def _first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its class if it has none."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
-def _is_class(value: Any, *bases: type) -> bool:
-    return isinstance(value, type) and issubclass(value, bases)
 
 
 def _entry_key(location: Location) -> str:
@@ -363,20 +304,6 @@ def _entry_key(location: Location) -> str:
     if key in ("server_tools", "research_tools"):
         return "type"
     return "config_path" if key == "sub_agents" else "name" if key == "tools" or key.endswith("_callbacks") else ""
-
-
-def _no_such(name: str, what: str) -> str:
-    """Describes a missing name: with the nearest name in its module, or why its module cannot be imported."""
-    module, _, attribute = name.rpartition(".")
-    try:
-        names = dir(importlib.import_module(module or "google.adk.agents"))
-    except (Exception, SystemExit) as error:  # an import may raise anything
-        missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
-        why = f"`{module}` cannot be imported ({type(error).__name__}: {error})"
-        if missing:
-            why = f"there is no module `{module}`: correct the name, or add the module's folder to PYTHONPATH"
-        return f"no {what} `{name}`: {why}"
-    return f"no {what} `{name}`{did_you_mean(attribute, names)}"
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
