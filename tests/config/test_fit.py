@@ -215,6 +215,10 @@ def test_a_models_yaml_beside_the_configuration_is_used(tmp_path: Path, monkeypa
             "entry 1: unknown key `toolz`, did you mean `tools`?",
         ),
         ("- {names: [a], knd: model, inputs: [], tools: []}", "entry 1: unknown key `knd`, did you mean `kind`?"),
+        (
+            "- {names: ['interactions:a'], kind: model, inputs: [], tools: []}",
+            "`interactions:a`: write it without `int",
+        ),
         ("- {names: [a, a], kind: model, inputs: [], tools: []}", "models.yaml:1: `a` stands here twice"),
         ("names: [", "models.yaml:"),
     ],

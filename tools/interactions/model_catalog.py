@@ -145,6 +145,9 @@ def _read(file: Path) -> tuple[ModelCapabilities, ...]:
     seen = set[str]()
     for i, entry in enumerate(table):
         for j, name in enumerate(entry.names):
+            if name.startswith("interactions:"):
+                bare = "write it without `interactions:`, which is for the agents' files"
+                raise ConfigError(f"{file}:{document.line((i, 'names', j))}: `{name}`: {bare}")
             if name in seen:
                 raise ConfigError(f"{file}:{document.line((i, 'names', j))}: `{name}` stands here twice")
             seen.add(name)
