@@ -361,6 +361,24 @@ def test_check_warns_of_files_that_are_not_read(configs: Path, monkeypatch: pyte
     assert policy.startswith(f"{configs / 'policy.yaml'}: not read, because moderation_policy.yaml is there too")
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("moderation_policy.yaml", "moderation_policy.yml"),
+        ("moderation_policy.yaml", "moderation-policy.yaml"),
+        ("models.yaml", "models.yml"),
+    ],
+)
+def test_check_warns_of_a_policy_or_a_list_of_models_with_a_wrong_name(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str
+) -> None:
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    shutil.copy(configs / right, configs / wrong)
+    assert not configuration_warnings()  # a spare copy
+    (configs / right).unlink()
+    assert configuration_warnings() == [f"{configs / wrong}: not read, did you mean `{right}`?"]
+
+
 def test_check_warns_of_secrets_that_stand_in_the_files(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WIKI_TOKEN", "kept")
     monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))

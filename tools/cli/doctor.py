@@ -19,7 +19,7 @@ from rich.tree import Tree
 
 from tools.cli.env_file import env_warnings, with_places
 from tools.config.contradictions import contradictions
-from tools.config.file_warnings import inline_secrets, unnamed_agents
+from tools.config.file_warnings import inline_secrets, misnamed_files, unnamed_agents
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import parse_database_url, redacted_url
 from tools.interactions import backend
@@ -144,6 +144,7 @@ def configuration_warnings() -> list[str]:
         *env_warnings(),
         *_overlooked_folder(config),
         *unnamed_agents(config),
+        *misnamed_files(config),
         *inline_secrets(config_files(config)),
         *unknown_models(config_files(config)),
         *contradictions(config_files(config)),

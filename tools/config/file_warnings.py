@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.interactions.server_tools import VARIABLE
+from tools.moderation.policy import FILE_NAME
+from tools.suggestions import did_you_mean
 from tools.yaml_files import Location, config_files, entries, read_mapping, read_yaml
 
 SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
@@ -49,3 +51,15 @@ def unnamed_agents(path: Path) -> list[str]:
         and (data := read_mapping(file) or {}).keys() >= {"name", "instruction"}
         and "sub_agents" not in data
     ]
+
+
+def misnamed_files(path: Path) -> Iterator[str]:
+    """Yields a warning for each file beside the root agent's file that has almost the name of a file that is missing.
+
+    Without `moderation_policy.yaml` moderation is off, and without `models.yaml` the shipped one is used.
+    """
+    missing = [name for name in (FILE_NAME, "models.yaml") if not path.with_name(name).exists()]
+    agents = config_files(path)
+    for file in sorted(path.parent.glob("*.y*ml")):
+        if file not in agents and (near := did_you_mean(file.name, missing, fold=True, cutoff=0.8)):
+            yield f"{file}: not read{near}"
