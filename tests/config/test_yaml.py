@@ -361,6 +361,20 @@ def test_check_warns_of_files_that_are_not_read(configs: Path, monkeypatch: pyte
     assert policy.startswith(f"{configs / 'policy.yaml'}: not read, because moderation_policy.yaml is there too")
 
 
+def test_check_warns_of_an_instruction_that_ends_at_a_comment(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    edit(configs / "desk.yaml", "else to a specialist.", "else to a specialist. # a note")
+    assert not configuration_warnings()
+    edit(configs / "desk.yaml", "else to a specialist. # a note", "else to a\n  specialist, with #tags and more.")
+    (warning,) = configuration_warnings()
+    assert warning == (
+        f"{configs / 'desk.yaml'}:6: `description` ends before `#tags`, which begins a comment: put the text in quotes"
+    )
+    edit(configs / "desk.yaml", "Answers small talk itself and", "'Answers small talk itself and")
+    edit(configs / "desk.yaml", "and more.", "and more.'")
+    assert not configuration_warnings()
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [

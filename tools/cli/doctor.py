@@ -19,7 +19,7 @@ from rich.tree import Tree
 
 from tools.cli.env_file import env_warnings, with_places
 from tools.config.contradictions import contradictions
-from tools.config.file_warnings import inline_secrets, misnamed_files, unnamed_agents
+from tools.config.file_warnings import cut_texts, inline_secrets, misnamed_files, unnamed_agents
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import parse_database_url, redacted_url
 from tools.interactions import backend
@@ -146,6 +146,7 @@ def configuration_warnings() -> list[str]:
         *unnamed_agents(config),
         *misnamed_files(config),
         *inline_secrets(config_files(config)),
+        *cut_texts(config_files(config)),
         *unknown_models(config_files(config)),
         *contradictions(config_files(config)),
         *policy_warnings(config),

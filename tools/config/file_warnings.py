@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import yaml
+
+from tools.config.api_checks import PROSE
 from tools.interactions.server_tools import VARIABLE
 from tools.moderation.policy import FILE_NAME
 from tools.suggestions import did_you_mean
-from tools.yaml_files import Location, config_files, entries, read_mapping, read_yaml
+from tools.yaml_files import ConfigError, Location, config_files, entries, read_mapping, read_yaml
 
 SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
 """Names of HTTP headers whose values are secrets."""
+_COMMENT_WORD = re.compile(r"\s*(#[^\s#]+)")
 
 
 def inline_secrets(files: Sequence[Path]) -> Iterator[str]:
@@ -36,6 +40,22 @@ def _written(file: Path, location: Location) -> str:
     return (
         f"{place}: `{location[-1]}` has the secret itself: put it into an environment variable, and write `${{NAME}}`"
     )
+
+
+def cut_texts(files: Sequence[Path]) -> Iterator[str]:
+    """Yields a warning for each text without quotes that ends at a word such as ` #tag`, which begins a comment."""
+    for file in files:
+        try:
+            document = read_yaml(file)
+        except ConfigError:  # the check of the agents reports it
+            continue
+        pairs = document.tree.value if isinstance(document.tree, yaml.MappingNode) else ()
+        for key, value in pairs:
+            if key.value in PROSE and isinstance(value, yaml.ScalarNode) and not value.style:
+                end = value.end_mark
+                if cut := _COMMENT_WORD.match(document.text.splitlines()[end.line][end.column :]):
+                    what = f"`{key.value}` ends before `{cut.group(1)}`, which begins a comment"
+                    yield f"{file}:{end.line + 1}: {what}: put the text in quotes"
 
 
 def unnamed_agents(path: Path) -> list[str]:
