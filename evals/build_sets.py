@@ -268,7 +268,7 @@ def _first_error(error: ValidationError, data: Any) -> str:
     """The first mistake with its place: the id or the message of the case, and the field in it."""
     first = error.errors()[0]
     place, case = first["loc"], ""
-    if len(place) > 1 and isinstance(found := data["cases"][place[1]], Mapping):
+    if len(place) > 1 and place[0] == "cases" and isinstance(found := data["cases"][place[1]], Mapping):
         case = f"case “{found.get('id') or found.get('user') or place[1]}”"
         place = place[2:] if "turns" in found else place[4:]
     return ": ".join(filter(None, [case, ".".join(map(str, place)), first["msg"].removeprefix("Value error, ")]))

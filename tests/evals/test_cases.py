@@ -146,6 +146,8 @@ def test_each_set_is_linked_in_the_folder_where_adk_looks() -> None:
         ("about: a\nask_above_usd: -1\ncases: []", "s.yaml: ask_above_usd: "),
         ("about: a\ncases:\n  - Hi", "s.yaml: cases.0: "),
         ("about: a\ncases: {}", "s.yaml: cases: "),
+        ("about: a\ncontexts: {quote: [{user: Hi, effect: buy}]}\ncases: []", "s.yaml: contexts.quote.0.effect"),
+        ("about: a\ncontexts: {quote: [Hi]}\ncases: [{user: Hi}]", "s.yaml: contexts.quote.0"),
         ("- Hi", "s.yaml: Input should be"),
         ("about: [", "s.yaml: "),
     ],
