@@ -62,9 +62,9 @@ eval: $(VENV)/.ready-dev ## Run the evaluation on the emulator; ARGS="--live --m
 	$(BIN)/desk eval $(ARGS)
 
 .PHONY: faults chaos
-faults: $(VENV)/.ready-dev ## Run the fault matrix beside ADK's ManagedAgent, then random answers; ARGS=--markdown FORMS="--seed 7"
+faults: $(VENV)/.ready-dev ## Run the fault matrix beside ADK's ManagedAgent, then random answers; ARGS=--markdown ANSWERS="--seed 7"
 	$(BIN)/python -m tests.faults $(ARGS)
-	$(BIN)/python -m tests.forms $(FORMS)
+	$(BIN)/python -m tests.malformed_answers $(ANSWERS)
 
 chaos: $(VENV)/.ready-dev ## Run random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
@@ -136,7 +136,7 @@ bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare th
 
 .PHONY: bench-distance
 bench-distance: $(VENV)/.ready-dev ## Follow 1,000 research runs over a slow line with TLS (needs nginx); ARGS="--runs N --only TEXT"
-	$(BIN)/python -m tests.bench.distance $(ARGS)
+	$(BIN)/python -m tests.bench.slow_network $(ARGS)
 
 .PHONY: bench-dbos
 bench-dbos: $(VENV)/.ready-dev .venv-dbos/.ready ## Count the paid creates after a SIGKILL, with DBOS and with the desk (docs/scaling.md)

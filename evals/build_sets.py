@@ -14,8 +14,8 @@ from google.adk.evaluation.eval_set import EvalSet
 from google.genai import types
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from evals.conditions import Conditions
 from evals.effects import EXPECTATION_CALL, Effect, Expectation
+from evals.run_conditions import Conditions
 from tools.settings import ROOT
 from tools.yaml_files import ConfigError, config_files, read_mapping, read_yaml
 

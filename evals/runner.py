@@ -25,12 +25,12 @@ from google.adk.evaluation.local_eval_service import LocalEvalService
 from google.adk.evaluation.metric_evaluator_registry import register_custom_metrics_from_config
 
 from evals.budget import Budget
-from evals.conditions import Conditions
 from evals.effects import Expectation
 from evals.emulator_control import CreateCount
 from evals.invocation_facts import Facts, facts_of
 from evals.public_datasets import OFFENSIVE_SET
 from evals.result import Case, Turn, TurnOutcome
+from evals.run_conditions import Conditions
 from tools.concurrency import run_each
 from tools.research.factory import research
 from tools.research.job import Kind, State

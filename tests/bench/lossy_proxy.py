@@ -1,4 +1,4 @@
-"""A slow, lossy line: a TCP proxy that delays all data, for `distance.py`. It runs as a process of its own.
+"""A slow, lossy line: a TCP proxy that delays all data, for `slow_network.py`. It runs as a process of its own.
 
 Usage: `python -m tests.bench.lossy_proxy PORT DELAY_S LOSS`. It prints its own port, then obeys lines on standard
 input: `down` ends all connections and listens no more, `up` listens again, `arrivals` prints the seconds from `up` to

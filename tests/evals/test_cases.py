@@ -9,10 +9,10 @@ import pytest
 from google.adk.evaluation.eval_case import EvalCase
 
 from evals.build_sets import AGENT, CASES, HERE, CaseError, Category, Turn, agent_names, build, main, read_cases
-from evals.conditions import Conditions
 from evals.effects import Effect, Expectation
 from evals.invocation_facts import facts_of
 from evals.public_datasets import OFFENSIVE_SET, read_public
+from evals.run_conditions import Conditions
 from evals.sets import load_sets
 from tests.conftest import ROOT
 from tools.yaml_files import read_yaml

@@ -96,7 +96,7 @@ def lost_variables(config: Path) -> list[str]:
     Args:
         config: the root agent's YAML file; its files may name further variables, as `${NAME}`.
     """
-    from tools.interactions.server_tools import VARIABLE
+    from tools.environment_references import VARIABLE
     from tools.server.settings import ServerSettings
     from tools.yaml_files import config_files, read_mapping
 

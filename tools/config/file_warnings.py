@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from tools.config.api_checks import PROSE
-from tools.interactions.server_tools import VARIABLE
+from tools.environment_references import VARIABLE
 from tools.moderation.policy import FILE_NAME
 from tools.suggestions import did_you_mean
 from tools.yaml_files import ConfigError, Location, config_files, entries, read_mapping, read_yaml

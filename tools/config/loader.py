@@ -22,8 +22,8 @@ from pydantic import BaseModel, ValidationError
 from tools.adk.generation_config import SUPPORTED_KEYS
 from tools.adk.model import InteractionsLlm
 from tools.config.api_checks import object_named, validate
+from tools.config.instruction_placeholders import placeholders
 from tools.config.references import no_such, unusable
-from tools.config.templates import placeholders
 from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
 from tools.research.config import ResearchSettings
 from tools.suggestions import did_you_mean

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-VARIABLE = re.compile(r"\$\{(\w+)\}")
-"""Matches the name of an environment variable in the value of a header."""
+from tools.environment_references import VARIABLE, substituted
 
 
 class _Tool(BaseModel):
@@ -83,7 +81,7 @@ class McpServer(_Tool):
         """Returns the tool in wire format."""
         sent = super().wire(env)
         if self.headers:
-            sent["headers"] = {k: VARIABLE.sub(lambda m: env[m[1]], value) for k, value in self.headers.items()}
+            sent["headers"] = {name: substituted(value, env) for name, value in self.headers.items()}
         if self.allowed_tools:
             sent["allowed_tools"] = [{"tools": self.allowed_tools}]
         return sent

@@ -28,11 +28,11 @@ from tools.research.report.html_pages import RENDER_TIMEOUT_S, render_html
 from tools.research.report.rendering import to_chat, to_markdown_file
 from tools.research.report.report import Report, to_json
 from tools.research.service import Research
-from tools.research.texts import title
 from tools.researcher import confirmation, schedules
 from tools.researcher.texts import (
     changes_section,
     closing,
+    continues,
     deletion,
     outcome,
     quote,
@@ -197,7 +197,7 @@ class TurnPresenter:
         if is_new and job.state is not State.AWAITING_APPROVAL:
             first = started(job)
         elif job.active and job.state is not State.AWAITING_APPROVAL:
-            first = f"Research `{job.id}` goes on: “{title(job)}”"
+            first = continues(job)
         self.watching = True
         try:
             if first:

@@ -108,6 +108,11 @@ def _minutes() -> str:
     return f"{RUN_MINUTES[0]} to {RUN_MINUTES[1]} minutes"
 
 
+def continues(job: Job) -> str:
+    """Says that a run goes on, before its progress is shown."""
+    return f"Research `{job.id}` goes on: “{title(job)}”"
+
+
 def started(job: Job) -> str:
     """Formats the first message of a started job. It has the id, so that the user can ask for the job later."""
     if job.request.plans:

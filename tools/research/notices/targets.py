@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.environment_references import VARIABLE, substituted
 from tools.errors import DeskError
-from tools.interactions.server_tools import VARIABLE
 from tools.research.notices.event import Event
 
 MIN_REDACTED_CHARS = 4
@@ -63,7 +63,7 @@ class Target(BaseModel):
             for name in VARIABLE.findall(text):
                 if not env.get(name):
                     raise TargetError(key, f"`{key}` needs {name}: set it in the environment")
-            values[key] = VARIABLE.sub(lambda found: env[found[1]], text)
+            values[key] = substituted(text, env)
         return self.model_copy(update=values)
 
     def redact(self, text: str) -> str:

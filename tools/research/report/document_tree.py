@@ -16,10 +16,16 @@ from itertools import groupby
 from typing import Any
 
 from tools.interactions.citations import Source, is_web, link_address, local_marks
-from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most, has_rtl_letters
 from tools.research.report.languages import UNKNOWN, figure_word, language_of, same_letters, sources_word
 from tools.research.report.report import Report
 from tools.research.report.source_checks import SYMBOLS, checks_table
+from tools.research.report.writing_direction import (
+    LEFT_TO_RIGHT,
+    Direction,
+    direction_of,
+    direction_of_most,
+    has_rtl_letters,
+)
 
 Node = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interactions_emulator.brain.conversation import Conversation, Utterance
-from interactions_emulator.brain.rules.arguments import NUMBER, number_of
+from interactions_emulator.brain.rules.call_arguments import NUMBER, number_of
 from interactions_emulator.brain.rules.message import compiled, read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, without_ordering
 from interactions_emulator.corpus.words import clip, join_names, terms

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from interactions_emulator.brain.answer import Draft, Ids, search_steps
 from interactions_emulator.brain.conversation import Conversation
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.brain.rules.arguments import subject_of
+from interactions_emulator.brain.rules.call_arguments import subject_of
 from interactions_emulator.brain.rules.message import Message, compiled
 from interactions_emulator.corpus.attached import AttachedDocuments
 from interactions_emulator.corpus.index import Corpus, Passage

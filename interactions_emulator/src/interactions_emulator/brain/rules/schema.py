@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from interactions_emulator.brain.rules.arguments import Schema, mentioned
+from interactions_emulator.brain.rules.call_arguments import Schema, mentioned
 from interactions_emulator.brain.rules.message import compiled
 from interactions_emulator.corpus.words import clip, join_names, sentences, stem, terms, word_set
 

@@ -16,8 +16,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.forms.play import HANGING_S, MEASURED_MAX_HELD_S, Place, check, place
-from tests.forms.server import CREATED, DONE, NAME, RUNNING, Reply
+from tests.malformed_answers.play import HANGING_S, MEASURED_MAX_HELD_S, Place, check, place
+from tests.malformed_answers.server import CREATED, DONE, NAME, RUNNING, Reply
 from tools.sanitize import sanitize
 
 STATUSES = (

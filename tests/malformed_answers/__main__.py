@@ -1,4 +1,4 @@
-"""`python -m tests.forms`: answers of random forms, many more than the test suite plays."""
+"""`python -m tests.malformed_answers`: answers of random forms, many more than the test suite plays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tests.forms.fuzz import play_series
+from tests.malformed_answers.fuzz import play_series
 
 SERIES = 500
 """Number of answers that one process plays."""

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 from google.adk.agents.run_config import StreamingMode
 
-from tests.forms.server import EVENT_STREAM, JSON, NAME, FormServer, Reply, form_server, sent_as_events, sent_as_json
+from tests.malformed_answers.server import (
+    EVENT_STREAM,
+    JSON,
+    NAME,
+    FormServer,
+    Reply,
+    form_server,
+    sent_as_events,
+    sent_as_json,
+)
 from tests.talk import Talk, words
 from tools.app import build_app
 

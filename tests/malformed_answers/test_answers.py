@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.forms.fuzz import play_many
-from tests.forms.play import AGENT, Place, check, place
-from tests.forms.server import (
+from tests.malformed_answers.fuzz import play_many
+from tests.malformed_answers.play import AGENT, Place, check, place
+from tests.malformed_answers.server import (
     CREATED,
     DONE,
     EVENT_STREAM,
@@ -325,6 +325,6 @@ def test_random_answers_never_pay_twice_end_silently_or_lose_a_report(tmp_path: 
 
 @pytest.mark.nightly
 def test_the_fuzz_command_plays_the_requested_number_of_answers() -> None:
-    command = [sys.executable, "-m", "tests.forms", "--examples", "20", "--seed", "7"]
+    command = [sys.executable, "-m", "tests.malformed_answers", "--examples", "20", "--seed", "7"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "20 forms (seeds 7 to 7): no promise broken" in done.stdout, done.stderr

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.forms.server import FormServer, form_server
+from tests.malformed_answers.server import FormServer, form_server
 from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.errors import ApiError
@@ -22,7 +22,7 @@ from tools.research.timeouts import ResearchTimeouts
 
 AGENT = "deep-research-preview-04-2026"
 MEASURED_MAX_HELD_S = 0.25
-"""CPU seconds for which the event loop may be blocked in `python -m tests.forms`, which measures."""
+"""CPU seconds for which the event loop may be blocked in `python -m tests.malformed_answers`, which measures."""
 HANGING_S = 5.0
 """The same for the test suite, which must pass on any machine. Quadratic work on a text takes longer than this.
 """

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from tests.documents.reports import ARABIC, ENGLISH, FIRST, LONG, paragraphs, parts, pdf, pdf_text, places, report
-from tools.research.report.directions import LEFT_TO_RIGHT, NUMBER, direction_of
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import to_document
 from tools.research.report.html_pages import render_html_blocking
 from tools.research.report.rendering import to_fragment, to_html
+from tools.research.report.writing_direction import LEFT_TO_RIGHT, NUMBER, direction_of
 from tools.research.verification.checks import SourceCheck, Verification
 
 MIDDLE = 300

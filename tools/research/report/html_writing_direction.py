@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
-from tools.research.report.directions import LEFT_TO_RIGHT, Direction, direction_of, direction_of_most, has_rtl_letters
+from tools.research.report.writing_direction import (
+    LEFT_TO_RIGHT,
+    Direction,
+    direction_of,
+    direction_of_most,
+    has_rtl_letters,
+)
 
 _LISTS = ("bullet_list_open", "ordered_list_open")
 _CODE = ("fence", "code_block")

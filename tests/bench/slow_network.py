@@ -177,7 +177,7 @@ def play(case: Case, runs: int, url: str, ports: dict[str, int], certificate: Pa
     port: str = line.hear()
     front = f"{case.scheme}://127.0.0.1:{port}"
     arguments = ["--client", front, "--certificate", str(certificate), "--runs", str(runs)]
-    follower = Process("tests.bench.distance", *arguments)
+    follower = Process("tests.bench.slow_network", *arguments)
     try:
         opened = follower.hear()
         row(f"{case.name}: connections", float(opened["connections"]))
