@@ -99,8 +99,8 @@ async def test_the_bytes_of_all_versions_of_a_users_files_are_counted(place: str
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
     limit = storage_limit(1, CheckedInMemorySessions(), artifacts, database)
     for user, session, name in (("ada", "s1", "a"), ("ada", "s1", "a"), ("ada", "s2", "user:b"), ("adam", "s1", "a")):
-        file = types.Part.from_bytes(data=b"x" * 10_000, mime_type="text/plain")
+        file = types.Part.from_bytes(data=b"x" * 100_000, mime_type="text/plain")
         await artifacts.save_artifact(app_name="desk", user_id=user, session_id=session, filename=name, artifact=file)
     found = [sum([await count(user) for count in limit.counts]) for user in ("ada", "adam", "bob")]
-    assert [each // 10_000 for each in found] == [3, 1, 0]
+    assert [each // 100_000 for each in found] == [3, 1, 0]
     await database.close()
