@@ -218,6 +218,10 @@ def test_a_short_reply_to_an_open_question_goes_to_who_asked_it(ask: Ask, messag
     assert chosen(ask, message, after("quote")) == "researcher"
 
 
+def test_a_message_without_words_is_given_to_no_other_agent(ask: Ask) -> None:
+    assert chosen(ask, "(an empty message)", []) == ""
+
+
 def test_a_question_about_what_might_be_ordered_orders_nothing(ask: Ask) -> None:
     for message in ("I wonder what a report about tides would contain", "Suppose I ordered a report on tides"):
         assert chosen(ask, message, []) != "researcher"

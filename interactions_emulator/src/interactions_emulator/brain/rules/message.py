@@ -212,7 +212,7 @@ class Message:
 @lru_cache(maxsize=256)
 def read_message(text: str) -> Message:
     """Reads the acts of a message."""
-    said = _TYPOS.sub("research", text)
+    said = re.sub(r"^\(an empty message\)$", "", _TYPOS.sub("research", text))  # a client's words for no words
     whole, right = _words(said), _DENIES.sub("", said)
     plain = stripped(_words(right))
     if _JUDGED.search(split_text(text)[0]):
