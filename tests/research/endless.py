@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.research.resources import finished, url_citation
 from tools.interactions.citations import plain_marks, replace_urls
+from tools.moderation.agent import quotes_several
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
@@ -61,11 +62,13 @@ def texts(size: int) -> dict[str, str]:
         "pictures": "\n\n![figure-1](figure-1.png)",
         "words of three bytes": "研",
         "unsafe characters": "\0",
+        "quotation marks": "'1,",
     }
     return {
         **{name: (piece * (size // len(piece) + 1))[:size] for name, piece in pieces.items()},
         "brackets": "[" * long,
         "backticks": "`" * long,
+        "tildes": "~" * long,
         "a cell of spaces": f"| a |\n|---|\n| x{' ' * long}y |\n",
         "a gap of line feeds": f"a{chr(10) * long}b",
         "a heading of spaces": f"# a{' ' * long}b",
@@ -92,7 +95,7 @@ def resource(text: str, citations: int = 300) -> dict[str, Any]:
 
 
 def work(text: str) -> None:
-    """Does all the work on a report that runs on an event loop."""
+    """Does all the work on a report, or on a message, that runs on an event loop."""
     report = from_json(to_json(read_report(resource(text))))
     replace_urls(report.text, report.sources, {"https://e.org/1": "https://e.org/2"})
     plain_marks(report.text, report.sources)
@@ -103,6 +106,7 @@ def work(text: str) -> None:
     progress_line({"event_type": "step.delta", "delta": content})
     to_plain_html(report)
     redact(text)
+    quotes_several(text)
 
 
 def main() -> None:

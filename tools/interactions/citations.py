@@ -44,7 +44,7 @@ _INLINE = re.compile(
     r"|!?\[[^\[\]\n]*+\]\((?:[^()\n]|\([^()\n]*+\))*+\)"  # links and pictures
 )
 """Matches code, links and pictures: a mark inside them would not be rendered as a link."""
-CODE_BLOCK = r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"
+CODE_BLOCK = r"^[ \t>]*(?P<fence>`{3,}+|~{3,}+)[^`\n]*+\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"
 """Matches a fenced block of code, up to its end, with `re.MULTILINE` and `re.DOTALL`."""
 _BLOCK = re.compile(
     rf"{CODE_BLOCK}"

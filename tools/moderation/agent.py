@@ -17,8 +17,10 @@ from pydantic import BaseModel, ValidationError
 from tools.adk.contents import lines_of, text_of
 from tools.moderation.verdict import Verdict, schema_error, sentence
 
-_QUOTED = re.compile(r"""(?<!\w)(?:"[^"\n]{3,}"|“[^”]{3,}”|«[^»]{3,}»|‘[^’]{3,}’|'[^\n]{3,}?'(?!\w))""")
-"""Matches a quoted text."""
+_MAX_SEARCHED_CHARS = 10_000
+"""Maximum characters of a message in which quoted texts are looked for."""
+_QUOTED = re.compile(r"""(?<!\w)(?:"[^"\n]{3,500}"|“[^”]{3,500}”|«[^»]{3,500}»|‘[^’]{3,500}’|'[^\n]{3,500}?'(?!\w))""")
+"""Matches a quoted text. It has a maximum length, because each mark that begins none is searched up to its end."""
 _SEVERAL = "This is one verdict for the whole message: to have one for each text, send them one at a time."
 
 with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class
@@ -40,11 +42,15 @@ class Moderator(LlmAgent):
     config_type: ClassVar[type[BaseModel]] = ModeratorConfig  # type: ignore[assignment]
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
-        asked = lines_of(ctx.user_content)
-        note = _SEVERAL if len(_QUOTED.findall(asked)) > 1 else ""
+        note = _SEVERAL if quotes_several(lines_of(ctx.user_content)) else ""
         async for event in super()._run_async_impl(ctx):
             if not event.partial:  # fragments of JSON are of no use to a reader
                 yield event if event.get_function_calls() or event.get_function_responses() else to_event(event, note)
+
+
+def quotes_several(message: str) -> bool:
+    """Whether a message quotes more than one text. Looks at its first `_MAX_SEARCHED_CHARS` characters."""
+    return len(_QUOTED.findall(message[:_MAX_SEARCHED_CHARS])) > 1
 
 
 def to_event(event: Event, note: str = "") -> Event:

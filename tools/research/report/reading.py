@@ -28,7 +28,7 @@ MAX_HEADING_CHARS = 500
 MAX_TITLE_CANDIDATES = 5
 """Maximum number of lines that are tried for a title, because a heading may have no visible text."""
 _LINE = re.compile(
-    r"^[ \t>]*+(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*+(?P=fence)|\Z)"  # code, up to its end
+    r"^[ \t>]*+(?P<fence>`{3,}+|~{3,}+)[^`\n]*+\n.*?(?:^[ \t>]*+(?P=fence)|\Z)"  # code, up to its end
     r"|^(?: {0,3}>)*+ {0,3}\#{1,6}(?P<heading>[ \t][^\n]*)?$"
     r"|^ {0,3}(?P<underline>=+|-+)[ \t\r]*$"
     r"|^(?P<words>[^\n]*)$",
