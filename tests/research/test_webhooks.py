@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tools.interactions.resources import Event
 from tools.research.job import Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.service import Research
-from tools.research.webhook_messages import is_run_of
+from tools.research.webhook_messages import MAX_READS_PER_MINUTE, is_run_of
 from tools.researcher.texts import CLI_STEPS, outcome
 
 NOWHERE = "http://127.0.0.1:9/webhooks/research"
@@ -125,6 +126,37 @@ async def test_messages_that_come_twice_and_on_two_replicas_at_once_do_no_harm(d
         assert await state(first, known) == (State.COMPLETED, True)
     assert await first.webhooks.handle(interaction_id, job.id) == f"{job.id} is over, so nothing was done"
     assert desk.creates == 2
+
+
+async def test_messages_of_strangers_about_a_run_cause_a_few_reads_a_minute_and_do_not_keep_its_own_away(
+    desk: Desk,
+) -> None:
+    now = [time.time()]
+    service = desk.service(webhook=NOWHERE, clock=lambda: now[0])
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    running, _ = await service.start(replace(ORDER, brief="Another"))
+    while not (own := (await service.job(running.id)).interaction_id):
+        await asyncio.sleep(0.001)
+
+    async def flood(job_id: str) -> int:
+        """Sends messages about interactions that do not exist. Returns how many caused a read."""
+        before = len(desk.api.log()["requests"])
+        for number in range(MAX_READS_PER_MINUTE + 5):
+            with suppress(ApiError):
+                await service.webhooks.handle(f"v1_forged{number}", job_id)
+        return len(desk.api.log()["requests"]) - before
+
+    assert [await flood(job.id), await flood(job.id), await flood(running.id)] == [
+        MAX_READS_PER_MINUTE,
+        0,
+        MAX_READS_PER_MINUTE,
+    ]
+    await desk.pass_time(3000)
+    await service.webhooks.handle(own, running.id)
+    assert await state(service, running) == (State.COMPLETED, True)
+    now[0] += 60
+    assert await flood(job.id) == MAX_READS_PER_MINUTE
 
 
 class SlowAnswers(InteractionsClient):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
@@ -22,6 +23,9 @@ from tools.research.worker import Worker, warn_of_second_run
 
 log = logging.getLogger(__name__)
 
+MAX_READS_PER_MINUTE = 10
+"""Maximum number of reads of the API in a minute for the messages about one job that name its interaction, and the same
+for those that name others: a stranger who knows the job's id can send such messages without end."""
 _STARTING = frozenset({State.STARTING, State.START_UNKNOWN})
 Handled = tuple[str, Job | None, bool]
 """A description of what was done; the job to work on, or None; whether its interaction has ended."""
@@ -46,6 +50,10 @@ class WebhookMessages:
         """
         self._ledger, self._worker, self._ensure = ledger, worker, ensure
         self._server, self._clock, self._timeouts = server, clock, timeouts
+        self._minute = 0.0
+        """The time when the counting of `_reads` began."""
+        self._reads = Counter[tuple[str, bool]]()
+        """Number of reads in this minute, for each job: for its own interaction, and for others."""
 
     async def handle(self, interaction_id: str, job_id: str = "") -> str:
         """Handles one message. A repeated message does no harm.
@@ -124,7 +132,9 @@ class WebhookMessages:
         Raises:
             ApiError: the API cannot be read now, refuses the credentials, or does not have the interaction yet: for as
                 long after the job's last change as a run may take, a run that the API has accepted may still show up.
+                Or there were too many messages about the job.
         """
+        self._count_read(job.id, interaction_id == job.interaction_id)
         try:
             return await self._worker.read(interaction_id, include_input=include_input)
         except NotFound:
@@ -134,6 +144,14 @@ class WebhookMessages:
             if error.status in AUTH_STATUSES:
                 raise
         return None
+
+    def _count_read(self, job_id: str, is_own: bool) -> None:
+        if self._clock() - self._minute >= 60:
+            self._minute = self._clock()
+            self._reads.clear()
+        self._reads[job_id, is_own] += 1
+        if self._reads[job_id, is_own] > MAX_READS_PER_MINUTE:
+            raise Unavailable(f"there are too many messages about {job_id} in this minute")
 
     async def _resume(self, job: Job, expected: Collection[State], **values: Any) -> Job | None:
         values |= {"state": State.RUNNING, "error": "", "finished": None, "may_run": 0}
