@@ -139,6 +139,16 @@ def test_no_route_answers_or_acts_without_a_valid_token(
         assert len(kept["events"]) > 1, kind
 
 
+def test_no_cache_keeps_an_answer_and_no_browser_guesses_its_type(conversation: httpx2.Client, issuer: Issuer) -> None:
+    for headers in (bearer(issuer.token("ada")), {}):
+        for method, path in ROUTES:
+            answer = ask(conversation, method, path, headers)
+            cached = answer.headers["cache-control"]
+            stream = answer.headers.get("content-type", "").startswith("text/event-stream")
+            assert cached == ("no-cache" if stream else "no-store"), (method, path)
+            assert answer.headers["x-content-type-options"] == "nosniff", (method, path)
+
+
 def test_a_token_gives_no_access_to_data_of_another_user(
     conversation: httpx2.Client, issuer: Issuer, api: Emulator
 ) -> None:

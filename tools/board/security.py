@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,19 +17,19 @@ FORM_TTL_S = 12 * 3600.0
 """Seconds for which a form can be sent after its page was shown."""
 STATIC_PATH = "/research/static"
 """Path of the style and the script. A browser may cache them, but asks each time whether they have changed."""
-_HEADERS = {
+PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Headers of answers that no cache keeps, and that no browser takes for another type."""
+_PAGE_HEADERS = PRIVATE_HEADERS | {
     # The page has no inline script and no inline style, so neither of them may run.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
         " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     # Not `no-referrer`: browsers would then send `Origin: null` with the page's own forms.
     "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
 }
@@ -85,6 +85,7 @@ class SecurityHeaders:
     """ASGI middleware that adds the headers to all responses; a header that a response has already is kept."""
 
     app: ASGIApp
+    headers: Mapping[str, str] = field(default_factory=lambda: _PAGE_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
@@ -92,7 +93,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(raw=message["headers"])
                 if scope["path"].startswith(STATIC_PATH):
                     headers.setdefault("Cache-Control", "no-cache")
-                for name, value in _HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

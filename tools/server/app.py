@@ -24,6 +24,7 @@ from tools.app import APP_NAME, build_app
 from tools.board.app import board_app
 from tools.board.piecewise_sending import PiecewiseSending
 from tools.board.routes import Board
+from tools.board.security import PRIVATE_HEADERS, SecurityHeaders
 from tools.database_url import redacted_url, sqlite_file
 from tools.extras import install_command
 from tools.interactions import backend
@@ -155,7 +156,8 @@ def build_server(
     stored = (storage, partial(_delete_beside_session, artifacts))
     gateway = GatewayMiddleware(routes, board, authenticate, *turns, *stored, server.max_body, server.request_seconds)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
-    checked = HostCheck(ErrorBoundary(SseKeepalive(PiecewiseSending(gateway))), hosts, server.origins)
+    private = SecurityHeaders(gateway, PRIVATE_HEADERS)
+    checked = HostCheck(ErrorBoundary(SseKeepalive(PiecewiseSending(private))), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
 
 

@@ -254,7 +254,6 @@ class GatewayMiddleware:
 
     async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""
-        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         user = NOBODY
         try:
             if not is_public(scope):
@@ -264,12 +263,12 @@ class GatewayMiddleware:
             return
         except Unauthorized as refused:
             why = f"This page needs a proxy in front of the server that signs you in (docs/board.md): {refused}."
-            answer = PlainTextResponse(why, 401, headers | {"WWW-Authenticate": "Bearer"})
+            answer = PlainTextResponse(why, 401, {"WWW-Authenticate": "Bearer"})
         except JwksUnavailable:
-            answer = PlainTextResponse("The issuer's keys cannot be read now. Try it again.", 503, headers)
+            answer = PlainTextResponse("The issuer's keys cannot be read now. Try it again.", 503)
         except RateLimited as error:
             retry = {"Retry-After": str(error.retry_after_s or 1)}
-            answer = PlainTextResponse(f"You sent {error}. Nothing was done: try it again.", 429, headers | retry)
+            answer = PlainTextResponse(f"You sent {error}. Nothing was done: try it again.", 429, retry)
         await answer(scope, receive, send)
 
     async def _turn(self, scope: Scope, data: Any, receive: Receive, send: Send, user: str | None) -> None:
