@@ -10,7 +10,7 @@ import pytest
 
 from tests.kill.test_kill import until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, raw, ready
-from tools.server.connection_limits import MAX_HEADERS
+from tools.server.connection_limits import MAX_CONNECTIONS, MAX_HEADERS, MAX_OPEN_FILES, timed_protocol
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -76,6 +76,11 @@ def test_connections_leave_files_to_the_database_and_to_the_api(serve: Serve, mo
             opened[4].recv(1)
             opened[4].sendall(b"GET")
     until(lambda: ready(client))
+
+
+def test_connections_together_take_no_more_memory_than_a_small_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.server.connection_limits.open_files", lambda: MAX_OPEN_FILES)
+    assert timed_protocol(60).max_connections == MAX_CONNECTIONS
 
 
 def test_a_field_after_a_chunked_body_is_no_header(serve: Serve, issuer: Issuer) -> None:

@@ -19,6 +19,9 @@ CLOSE_GRACE_S = 5.0
 MAX_HEAD_BYTES = 32_768
 """Maximum bytes of a request's address and headers, and of the headers after a body. The last read may exceed it."""
 MAX_HEADERS = 100
+MAX_CONNECTIONS = 4_000
+"""Maximum number of connections. One with an unfinished head of 30 KB takes up to 80 KB of memory, so all together
+about 320 MB, and anybody can open them."""
 MAX_OPEN_FILES = 65_536
 """The process raises its limit of open files up to this number, if the system lets it."""
 
@@ -26,12 +29,12 @@ MAX_OPEN_FILES = 65_536
 def timed_protocol(request_seconds: float) -> type[LimitedProtocol]:
     """Returns the protocol class for uvicorn's `http` option.
 
-    Half of the files that the process may open can be connections: the database and the API need others.
+    At most half of the files that the process may open are connections: the database and the API need others.
 
     Args:
         request_seconds: timeout for a request to arrive, in seconds.
     """
-    limits = {"timeout_s": request_seconds + CLOSE_GRACE_S, "max_connections": open_files() // 2}
+    limits = {"timeout_s": request_seconds + CLOSE_GRACE_S, "max_connections": min(open_files() // 2, MAX_CONNECTIONS)}
     return type("Limited", (LimitedProtocol,), limits)
 
 
