@@ -16,6 +16,7 @@ from tests.serve.conftest import Serve, message, said
 from tests.serve.test_a2a import METHODS
 from tests.serve.test_a2a import message as a2a_message
 from tools.privacy.plugin import FORGOTTEN_KEY
+from tools.research.job import OUTSIDE_CONVERSATIONS
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
 from tools.server.checked_sessions import PROTECTED_METADATA
 
@@ -85,6 +86,19 @@ def test_forgetting_cannot_delete_an_interaction_of_another_user(client: httpx2.
     for words in ("forget this conversation", "yes, forget it"):
         client.post("/run", json=message(words, user="mallory"))
     assert theirs in {each["id"] for each in api.interactions()}
+
+
+def test_no_conversation_has_the_name_under_which_runs_are_ordered_outside_conversations(
+    client: httpx2.Client, api: Emulator
+) -> None:
+    name = OUTSIDE_CONVERSATIONS
+    answers = [
+        client.post(SESSIONS, json={"sessionId": name}),
+        client.post(f"{SESSIONS}/{name}", json={}),
+        client.post(SESSIONS, json={"sessionId": f" {name} "}),
+    ]
+    assert [(answer.status_code, f"`{name}`" in answer.json()["detail"]) for answer in answers] == [(400, True)] * 3
+    assert client.get(SESSIONS).json() == []
 
 
 def test_ids_that_the_server_did_not_delete_stay_in_the_session_state(client: httpx2.Client, api: Emulator) -> None:

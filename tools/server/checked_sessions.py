@@ -24,6 +24,7 @@ from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessio
 from tools.moderation.gate import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
+from tools.research.job import OUTSIDE_CONVERSATIONS
 from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited
@@ -93,6 +94,12 @@ class CheckedSessions(WindowedSessions):
                 raise InputValidationError(
                     f"a name may have at most {MAX_NAME_CHARS} characters, all of them printable"
                 )
+        if (
+            session_id or ""
+        ).strip() == OUTSIDE_CONVERSATIONS:  # forgetting it would delete the runs of the page, and of MCP
+            raise InputValidationError(
+                f"a conversation cannot have the name `{OUTSIDE_CONVERSATIONS}`: choose another one"
+            )
         if await self.count(app_name, user_id) >= self.max_sessions:
             raise RateLimited(
                 f"there are {self.max_sessions} conversations, and a user may have no more: delete some"
