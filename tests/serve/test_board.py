@@ -109,6 +109,18 @@ def test_on_loopback_the_user_is_that_of_the_command_line(serve: Serve, asks: No
         assert client.post("/research/new", data={"brief": "x"}, headers=headers).status_code == 403
 
 
+def test_an_account_with_the_name_of_the_command_lines_user_sees_none_of_its_runs(serve: Serve, issuer: Issuer) -> None:
+    path = order(serve(), {})
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    account = bearer(issuer.token(LOCAL_USER))
+    assert client.get(path, headers=account).status_code == 404
+    assert BRIEF not in client.get("/", headers=account).text
+    assert client.get(order(client, account), headers=account).status_code == 200
+    for name in ("me", "%2575ser"):  # decoded once by the server
+        assert client.get(f"/apps/desk/users/{name}/sessions", headers=account).status_code == 200
+    assert client.get(f"/apps/desk/users/{LOCAL_USER}/sessions", headers=account).status_code == 403
+
+
 def test_forms_over_the_limit_per_minute_get_429(serve: Serve) -> None:
     client = serve(turns_per_minute=1)
     form = Page(client.get("/research/new").text).forms["/research/new"]

@@ -14,6 +14,7 @@ import httpx2
 import jwt
 
 from tools.errors import DeskError
+from tools.research.job import LOCAL_USER
 from tools.sanitize import sanitize
 
 IAP_KEYS_URL = "https://www.gstatic.com/iap/verify/public_key-jwk"
@@ -29,6 +30,8 @@ FETCH_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, jwt.PyJWTError, ValueError,
 """Exceptions of a fetch of keys: the server does not answer, or its answer has no keys."""
 MAX_USER_ID_CHARS = 128
 """Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
+_NOT_LOCAL = f"%{ord(LOCAL_USER[0]):X}{LOCAL_USER[1:]}"
+"""The id of an account whose subject is `LOCAL_USER`: a spelling that no other subject has."""
 
 
 class Unauthorized(DeskError):
@@ -129,7 +132,7 @@ class TokenVerifier:
         user = quote(sanitize(subject), safe="@:|+=,! ")
         if sanitize(subject) != subject or not user.strip(" ") or len(user) > MAX_USER_ID_CHARS:
             raise Unauthorized("the token's subject is empty, is too long for a user id, or is not a string")
-        return user
+        return _NOT_LOCAL if user == LOCAL_USER else user
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
