@@ -94,12 +94,8 @@ class CheckedSessions(WindowedSessions):
                 raise InputValidationError(
                     f"a name may have at most {MAX_NAME_CHARS} characters, all of them printable"
                 )
-        if (
-            session_id or ""
-        ).strip() == OUTSIDE_CONVERSATIONS:  # forgetting it would delete the runs of the page, and of MCP
-            raise InputValidationError(
-                f"a conversation cannot have the name `{OUTSIDE_CONVERSATIONS}`: choose another one"
-            )
+        if session_id and session_id.strip() == OUTSIDE_CONVERSATIONS:  # forgetting it would delete the page's runs
+            raise InputValidationError(f"a conversation cannot have the name `{session_id.strip()}`: choose another")
         if await self.count(app_name, user_id) >= self.max_sessions:
             raise RateLimited(
                 f"there are {self.max_sessions} conversations, and a user may have no more: delete some"
