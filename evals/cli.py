@@ -20,7 +20,7 @@ from rich.markup import escape
 
 from evals.deep_research_cli import deepresearch_bench
 from tools.cli.arguments import writable_folder
-from tools.cli.exit_status import fail, run
+from tools.cli.command_run import fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:

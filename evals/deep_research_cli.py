@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from tools.atomic_file import write_whole
 from tools.cli.arguments import writable_folder
-from tools.cli.exit_status import RESEARCH_STOPPED, fail, run
+from tools.cli.command_run import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ async def _bench(
     from evals.deep_research_bench import Bench, TasksError, read_tasks, write_articles
     from evals.deep_research_fact import check
     from tools.interactions import backend
-    from tools.research.config import research_settings
     from tools.research.factory import new_verifier, research
     from tools.research.job import Order, State
     from tools.research.report.rendering import to_markdown
     from tools.research.report.report import Report
+    from tools.research.settings import research_settings
     from tools.research.verification.checks import Verification
     from tools.researcher.texts import outcome
 

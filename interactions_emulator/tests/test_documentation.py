@@ -14,7 +14,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.cli import main
 from interactions_emulator.fault_table import ANSWERS, FIELDS, NAMED, REQUESTS, STREAMS, help_lines
 from interactions_emulator.faults import Fault, parse_faults
-from interactions_emulator.requests.rules import RULES
+from interactions_emulator.requests.create_rules import RULES
 from interactions_emulator.scenarios import load_scenarios
 from interactions_emulator.scenarios.model import Match, ResultMatch, Scenario
 

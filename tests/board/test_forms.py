@@ -9,8 +9,8 @@ import pytest
 
 from tests.board.conftest import BRIEF, Page, Site, location, until
 from tools.board.security import FORM_TTL_S
-from tools.research.config import load_research_settings
 from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS, State
+from tools.research.settings import load_research_settings
 from tools.settings import load_settings
 
 ACTIONS = ("approve", "revise", "rewrite", "cancel", "again", "look", "ask", "share")

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import update
 
 from tests.board.conftest import BRIEF, SCHEDULE_FORM, SCHEDULES_PATH, Site, propose, until
-from tools.research.config import research_settings
 from tools.research.job import Order, State
 from tools.research.quotas import Quotas
 from tools.research.schedules.schedule import Schedule, Status
 from tools.research.schedules.timing import Timing
 from tools.research.service import Research
+from tools.research.settings import research_settings
 from tools.research.tables import SCHEDULES
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from tests.board.conftest import BRIEF
 from tools.board.pages import spent_by_job, with_begun
-from tools.research.config import load_research_settings
 from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS, State, new_job
+from tools.research.settings import load_research_settings
 from tools.research.spending import spending_of
 from tools.settings import load_settings
 

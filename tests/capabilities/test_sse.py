@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.adk.sdk_events import join_pieces
+from tools.adk.answer_events import join_pieces
 from tools.interactions.sse import SSEDecoder
 
 LINES = st.sampled_from((b"\n", b"\r\n", b"\r"))

@@ -21,7 +21,7 @@ from google.oauth2.credentials import Credentials
 from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said, search, thought
-from tools.adk.sdk_events import sdk_events
+from tools.adk.answer_events import sdk_events
 from tools.interactions import backend
 from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoint
 from tools.interactions.errors import BadStatus, NotSent, retry_after, status_of
@@ -184,7 +184,7 @@ async def test_without_credentials_nothing_is_sent_and_the_error_says_why() -> N
 async def test_stream_events_equal_those_of_the_sdk(
     transport: Transport, api: Emulator, script: Script, answer: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.adk.sdk_events.join_pieces", list)  # events unmerged, as they were sent
+    monkeypatch.setattr("tools.adk.answer_events.join_pieces", list)  # events unmerged, as they were sent
     script.answers = [answer, answer]
     asked: dict[str, Any] = {"model": "gemini-3.8-flash", "input": "hello"}
     sdk = Client(enterprise=False, api_key="k", http_options=HttpOptions(base_url=api.url))

@@ -18,7 +18,7 @@ from tools.adk.model import InteractionsLlm
 from tools.cli.app import app
 from tools.cli.doctor import configuration_warnings
 from tools.config.loader import ConfigError, load_agent
-from tools.research.config import load_research_settings
+from tools.research.settings import load_research_settings
 from tools.researcher.agent import Researcher
 
 

@@ -17,10 +17,10 @@ from tests.evals.turns import did, ordered, refused, turn, wants
 from tests.researcher.conftest import Call, Script
 from tests.talk import Talk
 from tools.app import build_app
-from tools.research.config import load_research_settings
 from tools.research.factory import close, research
 from tools.research.job import Order, new_job
 from tools.research.quotas import LimitReached, Quotas, quota_check
+from tools.research.settings import load_research_settings
 from tools.research.spending import Used
 from tools.researcher import tools
 from tools.settings import load_settings

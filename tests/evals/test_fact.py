@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from evals.deep_research_fact import Pair, check
-from tools.interactions.citations import Citation, cite, source_list
+from tools.interactions.citations import Citation, cite
+from tools.interactions.source_list import source_list
 
 A, B = "https://a.example/", "https://b.example/"
 

@@ -27,7 +27,8 @@ from evals.metrics import (
     wrong_report,
 )
 from tests.evals.turns import did, judge, ordered, refused, score, to, turn, wants
-from tools.interactions.citations import Citation, cite, source_list
+from tools.interactions.citations import Citation, cite
+from tools.interactions.source_list import source_list
 from tools.moderation.verdict import Verdict, sentence
 from tools.research.report.source_checks import checks_table
 from tools.research.verification.checks import PassageCheck, SourceCheck, Verification

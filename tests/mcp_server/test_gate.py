@@ -159,7 +159,7 @@ async def test_a_yes_does_not_count_if_the_brief_changes_while_the_person_reads(
 
 
 async def test_a_price_that_nobody_has_seen_cannot_be_approved(desk: Desk) -> None:
-    from tools.research.config import load_research_settings
+    from tools.research.settings import load_research_settings
     from tools.settings import load_settings
 
     order = load_research_settings(load_settings().config).order(BRIEF, user="ada", session=OUTSIDE_CONVERSATIONS)

@@ -20,10 +20,10 @@ from tests.scripts import PIXEL
 from tools.interactions import backend
 from tools.mcp_server import arguments, resources
 from tools.mcp_server.server import TOOLS
-from tools.research.config import load_research_settings
 from tools.research.database import LedgerError
 from tools.research.job import Job, Order, State, new_job
 from tools.research.report import documents
+from tools.research.settings import load_research_settings
 from tools.server.middleware.rate_limit import RateLimited
 from tools.settings import load_settings
 

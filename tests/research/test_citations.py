@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.research.resources import MARK, finished, short, text_of, text_part, url_citation
-from tools.interactions.citations import Citation, Source, cite, plain_marks, read_citations, replace_urls, source_list
+from tools.interactions.citations import Citation, Source, cite, plain_marks, read_citations, replace_urls
+from tools.interactions.source_list import source_list
 from tools.research.report.reading import read_report
 
 WORDS = ["chip", "Zürich", "研究", "🔬", "👩‍🔬", "e\u0301te\u0301", "ไทย", "naïve", "𝒳", "résumé", "数据", "🇫🇷", "né"]

@@ -19,12 +19,12 @@ from tests.research.test_promises import ORDER, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.interactions.client import CreateRequest
 from tools.interactions.resources import Event
-from tools.research.config import ResearchSettings
 from tools.research.errors import WrongBackend
 from tools.research.job import Job, Kind, Order, State, new_job
 from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas
 from tools.research.rows import row_of
 from tools.research.service import Research
+from tools.research.settings import ResearchSettings
 from tools.settings import DAY_S
 
 MODEL = "gemini-3.8-flash"

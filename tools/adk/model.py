@@ -12,19 +12,20 @@ from google.genai import Client, types
 from pydantic import field_validator
 
 from tools.adk.answer_endings import with_ending
+from tools.adk.answer_events import sdk_events
 from tools.adk.attachments import adapt_files
 from tools.adk.contents import parts_of
 from tools.adk.deferred_tier import DEFERRED_TIER, poll_deferred
 from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
 from tools.adk.lazy_history import UnseenContents
 from tools.adk.response_collector import ResponseCollector
-from tools.adk.sdk_events import sdk_events
 from tools.adk.span_annotations import annotate_span
 from tools.adk.structured_output import has_schema, response_format, response_schema, retry_request, schema_problem
 from tools.interactions import backend
-from tools.interactions.citations import cite, source_list
+from tools.interactions.citations import cite
 from tools.interactions.errors import is_not_found
 from tools.interactions.retry import retry_delay
+from tools.interactions.source_list import source_list
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from contextlib import aclosing
 from tools.board.errors import Outdated
 from tools.board.forms import NewResearch
 from tools.board.pages import label, phase, seen
-from tools.research.config import ResearchSettings
 from tools.research.errors import UnknownJob
 from tools.research.follow_up import AnswerLater
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
@@ -19,6 +18,7 @@ from tools.research.questions import Action, Question, Yes
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.screening import TextScreener, screen_text
 from tools.research.service import Research
+from tools.research.settings import ResearchSettings
 
 ANSWER_WAIT_S = 25.0
 """Seconds for which a request waits for the answer to a question. The answer is saved in any case."""

@@ -11,7 +11,6 @@ from tools.board.security import ForeignForm
 from tools.board.share_links import BadLink
 from tools.errors import DeskError
 from tools.interactions.errors import ApiError
-from tools.research.config import StorageForbidden
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.questions import NotConfirmed
@@ -19,6 +18,7 @@ from tools.research.quotas import LimitReached
 from tools.research.schedules.schedule import BadSchedule, ScheduleChanged, UnknownSchedule
 from tools.research.schedules.timing import BadTiming
 from tools.research.screening import Withheld
+from tools.research.settings import StorageForbidden
 from tools.secret_redaction import redact
 
 

@@ -1,4 +1,4 @@
-"""Reads the forms of the page. All functions are pure."""
+"""Reads the forms of the page. All functions but `receive_form` are pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
@@ -16,6 +19,8 @@ MAX_FORM_BYTES = 400_000
 """Maximum bytes of a form: `MAX_TEXT_CHARS` four-byte characters, percent-encoded, and the other fields."""
 MAX_TEXT_CHARS = 20_000
 """Maximum characters of a brief, a question or a wish."""
+_MAX_READ_BYTES = 10_000_000
+"""Maximum bytes that are read of a form that is too long: a browser shows the answer only after it has sent all."""
 _MAX_FIELDS = 20
 
 
@@ -42,6 +47,23 @@ class NewSchedule(NewResearch):
     at: str
     zone: str
     max_usd: float
+
+
+async def receive_form(request: Request) -> dict[str, str]:
+    """Reads the fields of a form from a request.
+
+    Raises:
+        HTTPException: the form is too long, or see `read_form`.
+    """
+    body, size = bytearray(), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        body += chunk if size <= MAX_FORM_BYTES else b""
+        if size > _MAX_READ_BYTES:
+            break
+    if size > MAX_FORM_BYTES:
+        raise HTTPException(413, "The form is too long. Nothing was done: shorten your text.")
+    return read_form(request.headers.get("content-type", ""), bytes(body))
 
 
 def read_form(content_type: str, body: bytes) -> dict[str, str]:

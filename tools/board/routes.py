@@ -30,7 +30,6 @@ from tools.board.paths import redirect_to, root
 from tools.board.security import Signer, check_form, form_token, own_origin
 from tools.board.share_links import DEFAULT_SHARE_DAYS, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
-from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.errors import NotFinished
 from tools.research.factory import research
@@ -41,6 +40,7 @@ from tools.research.report.report import Report
 from tools.research.schedules.changes import counts
 from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
+from tools.research.settings import research_settings
 from tools.research.texts import state, title
 from tools.settings import DAY_S
 from tools.times import to_minute
@@ -55,8 +55,6 @@ _PUBLIC_PATH = re.compile(r"/research/(?:static|shared)/.*")
 NOBODY = ""
 """The user of a public request, who owns no research run."""
 _FOLDER = Path(__file__).parent
-_MAX_READ_BYTES = 10_000_000
-"""Maximum bytes that are read of a form that is too long: a browser shows the answer only after it has sent all."""
 _MAX_STREAMS = 8
 """Maximum number of live pages of one user, per replica."""
 _FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -360,15 +358,7 @@ class Board:
 
     async def read_form(self, request: Request) -> dict[str, str]:
         """Reads a form, and checks that a page of this server has sent it."""
-        body, size = bytearray(), 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            body += chunk if size <= forms.MAX_FORM_BYTES else b""
-            if size > _MAX_READ_BYTES:
-                break
-        if size > forms.MAX_FORM_BYTES:
-            raise HTTPException(413, "The form is too long. Nothing was done: shorten your text.")
-        form = forms.read_form(request.headers.get("content-type", ""), bytes(body))
+        form = await forms.receive_form(request)
         written = (form.get(name, "") for name in ("brief", "changes", "question"))
         request.state.written = next(filter(None, written), "")
         user, token, now = request.user.username, form.get("token", ""), self.now()

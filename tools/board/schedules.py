@@ -14,7 +14,6 @@ from tools.board.errors import Outdated, described
 from tools.board.paths import redirect_to
 from tools.board.routes import Board
 from tools.errors import DeskError
-from tools.research.config import research_settings
 from tools.research.factory import research
 from tools.research.job import MAX_TITLE_CHARS, OUTSIDE_CONVERSATIONS, Job
 from tools.research.pricing import price_range
@@ -24,6 +23,7 @@ from tools.research.schedules.texts import standing, terms
 from tools.research.schedules.timing import machine_zone, new_timing
 from tools.research.screening import screen_text
 from tools.research.service import Research
+from tools.research.settings import research_settings
 from tools.research.texts import order_title
 
 PATH = "/research/schedules"

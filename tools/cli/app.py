@@ -21,9 +21,10 @@ from tools.cli import research, schedules, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Folder, Text
 from tools.cli.attachments import Attachments, read_attachments
 from tools.cli.board import board
+from tools.cli.command_run import RESEARCH_STOPPED, fail, options, output_words, run
 from tools.cli.diff import diff
 from tools.cli.env_file import read_env_file
-from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, options, output_words, run
+from tools.cli.exit_status import ExitStatus
 from tools.cli.help import Command, CommandGroups, show_help
 from tools.cli.interaction import interaction
 from tools.cli.mcp import mcp

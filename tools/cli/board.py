@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.exit_status import RESEARCH_STOPPED, fail, run
+from tools.cli.command_run import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
 

@@ -6,7 +6,8 @@ import signal
 
 import typer
 
-from tools.cli.exit_status import ExitStatus, fail
+from tools.cli.command_run import fail
+from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import can_ask, err
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tools.cli.arguments import AsJson
-from tools.cli.exit_status import run
+from tools.cli.command_run import run
 from tools.cli.terminal import err, show_markdown
 
 Earlier = Annotated[str, typer.Argument(metavar="EARLIER", help="Id of the run with the earlier report.")]

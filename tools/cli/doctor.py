@@ -30,10 +30,10 @@ from tools.interactions.local_emulator import corpus_problem, model_problem, opt
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.private_folder import is_open_to_others
-from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
 from tools.research.report.documents import DocumentsMissing, need_documents
+from tools.research.settings import ResearchSettings
 from tools.secret_redaction import redact, without_credentials
 from tools.server.settings import load_server_settings, sessions_url
 from tools.settings import INSTALLED_CONFIGS, Settings, SettingsError, load_settings

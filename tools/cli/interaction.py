@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import refuse_together
+from tools.cli.command_run import fail, run
 from tools.cli.confirmation import confirm
-from tools.cli.exit_status import fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tools.cli.exit_status import run
+from tools.cli.command_run import run
 from tools.cli.terminal import err
 from tools.extras import install_command
 from tools.research.job import LOCAL_USER

@@ -13,7 +13,8 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import read_text
-from tools.cli.exit_status import ExitStatus, fail, run
+from tools.cli.command_run import fail, run
+from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import err, out, show_markdown
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.exit_status import fail, run
+from tools.cli.command_run import fail, run
 from tools.cli.terminal import out
 
 
@@ -23,10 +23,10 @@ def test_notice(
 
 
 async def _test(name: str) -> None:
-    from tools.research.config import research_settings
     from tools.research.notices.message import sample_message
     from tools.research.notices.sender import send
     from tools.research.notices.target_checks import resolve_target
+    from tools.research.settings import research_settings
 
     target = resolve_target(research_settings().target(name), os.environ)
     sent = sample_message(f"notice_{secrets.token_hex(12)}", name, time.time())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tools.cli.arguments import AsJson, refuse_together, writable_folder
-from tools.cli.exit_status import ExitStatus, fail, run
+from tools.cli.command_run import fail, run
+from tools.cli.exit_status import ExitStatus
 from tools.cli.report_output import Format, Formats, ReportOutput, format_names, new_service, print_warning
 from tools.cli.terminal import err, out, show_markdown
 from tools.research.job import LOCAL_USER

@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from tools.cli.arguments import DEFAULT_FOLDER, AsJson, Folder, JobId, read_order_text
 from tools.cli.attachments import Attachments, read_attachments
+from tools.cli.command_run import RESEARCH_STOPPED, options, run
 from tools.cli.confirmation import confirm
-from tools.cli.exit_status import RESEARCH_STOPPED, options, run
 from tools.cli.job_listing import show_job, show_jobs
 from tools.cli.price_confirmation import confirm_price
 from tools.cli.report_output import Formats, ReportOutput, new_service
@@ -21,7 +21,7 @@ from tools.errors import DeskError
 from tools.research.job import LOCAL_USER
 
 if TYPE_CHECKING:
-    from tools.research.config import ResearchSettings
+    from tools.research.settings import ResearchSettings
 
 Question = Annotated[
     str, typer.Argument(callback=read_order_text, metavar="QUESTION", help="A question; - reads standard input.")
@@ -314,7 +314,7 @@ def checked_settings() -> ResearchSettings:
     """
     from tools.cli.env_file import env_warnings
     from tools.config.loader import load_agent
-    from tools.research.config import load_research_settings
+    from tools.research.settings import load_research_settings
     from tools.settings import load_settings
 
     for warning in env_warnings():

@@ -13,9 +13,10 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import AsJson, read_order_text, refuse_together
+from tools.cli.command_run import RESEARCH_STOPPED, fail, options, run
 from tools.cli.confirmation import confirm
 from tools.cli.env_file import env_file, lost_variables
-from tools.cli.exit_status import RESEARCH_STOPPED, ExitStatus, fail, options, run
+from tools.cli.exit_status import ExitStatus
 from tools.cli.progress import show_progress
 from tools.cli.terminal import err, out, print_fields
 from tools.research.job import LOCAL_USER

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from tools.cli.command_run import run
 from tools.cli.confirmation import confirm
-from tools.cli.exit_status import run
 from tools.cli.terminal import err, out, print_fields
 from tools.research.job import LOCAL_USER
 from tools.times import to_second

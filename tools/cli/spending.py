@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from tools.atomic_file import write_whole
-from tools.cli.exit_status import fail, run
+from tools.cli.command_run import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
 from tools.cli.terminal import Terminal, err, out, print_fields

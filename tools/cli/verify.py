@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from tools.cli.arguments import AsJson, JobId
-from tools.cli.exit_status import ExitStatus, run
+from tools.cli.command_run import run
+from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import err, out, print_fields
 
 if TYPE_CHECKING:

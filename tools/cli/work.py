@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.exit_status import fail
+from tools.cli.command_run import fail
 from tools.cli.server_options import CloudTrace, LogContents, OtelUrl, PlainLogs, listen_address
 from tools.errors import DeskError
 

@@ -25,7 +25,7 @@ from tools.config.api_checks import object_named, validate
 from tools.config.instruction_placeholders import placeholders
 from tools.config.references import no_such, unusable
 from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
-from tools.research.config import ResearchSettings
+from tools.research.settings import ResearchSettings
 from tools.suggestions import did_you_mean
 from tools.yaml_files import (
     ConfigError,

@@ -119,7 +119,7 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
     written, position = list[str](), 0
     for (at, until), cited in marks.items():
         written.append(_unbound(text[position:at]))
-        written += (_mark(cited[number]) for number in sorted(cited))
+        written += (mark_of(cited[number]) for number in sorted(cited))
         position = until
     return "".join([*written, text[position:]]), tuple(sources.values())
 
@@ -134,14 +134,14 @@ def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) 
     new: dict[str, Source] = {}
     for source in sources:
         url = urls.get(source.url, source.url)
-        new[_mark(source)] = merged.setdefault(url or source.title, Source(len(merged) + 1, source.title, url))
+        new[mark_of(source)] = merged.setdefault(url or source.title, Source(len(merged) + 1, source.title, url))
 
     def renumbered(run: re.Match[str]) -> str:
         written = list[str]()
         for known, marks in groupby(_MARK.findall(run[0]), new.__contains__):
             if known:
                 cited = {new[mark].number: new[mark] for mark in marks}
-                written += (_mark(cited[number]) for number in sorted(cited))
+                written += (mark_of(cited[number]) for number in sorted(cited))
             else:
                 written += marks
         return "".join(written)
@@ -155,7 +155,7 @@ def split_at_marks(text: str, sources: Sequence[Source]) -> list[tuple[str, tupl
     Returns:
         Each piece of text, with the numbers of the sources whose marks directly follow it; the last piece has none.
     """
-    numbers = {_mark(source): source.number for source in sources}
+    numbers = {mark_of(source): source.number for source in sources}
     found, position = list[tuple[str, tuple[int, ...]]](), 0
     for run in _MARKS.finditer(text):
         if cited := [numbers[mark] for mark in _MARK.findall(run[0]) if mark in numbers]:
@@ -166,36 +166,20 @@ def split_at_marks(text: str, sources: Sequence[Source]) -> list[tuple[str, tupl
 
 def plain_marks(text: str, sources: Sequence[Source]) -> str:
     """Replaces the marks in a text from `cite` with marks without links, like `[1]`."""
-    return _replaced(text, {_mark(source): f"[{source.number}]" for source in sources})
+    return replace_marks(text, {mark_of(source): f"[{source.number}]" for source in sources})
 
 
 def local_marks(text: str, sources: Sequence[Source]) -> str:
     """Replaces the marks in a text from `cite` with links in the same document, like `[\\[1\\]](#source-1)`."""
-    return _replaced(text, {_mark(source): f"[\\[{source.number}\\]](#source-{source.number})" for source in sources})
+    return replace_marks(
+        text, {mark_of(source): f"[\\[{source.number}\\]](#source-{source.number})" for source in sources}
+    )
 
 
 def short_marks(text: str) -> str:
     """Replaces marks that are links with marks like `[1]`, for a text whose sources are not known."""
     marks = [mark for mark in _MARK.findall(text) if mark.startswith("[")]
-    return _replaced(text, {mark: f"[{_number(mark)}]" for mark in marks})
-
-
-def footnotes(text: str, sources: Sequence[Source], remarks: Mapping[int, str] | None = None) -> str:
-    """Replaces the marks in a text from `cite` with footnotes like `[^1]`, and adds the notes at the end.
-
-    Unrendered text stays readable, without an address after each sentence. GitHub and Pandoc render footnotes.
-
-    Args:
-        remarks: Markdown that is added to the notes, by number of the source.
-    """
-    text = _replaced(text, {_mark(source): f"[^{source.number}]" for source in sources})
-    notes = (f"[^{source.number}]: {_source_line(source, remarks)}" for source in sources)
-    return "\n".join([text.rstrip(), "", *notes])
-
-
-def source_list(sources: Sequence[Source], remarks: Mapping[int, str] | None = None) -> str:
-    """Formats the sources as a numbered list in Markdown; `remarks` as in `footnotes`."""
-    return "\n".join(f"{source.number}. {_source_line(source, remarks)}" for source in sources)
+    return replace_marks(text, {mark: f"[{_number(mark)}]" for mark in marks})
 
 
 def sanitized_text(value: object) -> str:
@@ -253,24 +237,18 @@ def _unbound(text: str) -> str:
     return f"{text}\\" if escaped else text
 
 
-def _source_line(source: Source, remarks: Mapping[int, str] | None) -> str:
-    remark = f" — {remarks[source.number]}" if remarks and source.number in remarks else ""
-    if is_web(source.url):
-        return f"[{escape(source.title)}]({link_address(source.url)}){remark}"
-    names = dict.fromkeys(filter(None, (source.title, source.url)))
-    return escape(" ".join(" — ".join(names).split())) + remark
-
-
 def _number(mark: str) -> str:
     """Returns the number in a mark that is a link."""
     return mark[3 : mark.index("\\]")]
 
 
-def _replaced(text: str, marks: Mapping[str, str]) -> str:
+def replace_marks(text: str, marks: Mapping[str, str]) -> str:
+    """Replaces marks in a text; `marks` maps each mark to its replacement."""
     return _MARK.sub(lambda mark: marks.get(mark[0], mark[0]), text)
 
 
-def _mark(source: Source) -> str:
+def mark_of(source: Source) -> str:
+    """Returns the mark that `cite` puts into a text for a source."""
     if not is_web(source.url):
         return f"\\[{source.number}\\]"
     return f'[\\[{source.number}\\]]({link_address(source.url)} "{escape(source.title)}")'

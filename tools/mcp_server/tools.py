@@ -16,7 +16,6 @@ from tools.errors import BadArgument
 from tools.mcp_server import arguments, messages
 from tools.mcp_server.confirmation import Answer, Dialog, check_amount, open_question, shown_question, yes_to
 from tools.mcp_server.report_text import answer_text, report_text
-from tools.research.config import ResearchSettings, research_settings
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.follow_up import AnswerLater
@@ -26,6 +25,7 @@ from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.report import Report
 from tools.research.screening import Screened, TextScreener, screen_text
 from tools.research.service import Research
+from tools.research.settings import ResearchSettings, research_settings
 from tools.research.texts import state
 
 Result = dict[str, Any] | str

@@ -10,10 +10,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
-from tools.research.config import research_settings
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_loop
 from tools.research.periodic import repeat_periodically
+from tools.research.settings import research_settings
 from tools.settings import load_settings
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from tools.errors import DeskError
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
 from tools.interactions.run_webhook import run_webhook
-from tools.research.config import research_settings
 from tools.research.quotas import Quotas
+from tools.research.settings import research_settings
 from tools.settings import load_settings
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from pydantic import BaseModel, field_validator, model_validator
 
 from tools.adk.llm_agent import Agent, AgentConfig
 from tools.interactions.server_tools import ServerTool
-from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.questions import Action
+from tools.research.settings import ResearchSettings
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
 from tools.researcher.mentioned_runs import mentioned_runs

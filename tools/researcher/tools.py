@@ -14,7 +14,6 @@ from typing import Any, Literal
 from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument, DeskError
-from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
@@ -25,6 +24,7 @@ from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert
 from tools.research.schedules.schedule import Schedule, Status
 from tools.research.service import WATCH_GRACE_S, Research
+from tools.research.settings import ResearchSettings
 from tools.research.texts import state, title
 from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files

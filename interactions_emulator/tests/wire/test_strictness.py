@@ -10,7 +10,7 @@ import pytest
 
 from interactions_emulator import Emulator
 from interactions_emulator.requests.create import parse_create
-from interactions_emulator.requests.rules import RULES, _warn
+from interactions_emulator.requests.create_rules import RULES, _warn
 from wire.brains import brain
 from wire.conftest import MODEL, Wire
 from wire.test_chains import TOOLS, go_on, result, shown

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 
 from tools.errors import DeskError
 from tools.research import factory
-from tools.research.config import research_settings
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 from tools.research.notices.event import Event
@@ -26,6 +25,7 @@ from tools.research.notices.targets import Target
 from tools.research.periodic import repeat_periodically
 from tools.research.report.rendering import to_markdown
 from tools.research.report.report import from_json
+from tools.research.settings import research_settings
 from tools.settings import load_settings
 from tools.shielded import shielded
 

@@ -13,7 +13,7 @@ from typing import Any
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.errors import Refused
 from interactions_emulator.requests.body import parse_body
-from interactions_emulator.requests.rules import check_rules
+from interactions_emulator.requests.create_rules import check_rules
 from interactions_emulator.requests.steps import input_steps
 from interactions_emulator.requests.vocabulary import MODALITIES
 
@@ -50,7 +50,7 @@ class Create:
     """Includes `image_config`, also when the request gave it in `response_format`."""
     continuation_token: str | None
     warnings: tuple[str, ...] = ()
-    """Warnings about parts that the real service might refuse; see `rules.py`."""
+    """Warnings about parts that the real service might refuse; see `create_rules.py`."""
 
 
 def parse_create(raw: bytes) -> Create:
