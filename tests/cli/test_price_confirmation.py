@@ -179,7 +179,7 @@ async def test_the_cli_asks_exactly_when_the_service_would_start_a_run(desk: Des
     service = desk.service()
     known = replace(new_job(Order("tides", "ada", "s1", MAX), 1000.0, state), interaction_id="v1_a" if sent else None)
     await service.ledger.add(known)
-    await service.ledger.take_lease(known.id, "another process", 1000.0, 1e9)  # it stays as it is
+    await service.ledger.take_lease(known.id, "another process", 1000.0, 1e10)  # it stays as it is
     job, new = await service.start(known.order, confirm=True)
     assert (starts_run(known, again=False), job.id == known.id) == (new, not new)
     if not new:
