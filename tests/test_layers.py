@@ -29,7 +29,15 @@ LAYERS = (
     ("public_address", "sanitize", "secret_redaction", "shielded", "user_queues"),
     (
         *("atomic_file", "backoff", "concurrency", "errors", "extras", "normalization"),
-        *("environment_references", "memory_release", "regular_file", "suggestions", "times", "web_address"),
+        *(
+            "environment_references",
+            "memory_release",
+            "minute_limit",
+            "regular_file",
+            "suggestions",
+            "times",
+            "web_address",
+        ),
     ),
 )
 """From the top down. A package imports only packages of lower layers."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from tools.interactions.errors import NotFound, Refused, Unavailable
 from tools.interactions.resources import Resource
+from tools.minute_limit import MinuteLimit
 from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS, Job, State
 from tools.research.job_interactions import AUTH_STATUSES
 from tools.research.job_tasks import JobTask
@@ -50,10 +50,8 @@ class WebhookMessages:
         """
         self._ledger, self._worker, self._ensure = ledger, worker, ensure
         self._server, self._clock, self._timeouts = server, clock, timeouts
-        self._minute = 0.0
-        """The time when the counting of `_reads` began."""
-        self._reads = Counter[tuple[str, bool]]()
-        """Number of reads in this minute, for each job: for its own interaction, and for others."""
+        self._reads = MinuteLimit(MAX_READS_PER_MINUTE, clock)
+        """Counts reads by the job, and by whether they are of its own interaction."""
 
     async def handle(self, interaction_id: str, job_id: str = "") -> str:
         """Handles one message. A repeated message does no harm.
@@ -134,7 +132,10 @@ class WebhookMessages:
                 long after the job's last change as a run may take, a run that the API has accepted may still show up.
                 Or there were too many messages about the job.
         """
-        self._count_read(job.id, interaction_id == job.interaction_id)
+        reads = (job.id, interaction_id == job.interaction_id)
+        if self._reads.wait_s(reads):
+            raise Unavailable(f"there are too many messages about {job.id} in this minute")
+        self._reads.add(reads)
         try:
             return await self._worker.read(interaction_id, include_input=include_input)
         except NotFound:
@@ -144,14 +145,6 @@ class WebhookMessages:
             if error.status in AUTH_STATUSES:
                 raise
         return None
-
-    def _count_read(self, job_id: str, is_own: bool) -> None:
-        if self._clock() - self._minute >= 60:
-            self._minute = self._clock()
-            self._reads.clear()
-        self._reads[job_id, is_own] += 1
-        if self._reads[job_id, is_own] > MAX_READS_PER_MINUTE:
-            raise Unavailable(f"there are too many messages about {job_id} in this minute")
 
     async def _resume(self, job: Job, expected: Collection[State], **values: Any) -> Job | None:
         values |= {"state": State.RUNNING, "error": "", "finished": None, "may_run": 0}

@@ -196,7 +196,7 @@ class GatewayMiddleware:
         assert known
         whose, queues = user or LOCAL_USER, self._long_answers.get(scope["path"])
         if user is not None and scope["path"] in _TURNS:  # before the body takes memory and time
-            self.rate_limiter.minute.check(user)
+            self.rate_limiter.check(user)
         elif user is not None and known["user"] and scope["method"] in _CHANGING:
             self._changes.check(user)
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if queues else self.max_body

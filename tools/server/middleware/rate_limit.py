@@ -6,12 +6,12 @@ Each replica counts by itself.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tools.errors import DeskError
+from tools.minute_limit import MinuteLimit
 
 MAX_READS = 4
 """Maximum number of a user's requests about conversations, not counting turns, that are served at a time; others wait.
@@ -37,47 +37,6 @@ class RateLimited(DeskError):
 
 
 @dataclass
-class MinuteLimit:
-    """Counts what each user does in a minute on this replica.
-
-    Args:
-        what: what it counts, in the plural.
-    """
-
-    per_minute: int
-    what: str
-    clock: Callable[[], float] = time.monotonic
-    _begun: dict[str, deque[float]] = field(default_factory=dict)
-    """Maps each user to the times of the last minute. The user with the oldest last time comes first."""
-
-    def check(self, user: str) -> None:
-        """Raises RateLimited if the user has to wait."""
-        now = self.clock()
-        while self._begun and (first := next(iter(self._begun.items())))[1][-1] <= now - 60:
-            del self._begun[first[0]]
-        begun = self._begun.get(user, deque())
-        while begun and begun[0] <= now - 60:
-            begun.popleft()
-        if len(begun) >= self.per_minute:
-            raise RateLimited(f"more than {self.per_minute} {self.what} in a minute", int(begun[0] + 60 - now) + 1)
-
-    def count(self, user: str) -> None:
-        """Counts one action of a user.
-
-        Raises:
-            RateLimited: the user has to wait.
-        """
-        self.check(user)
-        self.add(user)
-
-    def add(self, user: str) -> None:
-        """Counts one action of a user, without a check."""
-        begun = self._begun.pop(user, deque())
-        begun.append(self.clock())
-        self._begun[user] = begun
-
-
-@dataclass
 class RateLimiter:
     """Counts the turns of each user on this replica."""
 
@@ -87,7 +46,20 @@ class RateLimiter:
     _running: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.minute = MinuteLimit(self.per_minute, "turns", self.clock)
+        self._minute = MinuteLimit(self.per_minute, self.clock)
+
+    def check(self, user: str) -> None:
+        """Raises RateLimited if the user has started too many turns in the last minute."""
+        _check(self._minute, user, "turns")
+
+    def count(self, user: str) -> None:
+        """Counts a turn in its minute, and not in those at a time.
+
+        Raises:
+            RateLimited: the user has to wait.
+        """
+        self.check(user)
+        self._minute.add(user)
 
     @contextmanager
     def limit(self, user: str) -> Iterator[None]:
@@ -96,10 +68,10 @@ class RateLimiter:
         Raises:
             RateLimited: the user has to wait.
         """
-        self.minute.check(user)
+        self.check(user)
         if self._running.get(user, 0) >= self.at_once:
             raise RateLimited(f"more than {self.at_once} turns at a time", 1)
-        self.minute.add(user)
+        self._minute.add(user)
         self._running[user] = self._running.get(user, 0) + 1
         try:
             yield
@@ -117,12 +89,12 @@ class ChangeLimiter:
     """
 
     def __init__(self, turns: RateLimiter) -> None:
-        self._turns = turns.minute
-        self._changes = MinuteLimit(CHANGES_PER_TURN * turns.per_minute, "changes of conversations", turns.clock)
+        self._turns = turns
+        self._minute = MinuteLimit(CHANGES_PER_TURN * turns.per_minute, turns.clock)
 
     def check(self, user: str) -> None:
         """Raises RateLimited if the user has to wait with any change. Call it before the body is read."""
-        self._changes.check(user)
+        _check(self._minute, user, "changes of conversations")
 
     def count(self, user: str, size: int) -> None:
         """Counts a change, whose body has `size` bytes.
@@ -132,6 +104,12 @@ class ChangeLimiter:
         Raises:
             RateLimited: the user has to wait.
         """
-        self._changes.count(user)
+        self.check(user)
+        self._minute.add(user)
         if size > LARGE_CHANGE_BYTES:
             self._turns.count(user)
+
+
+def _check(limit: MinuteLimit, user: str, what: str) -> None:
+    if wait_s := limit.wait_s(user):
+        raise RateLimited(f"more than {limit.per_minute} {what} in a minute", wait_s)
