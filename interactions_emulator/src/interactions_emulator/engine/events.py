@@ -110,7 +110,7 @@ def _delta(index: int, delta: dict[str, Any]) -> Event:
 def _text_deltas(kind: str, texts: Iterable[str], index: int) -> list[Event]:
     """Return the deltas of pieces of a text. Most events are such deltas: only their text is encoded each time."""
     form = _THOUGHT_DELTA if kind == "thought" else _TEXT_DELTA
-    return [form % (index, to_json(text) if text.isascii() else _json(text)) for text in texts]
+    return [form % (index, _json(text)) for text in texts]
 
 
 def _json(value: Any) -> bytes:

@@ -53,11 +53,9 @@ class Capture:
 
     def reply(self, content_type: str, body: bytes) -> None:
         """Record a whole answer."""
-        self.content_type = content_type
-        self.answer_bytes = len(body)
-        self.entry["seconds"] = seconds = self._seconds()
-        if self.answer_bytes <= MAX_BODY_BYTES:
-            self.answer.append((seconds, body))
+        self.begin(content_type)
+        self.add(body)
+        self.end()
 
     def end(self) -> None:
         """Record that the answer has ended, or that its connection was closed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import secrets
 import threading
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
@@ -114,7 +114,7 @@ class Runs:
             self._enforce_limit()
         now = self.clock.now()
         interaction = Interaction(
-            id=f"v1_emu_{os.urandom(12).hex()}",
+            id=f"v1_emu_{secrets.token_hex(12)}",
             background=request.background,
             echoed=request.echoed,
             input=list(request.input),

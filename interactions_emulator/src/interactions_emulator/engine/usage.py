@@ -80,7 +80,7 @@ def _add_tokens(counts: dict[str, int], step: Step) -> None:
 
 def _text_tokens(value: Any) -> int:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return -(-(len(text) if text.isascii() else len(text.encode())) // BYTES_PER_TOKEN)
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 def _by_modality(counts: dict[str, int]) -> list[dict[str, Any]]:
