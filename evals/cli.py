@@ -41,9 +41,8 @@ MISSING_PACKAGES = "evaluations need packages that are not installed: pip instal
 STOPPED_MESSAGE = "Stopped. No results were saved."
 
 
-OPTIONS = {"folder": "--out", "max_usd": "--max-cost", "usd_per_million": "--price", "allow_research": "--research"}
-"""The options whose parameters have other names."""
-LIVE_PARAMETERS = ("max_usd", "usd_per_million", "allow_research", "yes")
+LIVE_OPTIONS = ("--max-cost", "--price", "--research", "--yes")
+MODEL_OPTIONS = ("--model-url", "--model")
 
 
 class Brain(StrEnum):
@@ -143,16 +142,15 @@ def _refuse_ignored(context: typer.Context, brain: Brain, live: bool) -> None:
     Raises:
         typer.BadParameter: an option needs another one, or stands before a command.
     """
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    for name, source in sources.items():
+    for parameter in context.command.params:
+        option, source = parameter.opts[0], context.get_parameter_source(parameter.name or "")
         if source is None or source.name != "COMMANDLINE":
             continue
-        option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
         if context.invoked_subcommand:
             raise typer.BadParameter(f"{option} has no effect before `{context.invoked_subcommand}`: leave it out")
-        if name in LIVE_PARAMETERS and not live:
+        if option in LIVE_OPTIONS and not live:
             raise typer.BadParameter(f"{option} has no effect without --live: add --live, or leave it out")
-        if name in ("model", "model_url") and brain is not Brain.model:
+        if option in MODEL_OPTIONS and brain is not Brain.model:
             raise typer.BadParameter(f"{option} has no effect without --brain model: add that, or leave it out")
 
 
