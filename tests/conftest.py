@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.adk.agents.run_config import StreamingMode
 from hypothesis import HealthCheck, settings
 
 from interactions_emulator import Emulator
@@ -38,6 +39,13 @@ LONGEST = ("evals", "faults", "deploy", "replicas", "browser", "kill", "telemetr
 """Folders of the tests that take longest."""
 Later = Callable[[float], None]
 SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "EMULATOR_", "ADK_", "K_SERVICE", "K_REVISION")
+KINDS_AND_MODES = [
+    ("memory", StreamingMode.SSE),
+    ("sqlite", StreamingMode.NONE),
+    pytest.param("memory", StreamingMode.NONE, marks=pytest.mark.nightly),
+    pytest.param("sqlite", StreamingMode.SSE, marks=pytest.mark.nightly),
+]
+"""Kinds of sessions with streaming modes: each once in `make test`, the other pairs at night."""
 MEMORY = "/dev/shm"
 ROOM_BYTES = 2 * 1024**3
 

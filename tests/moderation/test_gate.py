@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
-from tests.conftest import ROOT
+from tests.conftest import KINDS_AND_MODES, ROOT
 from tests.routing import test_conversation as conversation
 from tests.scripts import said
 from tests.talk import Talk, new_sessions, refusals, words
@@ -114,15 +114,7 @@ async def session_of(talk: Talk) -> Any:
     return session
 
 
-@pytest.mark.parametrize(
-    ("kind", "mode"),
-    [
-        ("memory", StreamingMode.SSE),
-        ("sqlite", StreamingMode.NONE),
-        pytest.param("memory", StreamingMode.NONE, marks=pytest.mark.nightly),
-        pytest.param("sqlite", StreamingMode.SSE, marks=pytest.mark.nightly),
-    ],
-)
+@pytest.mark.parametrize(("kind", "mode"), KINDS_AND_MODES)
 async def test_a_blocked_message_never_reaches_a_model_or_the_session(
     api: Emulator, brain: Watched, guarded: Guard, kind: str, mode: StreamingMode, tmp_path: Path
 ) -> None:

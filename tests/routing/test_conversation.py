@@ -20,6 +20,7 @@ from google.adk.tools import FunctionTool
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
+from tests.conftest import KINDS_AND_MODES
 from tests.scripts import call, cited, forgetting, managing, picture, research_brain, said, search
 from tests.talk import Talk, new_sessions, refusals, text_of, words
 from tools.adk.llm_agent import Agent
@@ -106,15 +107,7 @@ def api(use: Any) -> Iterator[Emulator]:
         yield server
 
 
-@pytest.mark.parametrize(
-    ("kind", "mode"),
-    [
-        ("memory", StreamingMode.SSE),
-        ("sqlite", StreamingMode.NONE),
-        pytest.param("memory", StreamingMode.NONE, marks=pytest.mark.nightly),
-        pytest.param("sqlite", StreamingMode.SSE, marks=pytest.mark.nightly),
-    ],
-)
+@pytest.mark.parametrize(("kind", "mode"), KINDS_AND_MODES)
 async def test_each_turn_is_answered_once_by_the_right_agent_on_a_balanced_chain(
     api: Emulator, kind: str, mode: StreamingMode, tmp_path: Path
 ) -> None:
