@@ -21,7 +21,7 @@ from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.questions import Action
 from tools.research.settings import ResearchSettings
-from tools.research.texts import state, title
+from tools.research.texts import title
 from tools.researcher import confirmation, schedules
 from tools.researcher.mentioned_runs import mentioned_runs
 from tools.researcher.spending_text import MONTH_S, spent_by
@@ -100,7 +100,8 @@ class _Runs(BaseTool):
         service, now = research(), time.time()
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
-            others = {question.subject for question in asked}.union(mentioned_runs(tool_context))
+            subjects = {question.subject for question in asked}
+            others = subjects.union(mentioned_runs(tool_context))
             repeated = await service.schedules.of_user(turn.user)
             spent = spent_by(await service.ledger.spending(user=turn.user, since=now - MONTH_S), now)
             jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in others]
@@ -108,9 +109,7 @@ class _Runs(BaseTool):
             text = f"The research runs of this conversation are not known: {describe_database_error(error)}."
         else:
             runs = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
-            text = "\n\n".join(
-                filter(None, (runs, schedules.table(repeated, {question.subject for question in asked}), spent))
-            )
+            text = "\n\n".join(filter(None, (runs, schedules.table(repeated, subjects), spent)))
         llm_request.append_instructions([text])
 
 
@@ -132,4 +131,4 @@ def _state(job: Job, deleting: bool) -> str:
         return "waits for a yes: deletion"
     if job.state == "awaiting_approval":
         return f"waits for a yes: {'plan' if job.plan else 'price'}"
-    return state(job)
+    return job.state.words

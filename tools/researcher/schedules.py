@@ -34,8 +34,9 @@ async def approve(service: Research, turn: confirmation.TurnContext, schedule: S
 
 async def end(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:
     """Ends a schedule, or applies a no to what was asked about it, and returns what to say."""
-    asked = await service.ledger.questions(turn.user, turn.session)
-    if schedule.status is Status.PAUSED and waits_for_yes(schedule, {question.subject for question in asked}):
+    if schedule.status is Status.PAUSED and await service.ledger.questions(
+        turn.user, turn.session, subject=schedule.id
+    ):
         await service.ledger.withdraw_questions(turn.user, turn.session, schedule.id)
         return paused(schedule)
     await service.schedules.delete(schedule)

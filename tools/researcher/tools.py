@@ -22,10 +22,10 @@ from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action, NotConfirmed
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert
-from tools.research.schedules.schedule import Schedule, Status
+from tools.research.schedules.schedule import Schedule
 from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.settings import ResearchSettings
-from tools.research.texts import state, title
+from tools.research.texts import title
 from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.mentioned_runs import note_mentioned_run
@@ -187,7 +187,7 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
     service, settings = research(), settings_of(tool_context)
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if job.state is not State.AWAITING_APPROVAL:
-        raise NotFinished(f"{job.id} is {state(job)}: only what waits for a yes can be changed")
+        raise NotFinished(f"{job.id} is {job.state.words}: only what waits for a yes can be changed")
     brief, title = brief.strip(), title.strip()
     if job.plan is None:
         if not brief:
@@ -327,7 +327,7 @@ def present_schedule(context: ToolContext, schedule: Schedule, *, resumes: bool 
     Args:
         resumes: whether the user wants a paused schedule to start runs again, which needs a yes.
     """
-    waits = schedule.status is Status.PROPOSED or (resumes and schedule.status is Status.PAUSED)
+    waits = schedules.waits_for_yes(schedule, (schedule.id,) if resumes else ())
     text = schedules.question(schedule) if waits else schedules.listing([schedule])
     present(context, Presentation(texts=(text,), asks=(schedule.id, Action.SCHEDULE) if waits else None))
 
@@ -398,8 +398,8 @@ async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
 
 
 async def _deleting(service: Research, turn: confirmation.TurnContext, job_id: str) -> bool:
-    asked = await service.ledger.questions(turn.user, turn.session)
-    return any(question.subject == job_id and question.action is Action.DELETE for question in asked)
+    asked = await service.ledger.questions(turn.user, turn.session, subject=job_id)
+    return any(question.action is Action.DELETE for question in asked)
 
 
 def _result(job: Job, **more: Any) -> Result:
