@@ -41,8 +41,8 @@ class NotificationListener:
 
     def __init__(self, database: Database, heard: Callable[[str | None], None]) -> None:
         """Args:
-        heard: called with the id of a changed job; with None if any job may have changed: when notifications begin or
-        stop to arrive.
+        heard: called with the id of a changed job; with None if any job may have changed, because
+            notifications have begun or stopped arriving.
         """
         self._database, self._heard = database, heard
         self._arrived = asyncio.Event()

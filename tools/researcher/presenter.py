@@ -288,7 +288,7 @@ async def waiting_questions(
 
     Args:
         shown: the questions that this turn has shown: maps the id of a run or schedule to what its question asks. The
-        run may belong to another conversation. The question replaces an earlier one about the same run.
+            run may belong to another conversation. The question replaces an earlier one about the same run.
     """
     asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
     known = await service.jobs(turn.user)
