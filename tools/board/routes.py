@@ -41,7 +41,7 @@ from tools.research.schedules.changes import counts
 from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.settings import research_settings
-from tools.research.texts import state, title
+from tools.research.texts import title
 from tools.settings import DAY_S
 from tools.times import to_minute
 from tools.user_queues import counted
@@ -336,7 +336,7 @@ class Board:
         async with self._loading(request, self._reports, reader):
             report = await research().report(job.id)
             if report is None:
-                raise NotFinished(f"This research has no report: it is {state(job)}.")
+                raise NotFinished(f"This research has no report: it is {job.state.words}.")
             await screen_text(self.screen, "reports", report.text)
             yield report
 

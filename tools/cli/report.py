@@ -61,7 +61,6 @@ async def _report(job_id: str, resolve_links: bool, show: bool, output: ReportOu
     from tools.research.errors import NotFinished
     from tools.research.report.redirect_links import is_redirect
     from tools.research.report.rendering import to_chat
-    from tools.research.texts import state
 
     service = new_service()
     job, found = await service.job(job_id), await service.report(job_id)
@@ -70,7 +69,7 @@ async def _report(job_id: str, resolve_links: bool, show: bool, output: ReportOu
         left = sum(is_redirect(source.url) for source in found.sources)
         err.print(f"{left} links could not be resolved and stay as they are" if left else "all links are resolved")
     if found is None:
-        raise NotFinished(f"{job_id} has no report: it is {state(job)}", job_id)
+        raise NotFinished(f"{job_id} has no report: it is {job.state.words}", job_id)
     if show:
         show_markdown(to_chat(found))
         return

@@ -238,12 +238,11 @@ async def _attach(job_id: str, output: ReportOutput) -> None:
 
 async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> None:
     from tools.research.job import TERMINAL
-    from tools.research.texts import state
 
     limits, service = checked_settings().limits, new_service()
     job = await service.job(job_id)
     if job.state in TERMINAL:
-        raise NotWaiting(f"{job_id} is {state(job)} and needs no yes: `desk status {job_id}` shows what is next")
+        raise NotWaiting(f"{job_id} is {job.state.words} and needs no yes: `desk status {job_id}` shows what is next")
     if changes:
         await service.revise(job_id, changes, limits=limits)
     else:
@@ -254,14 +253,13 @@ async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> No
 async def _cancel(job_id: str) -> None:
     from tools.research.job import State
     from tools.research.notices.delivery import delivering
-    from tools.research.texts import state
 
     service = new_service()
     async with delivering():
         job = await service.cancel(job_id)
     if job.state is not State.CANCELLED:
-        raise NotCancelled(f"{job.id} is {state(job)}, so there is nothing to cancel")
-    out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)
+        raise NotCancelled(f"{job.id} is {job.state.words}, so there is nothing to cancel")
+    out.print(f"{job.id} is {job.state.words}. {escape(job.error)}".strip(), soft_wrap=True)
 
 
 async def _follow_up(job_id: str, question: str) -> None:
@@ -273,12 +271,12 @@ async def _follow_up(job_id: str, question: str) -> None:
 
 
 async def _forget(job_id: str, yes: bool, force: bool) -> None:
-    from tools.research.texts import state, title
+    from tools.research.texts import title
 
     service = new_service()
     job = await service.job(job_id)
     if not yes:
-        err.print(f"{job.id} ({state(job)}): {title(job)}", markup=False, soft_wrap=True)
+        err.print(f"{job.id} ({job.state.words}): {title(job)}", markup=False, soft_wrap=True)
         question = "Delete it with its report, here and at the server? It cannot be undone."
         confirm(question, f"to delete {job.id} without a question: desk forget {job.id} --yes")
     for line in await service.forget(job_id, force=force):

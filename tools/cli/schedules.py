@@ -215,10 +215,9 @@ async def _show(service: Research, found: Schedule) -> None:
 
 def _run(job: Job, found: Schedule) -> str:
     from tools.research.schedules.changes import counts
-    from tools.research.texts import state
 
     due = found.timing.show(job.order.due) if job.order.due else ""
-    return f"{job.id} {state(job)}, due {due}{f'. {counts(job.changes)}' if job.changes else ''}"
+    return f"{job.id} {job.state.words}, due {due}{f'. {counts(job.changes)}' if job.changes else ''}"
 
 
 async def _data(service: Research, found: Schedule) -> dict[str, Any]:
@@ -245,7 +244,7 @@ async def _run_due(as_json: bool) -> None:
     from tools.cli.research import checked_settings
     from tools.research.factory import research
     from tools.research.notices.delivery import delivering
-    from tools.research.texts import state, title
+    from tools.research.texts import title
 
     settings, service = checked_settings(), research()
     async with delivering():
@@ -259,4 +258,4 @@ async def _run_due(as_json: bool) -> None:
             if as_json:
                 typer.echo(json.dumps(as_data(job), ensure_ascii=False))
             else:
-                out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)
+                out.print(f"{job.id} is {job.state.words}. {escape(job.error)}".strip(), soft_wrap=True)

@@ -10,7 +10,7 @@ from tools.research.job import ACTIVE, Job, Kind, State
 from tools.research.pricing import RUN_MINUTES, price_range
 from tools.research.report.rendering import inert
 from tools.research.spending import spending_of
-from tools.research.texts import state, title
+from tools.research.texts import title
 from tools.times import to_minute
 
 MAX_SHOWN_CHARS = 2_000
@@ -115,7 +115,8 @@ def next_step(job: Job) -> str:
 def listing(jobs: Sequence[Job]) -> list[dict[str, str]]:
     """Returns jobs as short data."""
     return [
-        {"job": job.id, "state": state(job), "title": title(job), "ordered": to_minute(job.created)} for job in jobs
+        {"job": job.id, "state": job.state.words, "title": title(job), "ordered": to_minute(job.created)}
+        for job in jobs
     ]
 
 

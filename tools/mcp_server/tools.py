@@ -26,7 +26,6 @@ from tools.research.report.report import Report
 from tools.research.screening import Screened, TextScreener, screen_text
 from tools.research.service import Research
 from tools.research.settings import ResearchSettings, research_settings
-from tools.research.texts import state
 
 Result = dict[str, Any] | str
 JOBS_PER_PAGE = 20
@@ -129,7 +128,7 @@ class ResearchTools:
         service, settings = research(), research_settings()
         job = await own_job(service, call.user, given.job)
         if job.state is not State.AWAITING_APPROVAL or job.plan is None:
-            raise NotFinished(f"{job.id} has no plan that could be changed: it is {state(job)}")
+            raise NotFinished(f"{job.id} has no plan that could be changed: it is {job.state.words}")
         await self._screen_text("user_messages", given.changes)
         return await self._continue(call, service, settings, job, given.max_usd, given.changes)
 
@@ -162,7 +161,7 @@ class ResearchTools:
         job = await own_job(service, user, job_id)
         report = await service.report(job.id)
         if report is None:
-            raise NotFinished(f"{job.id} has no report: it is {state(job)}. {messages.next_step(job)}")
+            raise NotFinished(f"{job.id} has no report: it is {job.state.words}. {messages.next_step(job)}")
         await self._screen_text("reports", report.text)
         return job, report
 

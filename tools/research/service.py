@@ -32,7 +32,6 @@ from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report.report import Report, from_json
 from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.schedules.service import Schedules
-from tools.research.texts import state
 from tools.research.timeouts import ResearchTimeouts
 from tools.research.verification.verifier import Verifier
 from tools.research.webhook_messages import WebhookMessages
@@ -202,7 +201,7 @@ class Research:
         """
         job = await self.job(job_id)
         if job.plan is None:
-            raise NotFinished(f"{job_id} has no plan that could be changed: it is {state(job)}")
+            raise NotFinished(f"{job_id} has no plan that could be changed: it is {job.state.words}")
         return await self._reply(job, replace(job.plan, reply=changes), limits, yes)
 
     async def rewrite(self, job_id: str, brief: str, title: str = "") -> Job:
@@ -216,7 +215,8 @@ class Research:
         changed = await self.ledger.rewrite(job, self._clock(), order)
         if changed is None:
             raise NotFinished(
-                f"the brief of {job_id} cannot be changed: it is {state(job)}, or another job has the new brief already"
+                f"the brief of {job_id} cannot be changed: it is {job.state.words}, or another job has the new brief"
+                " already"
             )
         return changed
 
@@ -405,7 +405,7 @@ class Research:
         """
         job, report = await self.job(job_id), await self.report(job_id)
         if report is None:
-            raise NotFinished(f"{job_id} has no report {what}: it is {state(job)}", job_id)
+            raise NotFinished(f"{job_id} has no report {what}: it is {job.state.words}", job_id)
         return job, report
 
     async def report(self, job_id: str) -> Report | None:

@@ -46,11 +46,6 @@ def report_context(report: Report, answers: Sequence[FollowUpAnswer]) -> str:
     return "\n\n---\n".join([to_markdown(report).rstrip(), *asked])
 
 
-def state(job: Job) -> str:
-    """Returns the job's state in words."""
-    return job.state.words
-
-
 def next_command(job: Job) -> str:
     """Returns the command that continues with a job."""
     match job.state:

@@ -8,7 +8,7 @@ from tools.research.job import ACTIVE, Job, State
 from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 from tools.research.report.rendering import inert
 from tools.research.schedules.changes import counts
-from tools.research.texts import state, title
+from tools.research.texts import title
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def deletion(job: Job) -> str:
     with_what = " with its report" if job.state in (State.COMPLETED, State.INCOMPLETE) else ""
     ends = " It is running: this ends it, and what it has cost so far is not refunded." if job.state in ACTIVE else ""
     return (
-        f"Delete research `{job.id}` (“{inert(title(job))}”, {state(job)}){with_what}, here and at the server?{ends}"
-        " It cannot be undone. Say **yes** to delete it, or **no**."
+        f"Delete research `{job.id}` (“{inert(title(job))}”, {job.state.words}){with_what}, here and at the server?"
+        f"{ends} It cannot be undone. Say **yes** to delete it, or **no**."
     )
 
 
@@ -75,7 +75,7 @@ def kept(job: Job) -> str:
 def cancelled(job: Job) -> str:
     """Formats the answer after a person has said no to a start, or has cancelled a run."""
     spent = " What it has cost so far is not refunded." if job.state is State.CANCELLED and job.interaction_id else ""
-    return f"Research `{job.id}` (“{inert(title(job))}”) is {state(job)}.{spent} {job.error}".rstrip()
+    return f"Research `{job.id}` (“{inert(title(job))}”) is {job.state.words}.{spent} {job.error}".rstrip()
 
 
 def reminder(job: Job, deleting: bool) -> str:
@@ -154,7 +154,7 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
             cost = " (which costs again)" if _may_have_cost(job) else ""
             hint = f" To try once more{cost}: {repeat}."
             reason = (job.error or ("" if job.state is State.CANCELLED else "no reason was given")).rstrip(".")
-            return f"Research `{id_}` is {state(job)}{reason and f': {reason}'}.{hint}"
+            return f"Research `{id_}` is {job.state.words}{reason and f': {reason}'}.{hint}"
 
 
 def _may_have_cost(job: Job) -> bool:
@@ -179,5 +179,5 @@ def closing(job: Job, saved: list[str]) -> str:
 
 def listing(jobs: list[Job]) -> str:
     """Formats a list of jobs, one line each."""
-    lines = [f"- `{job.id}` {state(job)}: {title(job)}" for job in jobs]
+    lines = [f"- `{job.id}` {job.state.words}: {title(job)}" for job in jobs]
     return "\n".join(lines) if lines else "There is no research run."
