@@ -110,7 +110,7 @@ def evaluate(
     ] = "",
 ) -> None:
     """Play the evaluation sets: on the emulator (the same every time), on a local model, or --live with a key."""
-    _refuse_ignored(context, brain, live)
+    _refuse_ignored_options(context, brain, live)
     if context.invoked_subcommand:
         return
     _require_packages()
@@ -136,7 +136,7 @@ def evaluate(
             _clean_up(live)
 
 
-def _refuse_ignored(context: typer.Context, brain: Brain, live: bool) -> None:
+def _refuse_ignored_options(context: typer.Context, brain: Brain, live: bool) -> None:
     """Refuses options that have no effect.
 
     Raises:

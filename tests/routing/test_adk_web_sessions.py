@@ -19,7 +19,7 @@ from tests.forks import run
 from tests.routing.test_conversation import brain as conversation
 from tests.routing.test_recent import MANY, small_talk
 from tests.talk import Talk
-from tools.adk.adk_web_sessions import AdkWebSessions
+from tools.adk.adk_cli_sessions import AdkCliSessions
 from tools.app import build_app
 
 
@@ -45,7 +45,7 @@ def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseSes
 
 
 async def test_a_turn_of_adk_s_runner_reads_the_newest_events_and_a_page_reads_all(
-    sessions: AdkWebSessions,
+    sessions: AdkCliSessions,
     api: Emulator,
     tmp_path: Path,
 ) -> None:

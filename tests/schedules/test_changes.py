@@ -20,7 +20,7 @@ from tools.interactions.transport import Transport
 from tools.research.job import Job, Kind, Order, State
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import deliver_due
-from tools.research.notices.outbox import DESCRIPTION_WAIT_S
+from tools.research.notices.outbox import MAX_DESCRIPTION_WAIT_S
 from tools.research.notices.targets import Target
 from tools.research.schedules.changes import MAX_DESCRIPTION_CHARS, MAX_TEXT_CHARS
 from tools.research.service import Research
@@ -159,7 +159,7 @@ async def test_a_notice_waits_for_the_words_of_a_process_that_died_for_a_minute_
     job = await place.run(DECEMBER[1])
     assert job.changes and job.changes.changed == 1
     assert await place.notice() is None
-    noticed = await place.notice(after=DESCRIPTION_WAIT_S)
+    noticed = await place.notice(after=MAX_DESCRIPTION_WAIT_S)
     assert noticed and noticed["data"]["changes"]["changed"] == 1
 
 

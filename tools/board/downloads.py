@@ -20,11 +20,11 @@ def formats() -> Mapping[str, str]:
 
 
 async def render(report: Report, format: str, reader: str) -> bytes:
-    """Returns a report as a file.
+    """Returns the bytes of a report's file.
 
     Args:
-        format: one of `formats`.
-        reader: see `RENDERINGS`.
+        format: a key of `formats()`.
+        reader: whose queue the rendering waits in, see `render_queue.RENDERINGS`.
 
     Raises:
         DocumentError: the report cannot be converted to this format.

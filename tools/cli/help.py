@@ -42,7 +42,7 @@ class CommandGroups(TyperGroup):
     """Lists the commands in groups. Typer does that only with rich markup, which doubles the time of `desk --help`."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command. Replaces pydantic's wording, which typer puts before the message about a wrong choice."""
+        """Runs the command. Removes "Value error, ", a prefix of pydantic's, from the message about a wrong value."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:

@@ -23,10 +23,6 @@ from tools.research.job import LOCAL_USER
 if TYPE_CHECKING:
     from tools.research.settings import ResearchSettings
 
-Question = Annotated[
-    str, typer.Argument(callback=read_order_text, metavar="QUESTION", help="A question; - reads standard input.")
-]
-
 
 def research(
     brief: Annotated[
@@ -110,7 +106,12 @@ def cancel(job_id: JobId) -> None:
     run(_cancel(job_id))
 
 
-def follow_up(job_id: JobId, question: Question) -> None:
+def follow_up(
+    job_id: JobId,
+    question: Annotated[
+        str, typer.Argument(callback=read_order_text, metavar="QUESTION", help="A question; - reads standard input.")
+    ],
+) -> None:
     """Ask a model about a finished report."""
     run(_follow_up(job_id, question))
 

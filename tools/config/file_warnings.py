@@ -16,7 +16,8 @@ from tools.yaml_files import ConfigError, Location, config_files, entries, read_
 
 SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
 """Names of HTTP headers whose values are secrets."""
-_COMMENT_WORD = re.compile(r"\s*(#[^\s#]+)")
+_COMMENT_START = re.compile(r"\s*(#[^\s#]+)")
+"""Matches the first word of a comment, after spaces."""
 
 
 def inline_secrets(files: Sequence[Path]) -> Iterator[str]:
@@ -53,7 +54,7 @@ def cut_texts(files: Sequence[Path]) -> Iterator[str]:
         for key, value in pairs:
             if key.value in PROSE and isinstance(value, yaml.ScalarNode) and not value.style:
                 end = value.end_mark
-                if cut := _COMMENT_WORD.match(document.text.splitlines()[end.line][end.column :]):
+                if cut := _COMMENT_START.match(document.text.splitlines()[end.line][end.column :]):
                     what = f"`{key.value}` ends before `{cut.group(1)}`, which begins a comment"
                     yield f"{file}:{end.line + 1}: {what}: put the text in quotes"
 

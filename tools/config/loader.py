@@ -62,7 +62,12 @@ def load_agent(path: Path) -> BaseAgent:
     files = [file for file in config_files(path) if file == path or (is_file(file) and _is_below(path.parent, file))]
     problems = [problem for file in files for problem in check(file, root=file == path)]
     agents = {file: read_mapping(file) or {} for file in files}
-    problems += [*_repeated_names(agents), *_repeated_files(agents), *_circles(path, agents, ()), *_seconds(agents)]
+    problems += [
+        *_repeated_names(agents),
+        *_repeated_files(agents),
+        *_circles(path, agents, ()),
+        *_repeated_classes(agents),
+    ]
     if problems:
         raise ConfigError("\n".join(problems))
     for warning in unknown_models(files):
@@ -134,7 +139,7 @@ def _repeated_files(agents: Agents) -> Iterator[str]:
                     yield f"{file}:{line}: `{name}` is a sub-agent already, in {before}: remove one of the two"
 
 
-def _seconds(agents: Agents) -> Iterator[str]:
+def _repeated_classes(agents: Agents) -> Iterator[str]:
     """Yields a finding for each further researcher or moderator: commands and the gate use the first one's file."""
     seen: dict[str, Path] = {}
     for file, data in agents.items():

@@ -1,7 +1,7 @@
 """Errors of calls of the API: what the transport and the client raise, their HTTP status, and how long to wait.
 
 `WireError` and its kinds say what a request got instead of an answer. `ApiError` and its kinds say what that means for
-research. `api_error` and `create_error` convert one into the other.
+research. `api_error` and `create_error` convert the first kind into the second.
 """
 
 from __future__ import annotations

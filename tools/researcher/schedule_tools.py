@@ -78,7 +78,7 @@ async def pause_schedule(schedule_id: str, tool_context: ToolContext) -> Result:
         present_schedule(tool_context, schedule)
         return {"schedule": schedule.id, "next": "it has not started: its question was shown again"}
     schedule = await service.schedules.pause(schedule)
-    present(tool_context, Presentation(texts=(schedules.paused(schedule),)))
+    present(tool_context, Presentation(texts=(schedules.paused_text(schedule),)))
     return {"schedule": schedule.id, "status": schedule.status.value, "next": "the user was told"}
 
 

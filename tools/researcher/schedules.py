@@ -14,8 +14,8 @@ from tools.research.service import Research
 from tools.research.texts import order_title
 from tools.researcher import confirmation
 
-_ANSWERS = "Say **yes** to let these runs start without another question, **no** to drop it, or what to change."
-_RESUMES = "Say **yes** to let it start runs again without another question, or **no** to leave it paused."
+_START_ANSWERS = "Say **yes** to let these runs start without another question, **no** to drop it, or what to change."
+_RESUME_ANSWERS = "Say **yes** to let it start runs again without another question, or **no** to leave it paused."
 
 
 async def approve(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:
@@ -38,7 +38,7 @@ async def end(service: Research, turn: confirmation.TurnContext, schedule: Sched
         turn.user, turn.session, subject=schedule.id
     ):
         await service.ledger.withdraw_questions(turn.user, turn.session, schedule.id)
-        return paused(schedule)
+        return paused_text(schedule)
     await service.schedules.delete(schedule)
     if schedule.status is Status.PROPOSED:
         return f"Schedule `{schedule.id}` is dropped. Nothing was started."
@@ -55,7 +55,7 @@ async def find(service: Research, user: str, schedule_id: str) -> Schedule | Non
     return await service.schedules.own(user, schedule_id) if SCHEDULE_ID.fullmatch(schedule_id) else None
 
 
-def paused(schedule: Schedule) -> str:
+def paused_text(schedule: Schedule) -> str:
     """Says that a schedule is paused, and what the person can do next."""
     again = f"“resume {schedule.id}”, or to end it “cancel {schedule.id}”"
     return f"Schedule `{schedule.id}` ({describe(schedule)}) is paused: it starts nothing. To go on: say {again}."
@@ -67,7 +67,7 @@ def question(schedule: Schedule) -> str:
     listed = "\n".join(f"- {name}: {value}" for name, value in terms(schedule, time.time()).items())
     title = inert(order_title(schedule.order))
     stands = "It is paused." if schedule.status is Status.PAUSED else "Nothing was started."
-    answers = _RESUMES if schedule.status is Status.PAUSED else _ANSWERS
+    answers = _RESUME_ANSWERS if schedule.status is Status.PAUSED else _START_ANSWERS
     return f"Schedule `{schedule.id}`: **{title}**\n\n{brief}\n\n{listed}\n\n{stands} {answers}"
 
 

@@ -262,8 +262,8 @@ def new_sessions(server: ServerSettings, settings: Settings) -> CheckedSessions:
         sessions = CheckedDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
     except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(
-            f"conversations cannot be kept in {redacted_url(url)}: check DESK_SESSIONS_URL; PostgreSQL needs one more"
-            f" package: {install_command('postgres')}"
+            f"conversations cannot be kept in {redacted_url(url)}: check DESK_SESSIONS_URL, or DESK_DATABASE_URL"
+            f" if that is not set; PostgreSQL needs one more package: {install_command('postgres')}"
         ) from None
     return _limited(sessions, server)
 

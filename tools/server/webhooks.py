@@ -37,7 +37,7 @@ MAX_MESSAGE_IDS = 10_000
 ANSWER_S = 10.0
 """Seconds from the arrival of a message, up to which notices are sent before the answer."""
 MIN_DELIVERY_S = 2.0
-"""Seconds for which notices are sent at least, even if handling the message took longer than `ANSWER_S`."""
+"""Seconds for which notices may be sent at least, even if handling the message took longer than `ANSWER_S`."""
 
 _LATER = {"Retry-After": "5"}
 

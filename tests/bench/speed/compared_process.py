@@ -62,7 +62,7 @@ class Desk:
         collect_less_garbage()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
-        from tools.adk.adk_web_sessions import AdkWebSessions
+        from tools.adk.adk_cli_sessions import AdkCliSessions
         from tools.adk.windowed_sessions import (
             WindowedDatabaseSessions,
             WindowedInMemorySessions,
@@ -72,7 +72,7 @@ class Desk:
         if kind == "memory":
             return WindowedInMemorySessions()
         if kind == "adk web":
-            return AdkWebSessions(str(folder / "desk.db"))
+            return AdkCliSessions(str(folder / "desk.db"))
         return WindowedSqliteSessions(str(folder / "desk.db")) if kind == "sqlite" else WindowedDatabaseSessions(kind)
 
     async def follow(self, interaction_id: str) -> int:

@@ -24,8 +24,8 @@ NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_
 """States of a job that people get notices about."""
 CEILING: Literal["ceiling"] = "ceiling"
 """The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
-DESCRIPTION_WAIT_S = 60.0
-"""Seconds for which the notice about a run of a schedule waits for a model's description of the changes."""
+MAX_DESCRIPTION_WAIT_S = 60.0
+"""Maximum seconds for which the notice about a run of a schedule waits for a model's description of the changes."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def record_notices(connection: Connection, row: Mapping[Any, Any], now: float) -
     """
     targets = _names(row["notify"])
     if row["state"] in NOTICE_STATES and targets:
-        due = now + DESCRIPTION_WAIT_S if row["changes"] else now  # `release_notices` ends the wait
+        due = now + MAX_DESCRIPTION_WAIT_S if row["changes"] else now  # `release_notices` ends the wait
         new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": due}
         rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
         if row["state"] == State.AWAITING_APPROVAL:  # an earlier question that is not sent yet was answered

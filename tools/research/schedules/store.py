@@ -189,7 +189,7 @@ class ScheduleStore:
                 record_ceiling(connection, schedule.id, schedule.order.notify, begins, now)
                 return DueOutcome(full=True)
             try:
-                quota_check(limits, job)(used_by(connection, _as(job, waiting), now))
+                quota_check(limits, job)(used_by(connection, _with_id(job, waiting), now))
             except LimitReached as error:
                 connection.execute(
                     update(SCHEDULES).where(SCHEDULES.c.id == schedule.id).values(due=schedule.due, held=str(error))
@@ -298,8 +298,8 @@ def _of(schedule: Schedule) -> ColumnElement[bool]:
     return JOBS.c.schedule == schedule.id
 
 
-def _as(job: Job, job_id: str | None) -> Job:
-    """Gives the job the id of the unsent order that is sent instead, because a job does not count in its own limits."""
+def _with_id(job: Job, job_id: str | None) -> Job:
+    """Returns the job with the id of the unsent order that takes its place: the limits do not count a job itself."""
     return replace(job, id=job_id) if job_id else job
 
 

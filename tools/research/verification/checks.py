@@ -80,7 +80,7 @@ class SourceCheck:
 
     @property
     def remarks(self) -> list[str]:
-        """Phrases that a reader should know in addition to the verdict."""
+        """Facts that a reader should know in addition to the verdict, a phrase each."""
         told = [self.problem] if self.problem else []
         told += [f"archived at {self.archived_url}"] if self.archived_url else []
         told += ["unsupported by the run"] if self.in_run is False else []

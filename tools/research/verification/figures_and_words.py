@@ -67,7 +67,10 @@ _QUOTATION = re.compile(
 _FLAT_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_])+")
 _OMISSION = re.compile(r"\[[^\[\]]*\]|…|\.\.\.")
 MIN_QUOTED_WORDS = 4
-"""A shorter quotation may be a title, or a word in scare quotes. Two characters without spaces count as a word."""
+"""Minimum words of a quotation: a shorter one may be a title, or a word in scare quotes.
+
+In a script without spaces, such as Chinese, two characters count as a word.
+"""
 HEAD_CHARS = 4
 """Names are compared by their first characters: Norway's, Norwegian."""
 

@@ -30,7 +30,7 @@ from tools.research.verification.passages import cited_passages
 from tools.web_address import split_address
 
 _THREADS = ThreadPoolExecutor(2, "check source")
-"""Threads that compare pages with passages, two at a time: a hostile page takes seconds, and a PDF needs a process."""
+"""Two threads compare pages with passages: a hostile page takes seconds of CPU time, and a PDF starts a process."""
 ARCHIVE_URL = "https://archive.org/wayback/available"
 """The Internet Archive's API that finds the copy of a page (archive.org/help/wayback_api.php)."""
 _NO_SUCH_PAGE = re.compile(

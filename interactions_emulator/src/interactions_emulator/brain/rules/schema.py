@@ -32,7 +32,7 @@ _CUES = {
         |cheap|offer|www|https?|account has been suspended|verify your account|work from home|followers|txt
         |final notice|pay the fee|parcel|use code|inherited|bank details|earn \W\d+|free prize|\d{5}""",
 }
-"""Maps names of a category in a schema to its cues in a text."""
+"""Maps the names that a schema may give a category to a pattern of its cues in a text."""
 SPAM_WEIGHT = 0.6
 """The weight of one cue of spam, which alone is too little. Other cues weigh 1."""
 _BENIGN = word_set("safe none neutral ok okay other clean ham general normal unknown allowed harmless no")

@@ -22,8 +22,8 @@ PURPOSES: dict[Act, frozenset[str]] = {
 }
 """Maps an act to words: an agent or function whose description has two of them can carry out the act."""
 WHICH_ONE = "Which one do you mean?"
-RECENT_ANSWERS, MAX_REPLY_WORDS = 8, 8
-"""Number of the latest answers that are searched for an open question, and maximum words of a reply to it."""
+RECENT_ANSWERS, MAX_SHORT_REPLY_WORDS = 8, 8
+"""Number of the latest answers in which one about a run is looked for, and maximum words of a reply to a question."""
 _GENERAL = frozenset(terms("get gets answer answers user name value current place day up long good best first last"))
 _WEATHER = compiled(r"""\b(?:weather|forecast|temperature|umbrella|rain(?:y|ing)?|snow(?:y|ing)?|sunny|windy|wetter
     |regnet|météo|temps|tiempo|llover|how (?:warm|hot|cold))\b|天气""")
@@ -168,7 +168,7 @@ def is_about_run(conversation: Conversation, message: Message, manager: Option) 
     names_run = message.plain in ("list", "status") or bool(re.search(rf"\b(?:{RUN}|i spen[dt])\b", message.plain))
     if told and told[0] is answers[0]:
         asks = told[0].text.endswith("?") or (waits and not small_talk_act(message))
-        if (names_run or (asks and len(message.text.split()) <= MAX_REPLY_WORDS)) and not message.has("ask"):
+        if (names_run or (asks and len(message.text.split()) <= MAX_SHORT_REPLY_WORDS)) and not message.has("ask"):
             return True
         refers = _BACK_REFERENCE.search(message.plain) and not _WEATHER.search(message.plain)
         about = message.has(*_RUN_ACTS, "change", "report", "no", "later")
@@ -194,7 +194,7 @@ def _forgetting(conversation: Conversation, message: Message, tools: Tools, ids:
 def _asked_before(conversation: Conversation, message: Message, tools: Tools) -> tuple[Option, str] | None:
     """The function about which the last answer asked, and the text with the arguments; None if it asked nothing."""
     answer, calls = "".join(one.text for one in conversation.answers[:1]), conversation.calls
-    is_short = len(message.text.split()) <= MAX_REPLY_WORDS
+    is_short = len(message.text.split()) <= MAX_SHORT_REPLY_WORDS
     if small_talk_act(message):
         return None
     if is_short and (asked := re.search(r"`(\w+)` cannot be called without", answer)):

@@ -19,7 +19,7 @@ SCHEME = "windowed"
 _ALL_EVENTS = GetSessionConfig()
 
 
-class AdkWebSessions(WindowedSqliteSessions):
+class AdkCliSessions(WindowedSqliteSessions):
     """The file in which ADK itself keeps the desk's conversations; a turn gets the newest events.
 
     Only ADK 2.13's runner passes `config=None` (`runners.py:992`); the pages of `adk web` omit the argument.
@@ -42,7 +42,7 @@ def register() -> None:
     get_service_registry().register_session_service(SCHEME, _open)
 
 
-def _open(uri: str, **options: Any) -> AdkWebSessions:
+def _open(uri: str, **options: Any) -> AdkCliSessions:
     file = Path(options["agents_dir"]).resolve() / "desk" / ".adk" / "session.db"
     file.parent.mkdir(parents=True, exist_ok=True)
-    return AdkWebSessions(str(file))
+    return AdkCliSessions(str(file))
