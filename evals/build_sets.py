@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from evals.effects import EXPECTATION_CALL, Effect, Expectation
 from evals.run_conditions import Conditions
 from tools.settings import ROOT
-from tools.yaml_files import ConfigError, config_files, read_mapping, read_yaml
+from tools.yaml_files.reading import ConfigError, config_files, read_mapping, read_yaml
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"

@@ -247,7 +247,7 @@ async def _evaluate(options: EvalOptions) -> None:
     from evals.result import Run, save_run
     from evals.runner import Player, load_criteria, models_of
     from tools.app import build_app
-    from tools.atomic_file import write_whole
+    from tools.files.atomic_file import write_whole
     from tools.interactions import backend
     from tools.settings import ROOT, load_settings
 

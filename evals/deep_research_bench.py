@@ -14,10 +14,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.concurrency import run_each
+from tools.files.regular_file import regular_size
 from tools.interactions.citations import plain_marks
 from tools.interactions.errors import ApiError
-from tools.regular_file import regular_size
+from tools.load_control.concurrent_calls import run_each
 from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
 from tools.research.pricing import cost_of
 from tools.research.report.report import Report

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.atomic_file import write_whole
 from tools.cli.arguments import writable_folder
 from tools.cli.command_run import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
+from tools.files.atomic_file import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table

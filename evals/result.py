@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tools.atomic_file import write_whole
-from tools.regular_file import regular_size
+from tools.files.atomic_file import write_whole
+from tools.files.regular_file import regular_size
 
 
 class ResultError(Exception):

@@ -31,7 +31,7 @@ from evals.invocation_facts import Facts, facts_of
 from evals.public_datasets import OFFENSIVE_SET
 from evals.result import Case, Turn, TurnOutcome
 from evals.run_conditions import Conditions
-from tools.concurrency import run_each
+from tools.load_control.concurrent_calls import run_each
 from tools.research.factory import research
 from tools.research.job import Kind, State
 from tools.researcher.agent import Researcher

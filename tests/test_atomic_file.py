@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.atomic_file import write_whole, written_whole
+from tools.files.atomic_file import write_whole, written_whole
 
 
 def make_device(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.backoff import backoff_s, spread_wait
+from tools.load_control.backoff import backoff_s, spread_wait
 
 
 def test_each_wait_is_twice_as_long_as_the_one_before_up_to_the_longest() -> None:

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from tools.concurrency import run_each
+from tools.load_control.concurrent_calls import run_each
 
 
 class Calls:

@@ -22,23 +22,11 @@ LAYERS = (
     ("adk",),
     ("research",),
     ("interactions",),
-    ("transactions",),
-    ("yaml_files", "database_url"),
+    ("yaml_files", "databases"),
     ("settings",),
-    ("private_folder", "public_http"),
-    ("public_address", "sanitize", "secret_redaction", "shielded", "user_queues"),
-    (
-        *("atomic_file", "backoff", "concurrency", "errors", "extras", "normalization"),
-        *(
-            "environment_references",
-            "memory_release",
-            "minute_limit",
-            "regular_file",
-            "suggestions",
-            "times",
-            "web_address",
-        ),
-    ),
+    ("web_addresses",),
+    ("files", "text", "load_control"),
+    ("errors", "extras"),
 )
 """From the top down. A package imports only packages of lower layers."""
 FORMER = ("agent", "forget")

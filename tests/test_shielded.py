@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tools.shielded import finish_shielded, shielded
+from tools.databases.shielded import finish_shielded, shielded
 
 
 class Store:

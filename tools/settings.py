@@ -101,7 +101,7 @@ class Settings(EnvironmentSettings):
     data_dir: UserPath = Field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
-    """Address of the ledger's database, parsed by `tools.database_url`; empty: a SQLite file in `data_dir`."""
+    """Address of the ledger's database, see `tools.databases.database_url`; empty: a SQLite file in `data_dir`."""
     corpus: UserPath | None = None
     """Folder that the embedded emulator searches; None: the documents that come with the emulator."""
     attach_seconds: float | None = Field(default=None, gt=0, le=MAX_ATTACH_S)

@@ -16,7 +16,7 @@ from tools.interactions.resources import (
     interaction_id_of,
     parse_object,
 )
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

@@ -10,7 +10,7 @@ import pytest
 
 from tools.config.loader import load_agent
 from tools.interactions.model_catalog import capabilities_of
-from tools.yaml_files import ConfigError
+from tools.yaml_files.reading import ConfigError
 
 SCHEMA = "output_schema: {name: tools.moderation.Verdict}\n"
 IMAGE = "model: interactions:gemini-3.1-flash-image\n"

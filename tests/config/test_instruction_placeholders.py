@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from tools.config.instruction_placeholders import placeholders
 from tools.config.loader import load_agent
-from tools.yaml_files import ConfigError
+from tools.yaml_files.reading import ConfigError
 
 
 async def _no_artifact(**_: str) -> None:

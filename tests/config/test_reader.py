@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from evals.build_sets import CaseError, read_cases
 from tests.conftest import ROOT
 from tools.config.loader import load_agent
-from tools.yaml_files import ConfigError, read_yaml
+from tools.yaml_files.reading import ConfigError, read_yaml
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
@@ -30,7 +30,7 @@ READ = """
 import sys
 from pathlib import Path
 from tools.config.loader import load_agent
-from tools.yaml_files import ConfigError
+from tools.yaml_files.reading import ConfigError
 for name in sys.argv[1:]:
     try:
         load_agent(Path(name))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.secret_redaction import redact, without_credentials
+from tools.text.secret_redaction import redact
+from tools.web_addresses.credentials import without_credentials
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
 from tests.scripts import call, research_brain, said
 from tools.app import build_app
-from tools.yaml_files import ConfigError
+from tools.yaml_files.reading import ConfigError
 
 if TYPE_CHECKING:
     from evals.runner import Player

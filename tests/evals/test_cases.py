@@ -15,7 +15,7 @@ from evals.public_datasets import OFFENSIVE_SET, read_public
 from evals.run_conditions import Conditions
 from evals.sets import load_sets
 from tests.conftest import ROOT
-from tools.yaml_files import read_yaml
+from tools.yaml_files.reading import read_yaml
 
 SAMPLES = ROOT.parent / "shared" / "eval-data"
 FROM_THE_FIELD = ROOT.parent / "shared" / "cases" / "conversation.yaml"

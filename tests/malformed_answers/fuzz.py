@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.malformed_answers.play import HANGING_S, MEASURED_MAX_HELD_S, Place, check, place
 from tests.malformed_answers.server import CREATED, DONE, NAME, RUNNING, Reply
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 STATUSES = (
     *("200 OK", "201 Created", "202 Accepted", "203 X", "204 No Content", "206 Partial", "226 IM Used", "299 X"),

@@ -37,7 +37,7 @@ from tools.moderation.message_texts import text_to_judge
 from tools.moderation.policy import Policy, load_policy
 from tools.research.factory import research
 from tools.research.job import State
-from tools.yaml_files import ConfigError
+from tools.yaml_files.reading import ConfigError
 
 VILE, ADVERT, RUDE = "hello, VILE things", "hello, an ADVERT", "hello, a bit RUDE"
 SAFE = {"is_safe": True, "category": "safe", "confidence": 0.9, "reason": "Nothing in it."}

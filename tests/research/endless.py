@@ -11,7 +11,7 @@ from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
 from tools.research.report.report import from_json, to_json
-from tools.secret_redaction import redact
+from tools.text.secret_redaction import redact
 
 SIZE = 200_000
 """Characters of a text. Quadratic work on it takes minutes, linear work a fraction of a second.

@@ -18,7 +18,7 @@ from tools.research.errors import UnknownJob
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research
 from tools.researcher.texts import outcome
-from tools.times import to_minute
+from tools.text.time_formats import to_minute
 
 ORDER = Order(
     brief="Why are there tides?",

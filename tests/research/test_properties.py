@@ -18,7 +18,7 @@ from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import inert, to_chat, to_html, to_markdown, to_plain_html
 from tools.research.report.report import Report, from_json, to_json
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 MANY = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 

@@ -17,7 +17,7 @@ from tools.research.job import Job, State
 from tools.research.service import Research
 from tools.researcher.texts import outcome
 from tools.settings import DAY_S
-from tools.times import to_minute
+from tools.text.time_formats import to_minute
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 RETENTION = 55 * DAY_S

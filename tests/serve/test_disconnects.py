@@ -12,10 +12,10 @@ import pytest
 from interactions_emulator import Emulator
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message
+from tools.databases.shielded import finish_shielded
 from tools.research.database import Database
 from tools.research.locks import Locks
 from tools.settings import load_settings
-from tools.shielded import finish_shielded
 
 EVENTS = 5
 """Number of `data:` lines that research sends before it falls silent."""

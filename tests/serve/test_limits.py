@@ -25,6 +25,7 @@ from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, raw, said
 from tools.board.piecewise_sending import PIECE_BYTES
 from tools.interactions.run_webhook import WEBHOOK_PATH
+from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.error_handlers import RequestRejected
@@ -33,7 +34,6 @@ from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_A2A_VALUES,
 from tools.server.middleware.message_limits import MAX_RESTORED_VALUES
 from tools.server.middleware.rate_limit import MAX_READS
 from tools.server.middleware.request_limits import MAX_JSON_VALUES, SMALL_BYTES, check_values
-from tools.user_queues import UserQueues
 
 SESSIONS = "/apps/desk/users/me/sessions"
 

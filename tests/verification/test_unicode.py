@@ -16,18 +16,18 @@ from tests.conftest import ROOT
 from tests.verification.test_verifier import PAGE, check
 from tests.verification.web import Web
 from tools.interactions.backend import is_loopback
-from tools.normalization import MAX_MARKS, PIECE_CHARS, normalize
-from tools.public_address import is_public
 from tools.research.verification.addresses import canonical
 from tools.research.verification.fetching import MAX_ROBOTS_RULES, MAX_RULE_CHARS, robots_rules
 from tools.research.verification.figures_and_words import normalized
 from tools.research.verification.matching import MAX_PAGE_CHARS
 from tools.research.verification.run_pages import pages_of_run
-from tools.web_address import MAX_ADDRESS_CHARS, MAX_HOST_CHARS, split_address
+from tools.text.unicode_normalization import MAX_MARKS, PIECE_CHARS, normalize
+from tools.web_addresses.parsing import MAX_ADDRESS_CHARS, MAX_HOST_CHARS, split_address
+from tools.web_addresses.public_address import is_public
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 MARKS = "\u0301" * 20_000 + "\u0327" * 20_000
-ONE_PLACE = {"normalize": "normalization.py", "urlsplit": "web_address.py", "urlparse": "web_address.py"}
+ONE_PLACE = {"normalize": "unicode_normalization.py", "urlsplit": "parsing.py", "urlparse": "parsing.py"}
 CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF]
 
 
@@ -55,7 +55,7 @@ def test_no_module_normalizes_a_text_or_divides_an_address_by_itself() -> None:
 
 
 def test_the_pieces_of_a_normalized_text_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.normalization.PIECE_CHARS", 40)
+    monkeypatch.setattr("tools.text.unicode_normalization.PIECE_CHARS", 40)
     random = Random(1)
     special = [one for one in CHARACTERS if unicodedata.decomposition(one) or unicodedata.category(one)[0] == "M"]
     special += "".join(map(chr, range(0x1100, 0x1200))) * 4 + "\uff76\uff9e\uff9f " * 100

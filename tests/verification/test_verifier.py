@@ -18,13 +18,13 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 from tests.conftest import Later
 from tests.research.resources import finished, url_citation
 from tests.verification.web import FILLING, Web, endless, silent
-from tools.public_http import look_up
 from tools.research.report.reading import read_report
 from tools.research.report.report import Report
 from tools.research.verification import verifier
 from tools.research.verification.checks import SourceCheck
 from tools.research.verification.matching import Page
 from tools.research.verification.pdf_worker import MAX_TEXT_CHARS, MAX_TITLE_CHARS, pdf_text
+from tools.web_addresses.public_http import look_up
 
 FACT = "The barrage of La Rance has 24 turbines and a peak rating of 240 megawatts."
 PAGE = f"<title>La Rance</title><h1>La Rance</h1><p>{FACT}</p><p>{FILLING}</p>"

@@ -11,9 +11,9 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tools.public_http import public_client
 from tools.research.verification.fetching import FetchLimits
 from tools.research.verification.verifier import Verifier
+from tools.web_addresses.public_http import public_client
 
 PRIVATE = {"inside.example": "10.0.0.1", "metadata.example": "169.254.169.254", "six.example": "fd00::1"}
 """Names that lead into a private network."""

@@ -11,9 +11,9 @@ from google.adk.models import LlmResponse, interactions_utils
 from google.genai.interactions import Interaction
 
 from tools.adk.response_collector import ResponseCollector
-from tools.backoff import backoff_s
 from tools.interactions import backend
 from tools.interactions.errors import Interrupted, WireError
+from tools.load_control.backoff import backoff_s
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from google.genai import types
 from tools.interactions import backend
 from tools.interactions.errors import BadAnswer, BadStatus, WireError, retry_after, status_of
 from tools.interactions.model_catalog import known_names
-from tools.secret_redaction import redact, without_credentials
-from tools.suggestions import did_you_mean
+from tools.text.did_you_mean import did_you_mean
+from tools.text.secret_redaction import redact
+from tools.web_addresses.credentials import without_credentials
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, Text, and_, bindparam, case, func, sel
 from sqlalchemy import cast as sql_cast
 
 from tools.adk.windowed_sessions import WINDOW_EVENTS
-from tools.transactions import Transactions
+from tools.databases.transactions import Transactions
 
 WINDOW_CHARS = 8_000_000
 """Characters of the JSON of a window's events. The event that reaches this number is the window's oldest one."""

@@ -9,7 +9,7 @@ from google.genai import types
 from pydantic import BaseModel
 
 from tools.adk.contents import parts_of
-from tools.sanitize import sanitize_json
+from tools.text.unsafe_characters import sanitize_json
 
 EMPTY_MESSAGE = "(an empty message)"
 """Replaces a message without text or file; otherwise ADK would let the model repeat its last work."""

@@ -21,7 +21,7 @@ from google.adk.sessions.sqlite_session_service import SqliteSessionService
 from sqlalchemy import text
 
 from tools.adk.lazy_history import RecentEvents
-from tools.shielded import shielded
+from tools.databases.shielded import shielded
 
 WINDOW_EVENTS = 60
 """Number of newest events that a turn reads."""

@@ -19,7 +19,7 @@ from tools.research.schedules.schedule import BadSchedule, ScheduleChanged, Unkn
 from tools.research.schedules.timing import BadTiming
 from tools.research.screening import Withheld
 from tools.research.settings import StorageForbidden
-from tools.secret_redaction import redact
+from tools.text.secret_redaction import redact
 
 
 class Outdated(DeskError):

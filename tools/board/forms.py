@@ -13,7 +13,7 @@ from starlette.requests import Request
 from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
 from tools.research.job import MAX_TITLE_CHARS
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 MAX_FORM_BYTES = 400_000
 """Maximum bytes of a form: `MAX_TEXT_CHARS` four-byte characters, percent-encoded, and the other fields."""

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 from starlette.exceptions import HTTPException
 
-from tools.user_queues import UserQueues, counted
+from tools.load_control.user_queues import UserQueues, counted
 
 MAX_LOADED = 8
 """Maximum number of reports, or of lists, that are in memory for pages. Each reader has at most one of them."""

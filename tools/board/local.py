@@ -30,8 +30,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tools.board.app import board_app
 from tools.board.piecewise_sending import PiecewiseSending
 from tools.board.routes import NOBODY, Board, is_public
+from tools.files.private_files import create_private_folder
 from tools.interactions import backend
-from tools.private_folder import create_private_folder
 from tools.research.background import background_work
 from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER

@@ -13,7 +13,7 @@ from tools.research.pricing import QUESTION_COST_USD, RUN_MINUTES, cost_of, pric
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.spending import Spending, spending_of
 from tools.research.texts import title
-from tools.times import to_minute
+from tools.text.time_formats import to_minute
 
 JOBS_PER_PAGE = 30
 Phase = Literal["waiting", "running", "unclear", "stalled", "report", "ended"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tools.memory_release import LARGE_BYTES, release_memory_soon
+from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
 
 PIECE_BYTES = 64_000
 MAX_DRAIN_WAIT_S = 60.0

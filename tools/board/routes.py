@@ -30,6 +30,7 @@ from tools.board.paths import redirect_to, root
 from tools.board.security import Signer, check_form, form_token, own_origin
 from tools.board.share_links import DEFAULT_SHARE_DAYS, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
+from tools.load_control.user_queues import counted
 from tools.research.database import DATABASE_ERRORS
 from tools.research.errors import NotFinished
 from tools.research.factory import research
@@ -43,8 +44,7 @@ from tools.research.service import Research
 from tools.research.settings import research_settings
 from tools.research.texts import title
 from tools.settings import DAY_S
-from tools.times import to_minute
-from tools.user_queues import counted
+from tools.text.time_formats import to_minute
 
 log = logging.getLogger(__name__)
 

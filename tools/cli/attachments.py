@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tools.files.regular_file import regular_size
 from tools.interactions.media_types import is_text
-from tools.regular_file import regular_size
 
 MAX_ATTACHED_BYTES = 45 * 2**20
 """Maximum bytes of all attached files together. Base64 adds a third, and the emulator accepts requests of 64 MB."""

@@ -105,8 +105,8 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
         text: the line to print; if empty, the error's text is printed.
     """
     from tools.cli.env_file import with_places
-    from tools.secret_redaction import redact
     from tools.settings import SettingsError
+    from tools.text.secret_redaction import redact
 
     text = text or (output_words(error) if isinstance(error, OSError) else str(error))
     if isinstance(error, SettingsError):

@@ -21,7 +21,8 @@ from tools.cli.env_file import env_warnings, with_places
 from tools.config.contradictions import contradictions
 from tools.config.file_warnings import cut_texts, inline_secrets, misnamed_files, unnamed_agents
 from tools.config.loader import load_agent, unknown_models
-from tools.database_url import parse_database_url, redacted_url
+from tools.databases.database_url import parse_database_url, redacted_url
+from tools.files.private_files import is_open_to_others
 from tools.interactions import backend
 from tools.interactions.answer_stream import describe
 from tools.interactions.connection_check import check_connection
@@ -29,15 +30,15 @@ from tools.interactions.errors import BackendError
 from tools.interactions.local_emulator import corpus_problem, model_problem, options_mismatch
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
-from tools.private_folder import is_open_to_others
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
 from tools.research.report.documents import DocumentsMissing, need_documents
 from tools.research.settings import ResearchSettings
-from tools.secret_redaction import redact, without_credentials
 from tools.server.settings import load_server_settings, sessions_url
 from tools.settings import INSTALLED_CONFIGS, Settings, SettingsError, load_settings
-from tools.yaml_files import ConfigError, config_files
+from tools.text.secret_redaction import redact
+from tools.web_addresses.credentials import without_credentials
+from tools.yaml_files.reading import ConfigError, config_files
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
 DOCUMENT_PACKAGES = ("pypandoc_binary", "typst")

@@ -10,7 +10,7 @@ from pathlib import Path
 from dotenv import find_dotenv, load_dotenv
 from dotenv.parser import Binding, parse_stream
 
-from tools.regular_file import regular_size
+from tools.files.regular_file import regular_size
 from tools.settings import Settings, SettingsError, variables
 
 GOOGLE_VARIABLES = (
@@ -64,7 +64,7 @@ def read_env_file() -> None:
 def env_warnings() -> Iterator[str]:
     """Yields a warning for each line of `.env` that has no effect, and for each variable that looks misspelt."""
     from tools.server.settings import ServerSettings
-    from tools.suggestions import did_you_mean
+    from tools.text.did_you_mean import did_you_mean
 
     path, own = env_file(), dict[str, int]()
     if path:
@@ -96,9 +96,9 @@ def lost_variables(config: Path) -> list[str]:
     Args:
         config: the root agent's YAML file; its files may name further variables, as `${NAME}`.
     """
-    from tools.environment_references import VARIABLE
     from tools.server.settings import ServerSettings
-    from tools.yaml_files import config_files, read_mapping
+    from tools.yaml_files.environment_references import VARIABLE
+    from tools.yaml_files.reading import config_files, read_mapping
 
     known = [*GOOGLE_VARIABLES, *variables(Settings), *variables(ServerSettings), "XDG_DATA_HOME"]
     known += [name for file in config_files(config) for name in VARIABLE.findall(str(read_mapping(file)))]

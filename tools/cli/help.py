@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tools.cli.terminal import show_markdown
-from tools.suggestions import nearest
+from tools.text.did_you_mean import nearest
 
 GROUPS = {
     "Talk": ("ask", "sessions", "forget-session", "moderate"),

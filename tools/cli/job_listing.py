@@ -13,7 +13,7 @@ from rich.markup import escape
 from tools.cli.terminal import out, print_fields
 from tools.research.job import Job, State
 from tools.settings import load_settings
-from tools.times import iso, to_second
+from tools.text.time_formats import iso, to_second
 
 if TYPE_CHECKING:
     from tools.research.notices.outbox import Notice

@@ -144,7 +144,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
 
 def _lock_of(target: Path) -> Path:
     """Returns the lock file, in the ledger's folder, of all runs that write this output."""
-    from tools.private_folder import create_private_folder
+    from tools.files.private_files import create_private_folder
     from tools.settings import load_settings
 
     folder = load_settings().data_dir

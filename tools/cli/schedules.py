@@ -21,7 +21,7 @@ from tools.cli.progress import show_progress
 from tools.cli.terminal import err, out, print_fields
 from tools.research.job import LOCAL_USER
 from tools.settings import load_settings
-from tools.times import iso, to_second
+from tools.text.time_formats import iso, to_second
 
 if TYPE_CHECKING:
     from tools.research.job import Job

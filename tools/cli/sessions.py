@@ -11,7 +11,7 @@ from tools.cli.command_run import run
 from tools.cli.confirmation import confirm
 from tools.cli.terminal import err, out, print_fields
 from tools.research.job import LOCAL_USER
-from tools.times import to_second
+from tools.text.time_formats import to_second
 
 if TYPE_CHECKING:
     from google.adk.sessions import Session

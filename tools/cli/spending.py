@@ -13,14 +13,14 @@ import typer
 from rich.markup import escape
 from rich.padding import Padding
 
-from tools.atomic_file import write_whole
 from tools.cli.command_run import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
 from tools.cli.terminal import Terminal, err, out, print_fields
 from tools.extras import install_command
+from tools.files.atomic_file import write_whole
 from tools.research.spending import EMULATOR
-from tools.sanitize import sanitize_json
+from tools.text.unsafe_characters import sanitize_json
 
 FIXED_COLUMNS_WIDTH = 74
 """Width of the table without its user column, in characters."""

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from tools.cli.spending_rows import By, Row
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tools.adk.deferred_tier import DEFERRED_TIER
 from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
-from tools.environment_references import VARIABLE
 from tools.interactions.model_catalog import ToolType, capability_errors
 from tools.interactions.server_tools import ServerTool
 from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target, TargetError
-from tools.suggestions import did_you_mean
-from tools.yaml_files import Finding, Location, entries
+from tools.text.did_you_mean import did_you_mean
+from tools.yaml_files.environment_references import VARIABLE
+from tools.yaml_files.reading import Finding, Location, entries
 
 BUILT_IN = {
     GoogleSearchTool: "google_search",

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tools.public_address import is_public
 from tools.research.pricing import cost_of
 from tools.research.settings import ResearchSettings
-from tools.yaml_files import Finding, entries, read_mapping, read_yaml
+from tools.web_addresses.public_address import is_public
+from tools.yaml_files.reading import Finding, entries, read_mapping, read_yaml
 
 _TOOLS = "tools.researcher.tools."
 

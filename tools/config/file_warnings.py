@@ -9,10 +9,10 @@ from pathlib import Path
 import yaml
 
 from tools.config.api_checks import PROSE
-from tools.environment_references import VARIABLE
 from tools.moderation.policy import FILE_NAME
-from tools.suggestions import did_you_mean
-from tools.yaml_files import ConfigError, Location, config_files, entries, read_mapping, read_yaml
+from tools.text.did_you_mean import did_you_mean
+from tools.yaml_files.environment_references import VARIABLE
+from tools.yaml_files.reading import ConfigError, Location, config_files, entries, read_mapping, read_yaml
 
 SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
 """Names of HTTP headers whose values are secrets."""

@@ -26,8 +26,8 @@ from tools.config.instruction_placeholders import placeholders
 from tools.config.references import no_such, unusable
 from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
 from tools.research.settings import ResearchSettings
-from tools.suggestions import did_you_mean
-from tools.yaml_files import (
+from tools.text.did_you_mean import did_you_mean
+from tools.yaml_files.reading import (
     ConfigError,
     Finding,
     Location,

@@ -17,7 +17,7 @@ from google.adk.tools.function_tool import FunctionTool
 from pydantic import BaseModel
 
 from tools.config.api_checks import object_named
-from tools.suggestions import did_you_mean
+from tools.text.did_you_mean import did_you_mean
 
 CALLBACKS = {
     "before_agent_callbacks": ("callback_context",),

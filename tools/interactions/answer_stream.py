@@ -30,8 +30,8 @@ from tools.interactions.resources import (
     parse_object,
 )
 from tools.interactions.sse import SSEDecoder
-from tools.sanitize import sanitize
-from tools.secret_redaction import without_credentials
+from tools.text.unsafe_characters import sanitize
+from tools.web_addresses.credentials import without_credentials
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from tools.interactions.errors import BackendError
 from tools.interactions.local_emulator import brain_name, keep_alive, start_emulator
 from tools.interactions.server_name import normalized_server
 from tools.interactions.transport import Transport
-from tools.secret_redaction import without_credentials
 from tools.settings import Settings, load_settings
-from tools.web_address import split_address
+from tools.web_addresses.credentials import without_credentials
+from tools.web_addresses.parsing import split_address
 
 if TYPE_CHECKING:
     from google.genai import Client

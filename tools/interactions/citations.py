@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
-from tools.sanitize import sanitize, without_direction_marks
+from tools.text.unsafe_characters import sanitize, without_direction_marks
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def short_marks(text: str) -> str:
 
 
 def sanitized_text(value: object) -> str:
-    """Sanitizes a string from outside (see `tools.sanitize`); returns an empty string for anything else."""
+    """Sanitizes a string from outside, see `tools.text.unsafe_characters`; returns "" for anything else."""
     return sanitize(value) if isinstance(value, str) else ""
 
 

@@ -8,7 +8,8 @@ from google.auth.exceptions import GoogleAuthError
 
 from tools.interactions import backend
 from tools.interactions.errors import BadAnswer, BadStatus, WireError
-from tools.secret_redaction import redact, without_credentials
+from tools.text.secret_redaction import redact
+from tools.web_addresses.credentials import without_credentials
 
 MISSING_ID = "v1_desk-doctor"
 """Id of an interaction that no server has: with a valid key, the server answers that there is no such interaction."""

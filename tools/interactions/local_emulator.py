@@ -23,10 +23,10 @@ import platformdirs
 from filelock import FileLock
 
 from tools.extras import install_command
+from tools.files.private_files import create_private_folder
 from tools.interactions.errors import BackendError
-from tools.private_folder import create_private_folder
-from tools.secret_redaction import without_credentials
 from tools.settings import ROOT, Settings
+from tools.web_addresses.credentials import without_credentials
 
 START_TIMEOUT_S = 60.0
 IDLE_TIMEOUT_S = 900

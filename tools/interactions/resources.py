@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tools.sanitize import may_be_unsafe, sanitize_json
+from tools.text.unsafe_characters import may_be_unsafe, sanitize_json
 
 Resource = Mapping[str, Any]
 """An interaction: {"id", "status", "steps", "usage", ...}."""

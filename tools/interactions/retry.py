@@ -7,8 +7,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tools.backoff import backoff_s, spread_wait
 from tools.interactions.errors import retry_after, status_of
+from tools.load_control.backoff import backoff_s, spread_wait
 
 T = TypeVar("T")
 MAX_RETRIES = 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.interactions.backend import Backend, is_loopback
-from tools.public_address import is_public
-from tools.secret_redaction import without_credentials
 from tools.settings import Settings, SettingsError
-from tools.web_address import split_address
+from tools.web_addresses.credentials import without_credentials
+from tools.web_addresses.parsing import split_address
+from tools.web_addresses.public_address import is_public
 
 WEBHOOK_PATH = "/webhooks/research"
 """Path of the endpoint of `desk serve` that receives the messages."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tools.secret_redaction import without_credentials
-from tools.web_address import split_address
+from tools.web_addresses.credentials import without_credentials
+from tools.web_addresses.parsing import split_address
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tools.environment_references import VARIABLE, substituted
+from tools.yaml_files.environment_references import VARIABLE, substituted
 
 
 class _Tool(BaseModel):

@@ -22,7 +22,8 @@ from tools.interactions.answer_stream import HttpAnswer, describe
 from tools.interactions.endpoint import Endpoint
 from tools.interactions.errors import BadAnswer, Interrupted, NotSent
 from tools.interactions.resources import Event, Resource
-from tools.secret_redaction import credentials_in, redact
+from tools.text.secret_redaction import redact
+from tools.web_addresses.credentials import credentials_in
 
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
 """No limit: with httpx2's default of 100 connections, the 101st request waits silently until a stream ends."""

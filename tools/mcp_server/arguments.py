@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from tools.errors import BadArgument
 from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
-from tools.sanitize import sanitize_json
-from tools.secret_redaction import redact
+from tools.text.secret_redaction import redact
+from tools.text.unsafe_characters import sanitize_json
 
 MAX_ARGUMENTS = 50
 """Maximum number of arguments of a call. No tool takes nearly as many."""

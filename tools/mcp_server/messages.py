@@ -11,7 +11,7 @@ from tools.research.pricing import RUN_MINUTES, price_range
 from tools.research.report.rendering import inert
 from tools.research.spending import spending_of
 from tools.research.texts import title
-from tools.times import to_minute
+from tools.text.time_formats import to_minute
 
 MAX_SHOWN_CHARS = 2_000
 """Maximum characters of a brief, or of an error, that a result repeats."""

@@ -15,7 +15,7 @@ from tools.mcp_server.report_pages import (
 )
 from tools.research.job import Job, State
 from tools.research.report.report import Report
-from tools.times import to_minute
+from tools.text.time_formats import to_minute
 
 OPENING_BYTES = 5_000
 """Maximum UTF-8 bytes of the report's beginning in its summary."""

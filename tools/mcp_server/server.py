@@ -36,7 +36,7 @@ from tools.errors import BadArgument, DeskError
 from tools.mcp_server import arguments, resources
 from tools.mcp_server.arguments import Arguments, parse
 from tools.mcp_server.confirmation import ELICITATION_TIMEOUT_S, AnswerNeeded, Dialog
-from tools.secret_redaction import redact
+from tools.text.secret_redaction import redact
 
 if TYPE_CHECKING:
     from tools.mcp_server.tools import ResearchTools

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 
-from tools.concurrency import run_each
+from tools.load_control.concurrent_calls import run_each
 from tools.moderation.input_file import Row
 from tools.moderation.judge import ModerationClient, NotModerated
 from tools.moderation.verdict import Verdict

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tools.errors import DeskError
+from tools.files.regular_file import regular_size
 from tools.moderation.judge import sha256
-from tools.regular_file import regular_size
 
 
 class FileProblem(DeskError):

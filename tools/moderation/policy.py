@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from tools.interactions.model_catalog import capabilities_of, capability_errors
 from tools.moderation.verdict import Verdict
-from tools.suggestions import did_you_mean
-from tools.yaml_files import ConfigError, config_files, explain, read_mapping, read_yaml
+from tools.text.did_you_mean import did_you_mean
+from tools.yaml_files.reading import ConfigError, config_files, explain, read_mapping, read_yaml
 
 log = logging.getLogger(__name__)
 

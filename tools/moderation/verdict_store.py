@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.atomic_file import replaceable, written_whole
+from tools.files.atomic_file import replaceable, written_whole
 from tools.moderation.input_file import FileProblem, Row
 from tools.moderation.judge import NotModerated
 from tools.moderation.verdict import Verdict

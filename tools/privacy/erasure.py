@@ -17,11 +17,11 @@ from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, Session
 
-from tools.concurrency import run_each
 from tools.errors import DeskError
 from tools.interactions.client import InteractionsClient
 from tools.interactions.errors import ApiError, NotFound
 from tools.interactions.retry import call_with_retries
+from tools.load_control.concurrent_calls import run_each
 from tools.research.errors import WrongBackend
 from tools.research.job import Job
 from tools.research.service import Research

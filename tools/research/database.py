@@ -16,14 +16,14 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, Statem
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tools.database_url import DatabaseUrl, parse_database_url, redacted_url, sqlite_file
+from tools.databases.database_url import DatabaseUrl, parse_database_url, redacted_url, sqlite_file
+from tools.databases.shielded import shielded
+from tools.databases.transactions import Transactions, replace_when_closed
 from tools.errors import DeskError, advice_if_damaged, words_of
 from tools.extras import install_command
-from tools.private_folder import create_private_file, create_private_folder
+from tools.files.private_files import create_private_file, create_private_folder
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
-from tools.shielded import shielded
-from tools.transactions import Transactions, replace_when_closed
 
 R = TypeVar("R")
 HINTS = {
@@ -80,7 +80,7 @@ def describe_database_error(error: BaseException) -> str:
 
 
 class Database:
-    """A database, opened by its address, see `tools.database_url`.
+    """A database, opened by its address, see `tools.databases.database_url`.
 
     Raises:
         LedgerError: the database cannot be opened; raised here or by the first transaction.

@@ -24,7 +24,7 @@ from tools.research.report.rendering import to_markdown
 from tools.research.report.report import Report
 from tools.research.spending import spending_of_question
 from tools.research.texts import report_context
-from tools.suggestions import did_you_mean
+from tools.text.did_you_mean import did_you_mean
 
 log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 
+from tools.databases.shielded import finish_shielded, shielded
 from tools.research.database import Database
 from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, JobVersion, Order, State
 from tools.research.listen_notify import NotificationListener, notification
@@ -40,7 +41,6 @@ from tools.research.schedules.store import ScheduleStore
 from tools.research.spending import Spending, spending_of
 from tools.research.spending_queries import lock_user, newest_create, record_spending
 from tools.research.tables import JOB_COLUMNS, JOBS, LINES, LISTED_COLUMNS, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
-from tools.shielded import finish_shielded, shielded
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Ledger:
     """Jobs, spending, questions and progress lines in one database. Each change of state is a compare-and-set.
 
     Args:
-        url: address of the database, see `tools.database_url`.
+        url: address of the database, see `tools.databases.database_url`.
 
     Raises:
         LedgerError: the database cannot be opened; raised here or by the first query.

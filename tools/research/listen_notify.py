@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func
 
-from tools.backoff import backoff_s, spread_wait
+from tools.load_control.backoff import backoff_s, spread_wait
 from tools.research.database import Database
 from tools.research.tables import JOBS
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import TextClause, text
 
+from tools.databases.shielded import finish_shielded, shielded
 from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, Database
-from tools.shielded import finish_shielded, shielded
 
 LEASE_S = 15.0
 """Usual duration of a lease in seconds: a lock stays held at most this long after the process of its holder died."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.user_queues import FairUserThreads
+from tools.load_control.user_queues import FairUserThreads
 
 MAX_PROCESSES = 2
 """Maximum number of processes that render reports at a time, whoever asks for them."""

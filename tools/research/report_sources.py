@@ -14,7 +14,7 @@ from tools.research.report.redirect_links import resolve
 from tools.research.report.report import Report, from_json, to_json
 from tools.research.verification.checks import Verification
 from tools.research.verification.verifier import Verifier
-from tools.times import iso
+from tools.text.time_formats import iso
 
 
 async def resolve_links(

@@ -15,7 +15,7 @@ from tools.interactions.server_name import normalized_server
 from tools.research.job import FollowUpAnswer, Job, Kind, Order, Plan, ReportChanges, State
 from tools.research.spending import Spending
 from tools.research.tables import JOBS, SafeText
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 P = TypeVar("P", Plan, FollowUpAnswer, ReportChanges)
 

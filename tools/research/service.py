@@ -37,7 +37,7 @@ from tools.research.verification.verifier import Verifier
 from tools.research.webhook_messages import WebhookMessages
 from tools.research.worker import Worker
 from tools.settings import DAY_S, RETENTION_DAYS
-from tools.times import to_minute
+from tools.text.time_formats import to_minute
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Dialect, Float, Integer, MetaData, Table, Text, TypeDecorator, literal
 
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 
 class SafeText(TypeDecorator[str]):

@@ -8,8 +8,8 @@ from tools.interactions.resources import Resource
 from tools.research.job import FollowUpAnswer, Job, Order, State
 from tools.research.report.rendering import to_markdown
 from tools.research.report.report import Report
-from tools.sanitize import without_direction_marks
-from tools.times import to_minute
+from tools.text.time_formats import to_minute
+from tools.text.unsafe_characters import without_direction_marks
 
 MAY_BE_FOUND = "; if it was started, a webhook names it when it ends, and its result is saved then"
 """Ends the reason why a start is unknown, if the create request named a webhook."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from tools.interactions.errors import NotFound, Refused, Unavailable
 from tools.interactions.resources import Resource
-from tools.minute_limit import MinuteLimit
+from tools.load_control.minute_limit import MinuteLimit
 from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS, Job, State
 from tools.research.job_interactions import AUTH_STATUSES
 from tools.research.job_tasks import JobTask

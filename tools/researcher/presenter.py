@@ -41,7 +41,7 @@ from tools.researcher.texts import (
     started,
     unseen_notice,
 )
-from tools.secret_redaction import redact
+from tools.text.secret_redaction import redact
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument, DeskError
+from tools.load_control.user_queues import UserQueues
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
@@ -31,9 +32,8 @@ from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.mentioned_runs import note_mentioned_run
 from tools.researcher.presenter import Presentation, delete_report_files, present
 from tools.researcher.texts import cancelled, deletion, kept, listing
-from tools.secret_redaction import redact
 from tools.settings import load_settings
-from tools.user_queues import UserQueues
+from tools.text.secret_redaction import redact
 
 Result = dict[str, Any]
 _CALLS = UserQueues(1)

@@ -15,10 +15,10 @@ from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotific
 from a2a.utils.errors import InvalidParamsError
 from sqlalchemy.orm.exc import StaleDataError
 
+from tools.databases.shielded import shielded
 from tools.research.database import Database
 from tools.research.locks import LEASE_S, Locks
 from tools.server.middleware.session_lock import lock_name
-from tools.shielded import shielded
 
 MAX_RECEIVERS = 8
 """Maximum number of push notification receivers of a task."""

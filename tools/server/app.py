@@ -25,14 +25,15 @@ from tools.board.app import board_app
 from tools.board.piecewise_sending import PiecewiseSending
 from tools.board.routes import Board
 from tools.board.security import PRIVATE_HEADERS, SecurityHeaders
-from tools.database_url import redacted_url, sqlite_file
+from tools.databases.database_url import redacted_url, sqlite_file
+from tools.databases.shielded import finish_shielded
 from tools.extras import install_command
+from tools.files.private_files import create_private_file, create_private_folder
 from tools.interactions import backend
 from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.gate import ModerationGate
 from tools.privacy.erasure import SessionKey, delete_artifacts
-from tools.private_folder import create_private_file, create_private_folder
 from tools.research.background import background_work
 from tools.research.database import Database
 from tools.research.factory import close, research
@@ -52,7 +53,6 @@ from tools.server.stored_bytes import storage_limit
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
-from tools.shielded import finish_shielded
 
 if TYPE_CHECKING:
     from tools.mcp_server.http import McpHttp
@@ -90,7 +90,7 @@ def build_server(
 
     Raises:
         SettingsError: a setting is missing or unusable.
-        tools.yaml_files.ConfigError, BackendError: see `build_app`.
+        tools.yaml_files.reading.ConfigError, BackendError: see `build_app`.
     """
     authenticate = build_authenticator(server, host)
     app, sessions = build_app(), new_sessions(server, settings)

@@ -21,6 +21,7 @@ from sqlalchemy import Dialect, Table, select, text
 
 from tools.adk.batched_database_sessions import BatchedDatabaseSessions
 from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessions
+from tools.databases.shielded import shielded
 from tools.moderation.gate import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
@@ -29,7 +30,6 @@ from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import MAX_NAME_CHARS
-from tools.shielded import shielded
 
 _S = cast(Table, StorageSession.__table__)
 PROTECTED_STATE = frozenset({REFUSED_KEY})

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import httpx
 from a2a.utils.errors import InvalidParamsError
 
-from tools.public_address import is_public
-from tools.public_http import LookUp, NotPublic, look_up, public_ip
+from tools.web_addresses.public_address import is_public
+from tools.web_addresses.public_http import LookUp, NotPublic, look_up, public_ip
 
 TIMEOUT_S = 5.0
 """Timeout of each step of a request to a receiver, in seconds."""

@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import AfterValidator, PositiveFloat, PositiveInt
 from sqlalchemy.engine import URL
 
-from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
+from tools.databases.database_url import DRIVERS, DatabaseUrl, parse_database_url
 from tools.interactions.backend import is_loopback
 from tools.settings import EnvironmentSettings, SettingsError, WebAddress, read_settings
-from tools.web_address import split_address
+from tools.web_addresses.parsing import split_address
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 """An origin as a browser sends it: in lower case, without a path."""

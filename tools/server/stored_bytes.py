@@ -18,11 +18,11 @@ from google.adk.artifacts.in_memory_artifact_service import InMemoryArtifactServ
 from sqlalchemy import Connection, text
 
 from tools.app import APP_NAME
+from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database
-from tools.secret_redaction import redact
 from tools.server.checked_sessions import CheckedSessions, sum_of_bytes
 from tools.server.middleware.rate_limit import RateLimited
-from tools.user_queues import UserQueues
+from tools.text.secret_redaction import redact
 
 log = logging.getLogger(__name__)
 

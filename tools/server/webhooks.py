@@ -13,17 +13,17 @@ from sqlalchemy import Connection, text
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tools.databases.shielded import shielded
 from tools.errors import DeskError
 from tools.interactions.resources import MAX_ID_CHARS
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_remaining
-from tools.sanitize import sanitize_json
-from tools.secret_redaction import without_credentials
 from tools.server.error_handlers import error_response, json_error
 from tools.server.middleware.authentication import JwksUnavailable
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.shielded import shielded
+from tools.text.unsafe_characters import sanitize_json
+from tools.web_addresses.credentials import without_credentials
 
 log = logging.getLogger(__name__)
 

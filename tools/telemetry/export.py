@@ -12,7 +12,7 @@ from tools.errors import DeskError
 from tools.extras import install_command
 from tools.interactions.backend import DEPLOYED_VARIABLES
 from tools.research.telemetry import SCOPE_NAME
-from tools.secret_redaction import without_credentials
+from tools.web_addresses.credentials import without_credentials
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

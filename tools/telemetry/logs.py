@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from opentelemetry import trace
 
 from tools.research.telemetry import current_job
-from tools.secret_redaction import redact
+from tools.text.secret_redaction import redact
 
 OWN_LOGGERS = ("tools", "agents", "uvicorn.error")
 """Loggers allowed at INFO. Others would leak: google-genai and httpx log addresses, ADK and SQLAlchemy log contents."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.errors import DeskError
-from tools.normalization import normalize
+from tools.text.unicode_normalization import normalize
 
 DECISIVE_POPULATION_RATIO = 3
 """A place is chosen without a question if it has this many times the population of every namesake."""

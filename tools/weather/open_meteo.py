@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx2
 
-from tools.backoff import backoff_s, spread_wait
-from tools.secret_redaction import without_credentials
+from tools.load_control.backoff import backoff_s, spread_wait
 from tools.weather.geocoding import Place, ToolError
+from tools.web_addresses.credentials import without_credentials
 
 MAX_RETRIES = 2
 FIRST_WAIT_S = 0.25

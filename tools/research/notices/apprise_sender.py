@@ -17,9 +17,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tools.extras import install_command
-from tools.public_address import is_public, is_public_ip
 from tools.research.notices.event import Event
 from tools.research.notices.targets import Target, TargetError
+from tools.web_addresses.public_address import is_public, is_public_ip
 
 if TYPE_CHECKING:
     import apprise

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
+from tools.databases.shielded import shielded
 from tools.errors import DeskError
 from tools.research import factory
 from tools.research.database import DATABASE_ERRORS
@@ -27,7 +28,6 @@ from tools.research.report.rendering import to_markdown
 from tools.research.report.report import from_json
 from tools.research.settings import research_settings
 from tools.settings import load_settings
-from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from tools.research.notices.outbox import Notice
 from tools.research.schedules.changes import counts, numbers
 from tools.research.schedules.schedule import Schedule
 from tools.research.texts import next_command, order_title, title
-from tools.times import iso
+from tools.text.time_formats import iso
 
 MAX_TEXT_CHARS = 3_000
 """Maximum characters of a plan or report in the text of a notice. A webhook has all of it."""

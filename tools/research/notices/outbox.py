@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
+from tools.databases.shielded import shielded
 from tools.research.database import Database, upsert
 from tools.research.job import TERMINAL, State
 from tools.research.tables import NOTICES
-from tools.shielded import shielded
 
 NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
 """States of a job that people get notices about."""

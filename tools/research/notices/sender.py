@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from tools.public_http import LookUp, look_up
 from tools.research.notices import apprise_sender, webhook_sender
 from tools.research.notices.message import Message
 from tools.research.notices.targets import Target
-from tools.secret_redaction import redact
+from tools.text.secret_redaction import redact
+from tools.web_addresses.public_http import LookUp, look_up
 
 SEND_TIMEOUT_S = 10.0
 """Maximum seconds of an attempt to send."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from tools.public_address import is_public
 from tools.research.notices.apprise_sender import check_url
 from tools.research.notices.targets import Target, TargetError
-from tools.web_address import split_address
+from tools.web_addresses.parsing import split_address
+from tools.web_addresses.public_address import is_public
 
 
 def resolve_target(target: Target, env: Mapping[str, str]) -> Target:

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.environment_references import VARIABLE, substituted
 from tools.errors import DeskError
 from tools.research.notices.event import Event
+from tools.yaml_files.environment_references import VARIABLE, substituted
 
 MIN_REDACTED_CHARS = 4
 """Minimum length of a part of an address that is removed from errors, in characters."""

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import httpx2
 from standardwebhooks import Webhook
 
-from tools.public_http import LookUp, NotPublic, PublicTransport
 from tools.research.notices.message import Message
 from tools.research.notices.targets import Target
+from tools.web_addresses.public_http import LookUp, NotPublic, PublicTransport
 
 
 async def send(target: Target, message: Message, look_up: LookUp) -> str:

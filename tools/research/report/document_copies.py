@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import httpx2
 
 from tools.interactions.backend import is_loopback
-from tools.web_address import split_address
+from tools.web_addresses.parsing import split_address
 
 FOLDER = "sources"
 """Folder of the copies, beside the report."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tools.atomic_file import write_whole
 from tools.errors import DeskError
+from tools.files.atomic_file import write_whole
 from tools.interactions import backend
 from tools.research.report.document_copies import copy_documents, emulator_documents, files_of, link_copies
 from tools.research.report.documents import DOCUMENT_TYPES, DocumentError, need_documents, to_document

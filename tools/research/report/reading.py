@@ -21,7 +21,7 @@ from tools.interactions.citations import (
 )
 from tools.research.report.report import Picture, Report, picture_of
 from tools.research.verification.run_pages import pages_of_run
-from tools.sanitize import without_direction_marks
+from tools.text.unsafe_characters import without_direction_marks
 
 MAX_HEADING_CHARS = 500
 """Maximum characters of a line that are parsed for a title, so that the Markdown parser is fast on any text."""

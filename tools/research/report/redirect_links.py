@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import httpx2
 
-from tools.concurrency import run_each
-from tools.public_address import is_public
+from tools.load_control.concurrent_calls import run_each
+from tools.web_addresses.public_address import is_public
 
 MAX_CONCURRENT_REQUESTS = 8
 """Maximum number of requests at the same time."""

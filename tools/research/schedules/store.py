@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tools.databases.shielded import shielded
 from tools.interactions.server_name import normalized_server
 from tools.research.database import Database
 from tools.research.job import Job, Order, ReportChanges, State
@@ -25,7 +26,6 @@ from tools.research.schedules.timing import Timing
 from tools.research.spending import Spending
 from tools.research.spending_queries import lock_user, record_spending
 from tools.research.tables import JOBS, QUESTIONS, SCHEDULES, SPENDING
-from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from cronsim import CronSim, CronSimError
 from tzlocal import get_localzone_name
 
 from tools.errors import DeskError
-from tools.suggestions import did_you_mean
+from tools.text.did_you_mean import did_you_mean
 
 DEFAULT_AT = "08:00"
 """The time of day if none is named."""

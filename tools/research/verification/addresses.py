@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlencode
 
-from tools.web_address import split_address
+from tools.web_addresses.parsing import split_address
 
 _TRACKING = re.compile(r"utm_\w+|gclid|fbclid|msclkid|dclid|yclid|mc_[ce]id|igshid|srsltid|_ga|_hs(?:enc|mi)")
 

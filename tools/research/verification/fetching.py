@@ -17,9 +17,9 @@ from urllib.robotparser import RobotFileParser
 
 import httpx2
 
-from tools.public_http import NotPublic
 from tools.research.report.redirect_links import is_redirect
-from tools.web_address import split_address
+from tools.web_addresses.parsing import split_address
+from tools.web_addresses.public_http import NotPublic
 
 ROBOT = "research-desk"
 """This program's name in `robots.txt`."""
@@ -33,7 +33,7 @@ MAX_ROBOTS_BYTES = 500_000
 MAX_ROBOTS_RULES = 2_000
 """Maximum number of lines with a rule, or with the name of a program, that are used."""
 MAX_RULE_CHARS = 500
-"""A longer line is not used: Python takes quadratic time for one (see `tools.normalization`)."""
+"""A longer line is not used: Python takes quadratic time for one (see `tools.text.unicode_normalization`)."""
 _RULE = re.compile(r"\s*(?:user-agent|allow|disallow)\s*:", re.IGNORECASE)
 REFUSALS = frozenset({401, 402, 403, 405, 406, 407, 429, 451, 503})
 """Statuses that say nothing about the page: the server does not show it to this program, or not now."""
@@ -86,7 +86,7 @@ class Answer:
 
 
 class Fetcher:
-    """Fetches pages through one HTTP client, which must be safe for any address (see `tools.public_http`)."""
+    """Fetches pages through one HTTP client, which must be safe for any address: `tools.web_addresses.public_http`."""
 
     def __init__(self, http: httpx2.AsyncClient, limits: FetchLimits) -> None:
         self._http, self._limits = http, limits

@@ -7,8 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tools.normalization import normalize
 from tools.research.verification.scales_and_units import CONTEXT_CHARS, SCALES, UNKNOWN_UNIT, scale_and_unit
+from tools.text.unicode_normalization import normalize
 
 MIN_WORD_CHARS = 4
 """Shorter words do not count, unless they are written in capitals (EU, TPU) or their script has no spaces."""

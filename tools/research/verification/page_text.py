@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from tools.research.verification.pdf_worker import NoPdfText, pdf_text
-from tools.sanitize import sanitize
-from tools.web_address import split_address
+from tools.text.unsafe_characters import sanitize
+from tools.web_addresses.parsing import split_address
 
 MAX_HEAD_CHARS = 200_000
 """Title, character set, and canonical address are looked for in this many characters."""

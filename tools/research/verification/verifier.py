@@ -15,8 +15,6 @@ from urllib.parse import quote
 import httpx2
 
 from tools.interactions.citations import is_web
-from tools.public_address import is_public
-from tools.public_http import NotPublic, public_client
 from tools.research.report.document_copies import copy_documents, emulator_documents
 from tools.research.report.languages import language_of
 from tools.research.report.redirect_links import is_redirect
@@ -27,7 +25,9 @@ from tools.research.verification.fetching import Fetched, Fetcher, FetchLimits
 from tools.research.verification.matching import Page
 from tools.research.verification.page_text import NoText, page_text
 from tools.research.verification.passages import cited_passages
-from tools.web_address import split_address
+from tools.web_addresses.parsing import split_address
+from tools.web_addresses.public_address import is_public
+from tools.web_addresses.public_http import NotPublic, public_client
 
 _THREADS = ThreadPoolExecutor(2, "check source")
 """Two threads compare pages with passages: a hostile page takes seconds of CPU time, and a PDF starts a process."""

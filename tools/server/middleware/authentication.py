@@ -15,7 +15,7 @@ import jwt
 
 from tools.errors import DeskError
 from tools.research.job import LOCAL_USER
-from tools.sanitize import sanitize
+from tools.text.unsafe_characters import sanitize
 
 IAP_KEYS_URL = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_ISSUER = "https://cloud.google.com/iap"

@@ -21,8 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, is_public
+from tools.databases.shielded import finish_shielded
 from tools.interactions.run_webhook import WEBHOOK_PATH
-from tools.memory_release import LARGE_BYTES, release_memory_soon
+from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
+from tools.load_control.user_queues import UserQueues, counted
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.research.locks import Locked, Locks
@@ -50,8 +52,6 @@ from tools.server.middleware.request_limits import (
 )
 from tools.server.middleware.session_lock import lock_name
 from tools.server.stored_bytes import StorageLimit
-from tools.shielded import finish_shielded
-from tools.user_queues import UserQueues, counted
 
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tools.errors import DeskError
-from tools.minute_limit import MinuteLimit
+from tools.load_control.minute_limit import MinuteLimit
 
 MAX_READS = 4
 """Maximum number of a user's requests about conversations, not counting turns, that are served at a time; others wait.

@@ -15,9 +15,9 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-from tools.sanitize import sanitize, sanitize_json
+from tools.load_control.user_queues import FairUserThreads
 from tools.server.error_handlers import RequestRejected
-from tools.user_queues import FairUserThreads
+from tools.text.unsafe_characters import sanitize, sanitize_json
 
 T = TypeVar("T")
 MAX_NAME_CHARS = 128
@@ -155,7 +155,7 @@ def check_values(body: bytes, maximum: int = MAX_JSON_VALUES) -> None:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parses a client's JSON, and replaces unsafe characters in its text (`tools/sanitize.py`).
+    """Parses a client's JSON, and replaces unsafe characters in its text (`tools/text/unsafe_characters.py`).
 
     Raises:
         RequestRejected: status 400: the body is not JSON, is nested too deeply, or has an unusable name.

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from tools.errors import DeskError
-from tools.regular_file import regular_size
-from tools.secret_redaction import redact
+from tools.files.regular_file import regular_size
+from tools.text.secret_redaction import redact
 
 Location = tuple[str | int, ...]
 """Path to a value in a file: keys and list positions from the top."""

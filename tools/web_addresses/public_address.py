@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from tools.normalization import normalize
-from tools.web_address import split_address
+from tools.text.unicode_normalization import normalize
+from tools.web_addresses.parsing import split_address
 
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _SPECIAL = [ipaddress.ip_network(each) for each in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")]

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import greenlet_spawn
 
-from tools.database_url import sqlite_file
-from tools.private_folder import create_private_file
-from tools.shielded import shielded
+from tools.databases.database_url import sqlite_file
+from tools.databases.shielded import shielded
+from tools.files.private_files import create_private_file
 
 R = TypeVar("R")
 SetUp = Callable[[Any, object], None]

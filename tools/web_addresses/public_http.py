@@ -16,7 +16,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx2
 
 from tools.errors import DeskError
-from tools.public_address import is_public
+from tools.web_addresses.public_address import is_public
 
 LookUp = Callable[[str], Awaitable[list[str]]]
 _THREADS = ThreadPoolExecutor(8, "look up")

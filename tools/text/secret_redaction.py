@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote
-
-from tools.web_address import split_address
 
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRETS?|PASSWORD|HEADERS|DATABASE_URL|SESSIONS_URL)$")
 """Names of environment variables whose values are never shown."""
@@ -44,21 +41,3 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "***")
     return SECRETS.sub(lambda found: f"{found['kept'] or ''}***", text)
-
-
-def without_credentials(url: str) -> str:
-    """Removes user, password, query and fragment from an address, even from an invalid address."""
-    return re.sub(r"(?<=://)[^/?#]*@|[?#].*", "", url, flags=re.DOTALL)
-
-
-def credentials_in(url: str) -> tuple[str, ...]:
-    """Returns the password of an address, both as written and URL-decoded.
-
-    Without a password, returns the user instead, which may be a token. Empty if the address has neither.
-    """
-    try:
-        parts = split_address(url)
-    except ValueError:
-        return ()
-    secret = parts.password or parts.username
-    return (secret, unquote(secret)) if secret else ()

@@ -1,7 +1,7 @@
 """Divides web addresses from outside into their parts, in time linear in the address.
 
-`urllib` normalizes the host with `unicodedata.normalize`, which takes quadratic time (see `tools.normalization`).
-Nothing else in this project calls `urlsplit`.
+`urllib` normalizes the host with `unicodedata.normalize`, which takes quadratic time (see
+`tools.text.unicode_normalization`). Nothing else in this project calls `urlsplit`.
 """
 
 from __future__ import annotations

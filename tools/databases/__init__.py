@@ -1,0 +1,1 @@
+"""SQLite and PostgreSQL: addresses, connections and transactions."""

@@ -1,0 +1,1 @@
+"""YAML files: plain data, or errors that name the file and the line."""
