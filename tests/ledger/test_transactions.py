@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.ledger.server import Server, statements
-from tools.databases.transactions import IDLE_S, Transactions
+from tools.databases.connections import IDLE_S
+from tools.databases.transactions import Transactions
 from tools.research.database import POOL, Database, describe_database_error, refuses_value
 from tools.research.locks import Locks
 
@@ -122,7 +123,7 @@ async def test_a_lock_is_two_statements_of_postgresql_and_one_more_each_after_a_
     database = Database(postgres.create_database())
     sent, locks = statements(database.engine), Locks(database)
     for idle_s, tested in ((IDLE_S, []), (0, ["SELECT"])):
-        monkeypatch.setattr("tools.databases.transactions.IDLE_S", idle_s)
+        monkeypatch.setattr("tools.databases.connections.IDLE_S", idle_s)
         async with locks.hold("first"):
             pass
         sent.clear()

@@ -46,8 +46,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tools.adk.newest_events import NewestEvents, read_newest
 from tools.adk.windowed_sessions import WindowedDatabaseSessions, from_user_message, windowed_reads
+from tools.databases.connections import replace_when_closed
 from tools.databases.shielded import shielded
-from tools.databases.transactions import Transactions, replace_when_closed
+from tools.databases.transactions import Transactions
 from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
 
 log = logging.getLogger(__name__)

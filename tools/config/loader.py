@@ -27,13 +27,13 @@ from tools.config.references import no_such, unusable
 from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
 from tools.research.settings import ResearchSettings
 from tools.text.did_you_mean import did_you_mean
+from tools.yaml_files.field_errors import explain
 from tools.yaml_files.reading import (
     ConfigError,
     Finding,
     Location,
     config_files,
     entries,
-    explain,
     is_file,
     read_mapping,
     read_yaml,

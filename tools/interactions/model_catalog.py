@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tools.interactions.media_types import media_type
 from tools.settings import ROOT, load_settings
 from tools.text.did_you_mean import did_you_mean, nearest
-from tools.yaml_files.reading import ConfigError, explain, read_yaml
+from tools.yaml_files.field_errors import explain
+from tools.yaml_files.reading import ConfigError, read_yaml
 
 Medium = Literal["text", "image", "audio", "video", "document"]
 ToolType = Literal[

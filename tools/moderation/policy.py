@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from tools.interactions.model_catalog import capabilities_of, capability_errors
 from tools.moderation.verdict import Verdict
 from tools.text.did_you_mean import did_you_mean
-from tools.yaml_files.reading import ConfigError, config_files, explain, read_mapping, read_yaml
+from tools.yaml_files.field_errors import explain
+from tools.yaml_files.reading import ConfigError, config_files, read_mapping, read_yaml
 
 log = logging.getLogger(__name__)
 

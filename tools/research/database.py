@@ -16,9 +16,10 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, Statem
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tools.databases.connections import replace_when_closed
 from tools.databases.database_url import DatabaseUrl, parse_database_url, redacted_url, sqlite_file
 from tools.databases.shielded import shielded
-from tools.databases.transactions import Transactions, replace_when_closed
+from tools.databases.transactions import Transactions
 from tools.errors import DeskError, advice_if_damaged, words_of
 from tools.extras import install_command
 from tools.files.private_files import create_private_file, create_private_folder

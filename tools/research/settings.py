@@ -16,7 +16,8 @@ from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
 from tools.settings import MAX_ATTACH_S, load_settings
 from tools.text.did_you_mean import did_you_mean
-from tools.yaml_files.reading import ConfigError, config_files, explain, read_mapping, read_yaml
+from tools.yaml_files.field_errors import explain
+from tools.yaml_files.reading import ConfigError, config_files, read_mapping, read_yaml
 
 
 class StorageForbidden(DeskError):
