@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.files.regular_file import regular_size
-from tools.interactions.citations import plain_marks
+from tools.interactions.citation_marks import plain_marks
 from tools.interactions.errors import ApiError
 from tools.load_control.concurrent_calls import run_each
 from tools.research.job import ACTIVE, TERMINAL, Job, Order, State

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tools.interactions.citations import Source
+from tools.interactions.citation_marks import Source
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _FIRST_MARK = 0xE000  # each mark becomes one private-use character while the text is split into sentences

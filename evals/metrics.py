@@ -18,9 +18,9 @@ from google.adk.evaluation.evaluator import EvaluationResult, PerInvocationResul
 from evals.effects import APPROVALS, DELETION_TOOLS, ORDERS, RESEARCHER_TOOLS
 from evals.format_requirements import read_requirements, unmet_requirements
 from evals.invocation_facts import Facts, facts_of
-from tools.interactions.citations import is_web
 from tools.research.report.source_checks import NOT_NAMED
 from tools.research.verification.checks import Verdict
+from tools.text.markdown import is_web
 
 Metric = Callable[
     [EvalMetric, list[Invocation], list[Invocation] | None, ConversationScenario | None], EvaluationResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.research.resources import finished, url_citation
-from tools.interactions.citations import plain_marks, replace_urls
+from tools.interactions.citation_marks import plain_marks, replace_urls
 from tools.moderation.agent import quotes_several
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report

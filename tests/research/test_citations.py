@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.research.resources import MARK, finished, short, text_of, text_part, url_citation
-from tools.interactions.citations import Citation, Source, cite, plain_marks, read_citations, replace_urls
+from tools.interactions.citation_marks import Source, plain_marks, replace_urls
+from tools.interactions.citations import Citation, cite, read_citations
 from tools.interactions.source_list import source_list
 from tools.research.report.reading import read_report
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tools.interactions.citations import Citation, Source, cite
+from tools.interactions.citation_marks import Source
+from tools.interactions.citations import Citation, cite
 from tools.research.comparison import Statement, compare, statements_of
 from tools.research.comparison_text import to_markdown
 from tools.research.report.report import Report

@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.research.resources import finished, image, short, text_part, url_citation
-from tools.interactions.citations import Source
+from tools.interactions.citation_marks import Source
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_chat, to_html, to_markdown
 from tools.research.report.report import Report

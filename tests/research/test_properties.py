@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.research.resources import MARK, SEARCH, THOUGHT, finished, image
-from tools.interactions.citations import Citation, cite, replace_urls
+from tools.interactions.citation_marks import replace_urls
+from tools.interactions.citations import Citation, cite
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import inert, to_chat, to_html, to_markdown, to_plain_html

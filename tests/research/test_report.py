@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.research.resources import PNG, SEARCH, THOUGHT, finished, image, short, text_part, url_citation
-from tools.interactions.citations import Citation, Source, cite
+from tools.interactions.citation_marks import Source
+from tools.interactions.citations import Citation, cite
 from tools.research.report.export import save
 from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_chat, to_html, to_markdown, to_markdown_file

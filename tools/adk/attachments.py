@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from google.genai import types
 
 from tools.adk.contents import parts_of
-from tools.adk.response_collector import code_block
 from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import capabilities_of, medium_of
+from tools.text.markdown import code_block
 from tools.web_addresses.parsing import split_address
 
 _PLAIN_HOST = re.compile(r"[a-z0-9.:-]+")

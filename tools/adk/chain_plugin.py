@@ -28,8 +28,8 @@ from google.genai import types
 
 from tools.adk.contents import parts_of, text_of
 from tools.adk.lazy_history import RecentEvents, UnseenContents
-from tools.adk.response_collector import code_block
 from tools.settings import load_settings
+from tools.text.markdown import code_block
 
 if TYPE_CHECKING:
     from google.adk.flows.llm_flows._base_llm_processor import BaseLlmRequestProcessor

@@ -7,11 +7,11 @@ ADK 2.13 joins the texts of all steps, but leaves each citation's offset relativ
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from tools.interactions.citations import Citation, read_citations
+from tools.text.markdown import code_block
 
 
 @dataclass
@@ -80,12 +80,6 @@ class ResponseCollector:
     def _end(self, interaction: Any) -> None:
         self.status = interaction.status or ""
         self.errors += [_error(error) for error in getattr(interaction, "errors", None) or ()]
-
-
-def code_block(text: str, language: str = "") -> str:
-    """Formats a text as a Markdown code block, with a fence longer than any in the text."""
-    fence = max(["``", *re.findall("`{3,}", text)], key=len) + "`"
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def _error(error: Any) -> str:

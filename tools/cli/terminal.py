@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 
-from tools.interactions.citations import short_marks
+from tools.interactions.citation_marks import short_marks
 from tools.text.unsafe_characters import sanitize, without_direction_marks
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

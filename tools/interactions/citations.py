@@ -1,4 +1,4 @@
-"""Writes citation marks into Markdown text and numbers the cited sources.
+"""Reads the citations of a text, numbers the cited sources, and writes marks of them into the text.
 
 All functions take time linear in the text: no pattern scans the same text from several start positions.
 """
@@ -9,21 +9,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from operator import itemgetter
 from typing import Any
-from urllib.parse import quote
 
-from tools.text.unsafe_characters import sanitize, without_direction_marks
-
-
-@dataclass(frozen=True)
-class Source:
-    """A cited source and its number; `url` is empty for a file without an address."""
-
-    number: int
-    title: str
-    url: str
+from tools.interactions.citation_marks import Source, mark_of
+from tools.text.markdown import CODE_BLOCK
+from tools.text.unsafe_characters import sanitized_text, without_direction_marks
 
 
 @dataclass(frozen=True)
@@ -44,20 +35,11 @@ _INLINE = re.compile(
     r"|!?\[[^\[\]\n]*+\]\((?:[^()\n]|\([^()\n]*+\))*+\)"  # links and pictures
 )
 """Matches code, links and pictures: a mark inside them would not be rendered as a link."""
-CODE_BLOCK = r"^[ \t>]*(?P<fence>`{3,}+|~{3,}+)[^`\n]*+\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"
-"""Matches a fenced block of code, up to its end, with `re.MULTILINE` and `re.DOTALL`."""
 _BLOCK = re.compile(
     rf"{CODE_BLOCK}"
     r"|^[ \t|:=*_-]+$",  # a line that only structures a table, a heading or a page
     re.MULTILINE | re.DOTALL,
 )
-_MARK = re.compile(
-    r'\[\\\[\d++\\\]\]\([^()\s]*+ "(?:[^"\\]|\\.)*+"\)'  # the mark of a web source
-    r"|\\\[\d++\\\]",  # the mark of another source
-    re.DOTALL,
-)
-"""Matches what `_mark` writes for any source."""
-_MARKS = re.compile(f"(?:{_MARK.pattern})+", re.DOTALL)
 _KEYS = {
     "url_citation": ("title", "url"),
     "file_citation": ("file_name", "document_uri"),
@@ -124,84 +106,6 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
     return "".join([*written, text[position:]]), tuple(sources.values())
 
 
-def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tuple[str, tuple[Source, ...]]:
-    """Replaces addresses in a text and its sources from `cite`. Sources with the same new address get one number.
-
-    Args:
-        urls: maps each old address to its new address.
-    """
-    merged: dict[str, Source] = {}
-    new: dict[str, Source] = {}
-    for source in sources:
-        url = urls.get(source.url, source.url)
-        new[mark_of(source)] = merged.setdefault(url or source.title, Source(len(merged) + 1, source.title, url))
-
-    def renumbered(run: re.Match[str]) -> str:
-        written = list[str]()
-        for known, marks in groupby(_MARK.findall(run[0]), new.__contains__):
-            if known:
-                cited = {new[mark].number: new[mark] for mark in marks}
-                written += (mark_of(cited[number]) for number in sorted(cited))
-            else:
-                written += marks
-        return "".join(written)
-
-    return _MARKS.sub(renumbered, text), tuple(merged.values())
-
-
-def split_at_marks(text: str, sources: Sequence[Source]) -> list[tuple[str, tuple[int, ...]]]:
-    """Splits a text from `cite` at its marks.
-
-    Returns:
-        Each piece of text, with the numbers of the sources whose marks directly follow it; the last piece has none.
-    """
-    numbers = {mark_of(source): source.number for source in sources}
-    found, position = list[tuple[str, tuple[int, ...]]](), 0
-    for run in _MARKS.finditer(text):
-        if cited := [numbers[mark] for mark in _MARK.findall(run[0]) if mark in numbers]:
-            found.append((text[position : run.start()], tuple(cited)))
-            position = run.end()
-    return [*found, (text[position:], ())]
-
-
-def plain_marks(text: str, sources: Sequence[Source]) -> str:
-    """Replaces the marks in a text from `cite` with marks without links, like `[1]`."""
-    return replace_marks(text, {mark_of(source): f"[{source.number}]" for source in sources})
-
-
-def local_marks(text: str, sources: Sequence[Source]) -> str:
-    """Replaces the marks in a text from `cite` with links in the same document, like `[\\[1\\]](#source-1)`."""
-    return replace_marks(
-        text, {mark_of(source): f"[\\[{source.number}\\]](#source-{source.number})" for source in sources}
-    )
-
-
-def short_marks(text: str) -> str:
-    """Replaces marks that are links with marks like `[1]`, for a text whose sources are not known."""
-    marks = [mark for mark in _MARK.findall(text) if mark.startswith("[")]
-    return replace_marks(text, {mark: f"[{_number(mark)}]" for mark in marks})
-
-
-def sanitized_text(value: object) -> str:
-    """Sanitizes a string from outside, see `tools.text.unsafe_characters`; returns "" for anything else."""
-    return sanitize(value) if isinstance(value, str) else ""
-
-
-def is_web(url: str) -> bool:
-    """Whether an address may become a link: its scheme is http or https."""
-    return re.match(r"https?://[^\s/?#]", url, re.IGNORECASE) is not None
-
-
-def link_address(url: str) -> str:
-    """Escapes an address for a Markdown link, also inside a table."""
-    return re.sub(r'[\s<>()"\\`|^{}\x00-\x1f\x7f]', lambda match: quote(match[0]), url)
-
-
-def escape(text: str) -> str:
-    """Escapes text for Markdown, also inside a link, its title or a table."""
-    return re.sub(r'([\\`*_\[\]<>|"~]|&(?=#?\w+;))', r"\\\1", text)
-
-
 def _ends(text: str, offsets: Iterable[int]) -> dict[int, int]:
     """Maps the byte offset at which a passage ends to the character position of the passage's mark.
 
@@ -235,20 +139,3 @@ def _unbound(text: str) -> str:
     if bare != text:
         return text if escaped else rf"{bare}\!"
     return f"{text}\\" if escaped else text
-
-
-def _number(mark: str) -> str:
-    """Returns the number in a mark that is a link."""
-    return mark[3 : mark.index("\\]")]
-
-
-def replace_marks(text: str, marks: Mapping[str, str]) -> str:
-    """Replaces marks in a text; `marks` maps each mark to its replacement."""
-    return _MARK.sub(lambda mark: marks.get(mark[0], mark[0]), text)
-
-
-def mark_of(source: Source) -> str:
-    """Returns the mark that `cite` puts into a text for a source."""
-    if not is_web(source.url):
-        return f"\\[{source.number}\\]"
-    return f'[\\[{source.number}\\]]({link_address(source.url)} "{escape(source.title)}")'

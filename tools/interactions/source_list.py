@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tools.interactions.citations import Source, escape, is_web, link_address, mark_of, replace_marks
+from tools.interactions.citation_marks import Source, mark_of, replace_marks
+from tools.text.markdown import escape, is_web, link_address
 
 
 def footnotes(text: str, sources: Sequence[Source], remarks: Mapping[int, str] | None = None) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tools.interactions.citations import Source, plain_marks
+from tools.interactions.citation_marks import Source, plain_marks
 from tools.research.report.rendering import inert
 from tools.research.report.report import Report
 

@@ -12,12 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tools.interactions.citations import CODE_BLOCK, Source, split_at_marks
+from tools.interactions.citation_marks import Source, split_at_marks
 from tools.research.report.report import Report
 from tools.research.verification.addresses import canonical
 from tools.research.verification.figures_and_words import Terms, keys_of, normalized, terms_of
 from tools.research.verification.matching import MIN_TERMS
 from tools.research.verification.passages import blocks, plain_text
+from tools.text.markdown import CODE_BLOCK
 
 PAIR_SHARE = 0.6
 """Two statements are a pair if at least this share of their words is in both, from 0 to 1 (all words)."""

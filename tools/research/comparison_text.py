@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tools.interactions.citations import Source, escape, link_address
+from tools.interactions.citation_marks import Source
 from tools.research.comparison import Change, Comparison, Statement
+from tools.text.markdown import escape, link_address
 
 
 def to_markdown(found: Comparison, *, reworded: bool = False) -> str:

@@ -34,6 +34,11 @@ def sanitize(text: str) -> str:
     return "".join(_replaced(text[start : start + _PIECE_CHARS]) for start in range(0, len(text), _PIECE_CHARS))
 
 
+def sanitized_text(value: object) -> str:
+    """Sanitizes a string; returns an empty text for any other value."""
+    return sanitize(value) if isinstance(value, str) else ""
+
+
 def sanitize_json(value: Any) -> Any:
     """Copies JSON data with every string sanitized, keys included; tuples become lists."""
     match value:

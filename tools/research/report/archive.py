@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from tools.errors import DeskError
 from tools.files.atomic_file import written_whole
-from tools.interactions.citations import escape
 from tools.research.job import Job
 from tools.research.report.export import check_formats, cited_pages, render_files
 from tools.research.report.report import Report
+from tools.text.markdown import escape
 from tools.text.time_formats import to_minute
 
 

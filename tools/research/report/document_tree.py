@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from tools.interactions.citations import Source, is_web, link_address, local_marks
+from tools.interactions.citation_marks import Source, local_marks
 from tools.research.report.languages import UNKNOWN, figure_word, language_of, same_letters, sources_word
 from tools.research.report.report import Report
 from tools.research.report.source_checks import SYMBOLS, checks_table
@@ -26,6 +26,7 @@ from tools.research.report.writing_direction import (
     direction_of_most,
     has_rtl_letters,
 )
+from tools.text.markdown import is_web, link_address
 
 Node = dict[str, Any]
 

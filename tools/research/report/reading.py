@@ -10,18 +10,11 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from tools.interactions.citations import (
-    OWN_NUMBERS,
-    Citation,
-    cite,
-    is_web,
-    link_address,
-    read_citations,
-    sanitized_text,
-)
+from tools.interactions.citations import OWN_NUMBERS, Citation, cite, read_citations
 from tools.research.report.report import Picture, Report, picture_of
 from tools.research.verification.run_pages import pages_of_run
-from tools.text.unsafe_characters import without_direction_marks
+from tools.text.markdown import is_web, link_address
+from tools.text.unsafe_characters import sanitized_text, without_direction_marks
 
 MAX_HEADING_CHARS = 500
 """Maximum characters of a line that are parsed for a title, so that the Markdown parser is fast on any text."""

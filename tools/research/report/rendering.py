@@ -21,11 +21,11 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from tools.interactions.citations import is_web
 from tools.interactions.source_list import footnotes, source_list
 from tools.research.report.html_writing_direction import set_directions
 from tools.research.report.report import Picture, Report
 from tools.research.report.source_checks import checks_table, source_remarks
+from tools.text.markdown import is_web
 
 _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILINE)
 """Matches a line like `Picture.mark`, with the blank lines above it."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tools.interactions.citations import Source
+from tools.interactions.citation_marks import Source
 from tools.research.verification.checks import Verification, verification_of
 
 _KINDS = {

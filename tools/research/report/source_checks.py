@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tools.interactions.citations import escape, link_address
 from tools.research.verification.checks import SourceCheck, Verdict, Verification
+from tools.text.markdown import escape, link_address
 
 SYMBOLS: Mapping[Verdict, str] = {
     Verdict.FOUND: "✓",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.interactions.citations import Source, split_at_marks
+from tools.interactions.citation_marks import Source, split_at_marks
 from tools.research.verification.figures_and_words import normalized, terms_of
 from tools.research.verification.matching import MIN_TERMS
 

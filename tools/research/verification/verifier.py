@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import httpx2
 
-from tools.interactions.citations import is_web
 from tools.research.report.document_copies import copy_documents, emulator_documents
 from tools.research.report.languages import language_of
 from tools.research.report.redirect_links import is_redirect
@@ -25,6 +24,7 @@ from tools.research.verification.fetching import Fetched, Fetcher, FetchLimits
 from tools.research.verification.matching import Page
 from tools.research.verification.page_text import NoText, page_text
 from tools.research.verification.passages import cited_passages
+from tools.text.markdown import is_web
 from tools.web_addresses.parsing import split_address
 from tools.web_addresses.public_address import is_public
 from tools.web_addresses.public_http import NotPublic, public_client
