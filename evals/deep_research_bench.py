@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tools.files.regular_file import regular_size
 from tools.interactions.citation_marks import plain_marks
-from tools.interactions.errors import ApiError
 from tools.load_control.concurrent_calls import run_each
+from tools.research.api_errors import ApiError
 from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
 from tools.research.pricing import cost_of
 from tools.research.report.report import Report

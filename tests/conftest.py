@@ -24,10 +24,10 @@ from interactions_emulator.brain.protocol import Brain
 from tests import caches, forks
 from tests.ledger.server import NoServer, Server, postgresql
 from tools.interactions import backend
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.local_emulator import index_file
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 from tools.research.timeouts import ResearchTimeouts

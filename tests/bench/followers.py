@@ -27,10 +27,10 @@ from sqlalchemy.pool import Pool
 
 from tests.ledger.server import Server, postgresql
 from tools.interactions.backend import EMULATOR_KEY
-from tools.interactions.client import CreateRequest, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.resources import Event
 from tools.interactions.transport import Transport
+from tools.research.api_client import CreateRequest, InteractionsClient
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger

@@ -27,10 +27,10 @@ from typing import Any, NamedTuple
 import httpx2
 
 from tests.bench.followers import AGENT, control, emulator, resident, row
-from tools.interactions.client import CreateRequest, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.resources import interaction_id_of
 from tools.interactions.transport import LIMITS, Transport
+from tools.research.api_client import CreateRequest, InteractionsClient
 from tools.research.follower import Ended, EventReceived, Follower
 from tools.research.timeouts import ResearchTimeouts
 

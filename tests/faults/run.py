@@ -18,10 +18,10 @@ from typing import TypeVar
 from interactions_emulator import Emulator
 from tests.faults.cells import CREATES, LINES, REFUSED, REPORT, WAITS, WITH_REPORT, Cell, Fault, brain
 from tests.faults.webhook_replica import WebhookReplica
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
 from tools.research import texts
+from tools.research.api_client import InteractionsClient
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.report.report import Report

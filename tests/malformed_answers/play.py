@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.malformed_answers.server import FormServer, form_server
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
-from tools.interactions.errors import ApiError
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.report.rendering import to_chat, to_html, to_markdown

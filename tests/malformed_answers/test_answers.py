@@ -29,10 +29,10 @@ from tests.malformed_answers.server import (
     sent_as_json,
 )
 from tools.interactions import answer_stream
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
-from tools.interactions.errors import ApiError
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError
 from tools.research.follow_up import NoAnswer, UnknownModel
 from tools.research.job import Order, State
 from tools.researcher.texts import outcome

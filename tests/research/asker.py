@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 

@@ -20,8 +20,8 @@ from tests.conftest import Desk, Later
 from tests.forks import Fork
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said, search
-from tools.interactions.client import InteractionsClient
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
 from tools.research.errors import NotDeleted, NotFinished, WrongBackend
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger

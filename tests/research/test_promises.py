@@ -13,7 +13,7 @@ import pytest
 from interactions_emulator.engine.request_log import fingerprint
 from tests.conftest import Desk, Later
 from tests.scripts import REPORT
-from tools.interactions.errors import ApiError
+from tools.research.api_errors import ApiError
 from tools.research.errors import UnknownJob
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research

@@ -17,10 +17,10 @@ from tests.conftest import Desk
 from tests.forks import Fork
 from tests.ledger.conftest import NOW, Open, open_ledger, url
 from tests.research.asker import MODEL
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
-from tools.interactions.errors import ApiError
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError
 from tools.research.follow_up import AnswerLater
 from tools.research.job import Job, Kind, Order, State, new_job
 from tools.research.ledger import Ledger

@@ -9,9 +9,9 @@ from contextlib import suppress
 import pytest
 
 from tests.conftest import Desk
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
 from tools.research.follower import Follower
 
 FOLLOWERS = 120

@@ -17,8 +17,8 @@ from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.interactions.client import CreateRequest
 from tools.interactions.resources import Event
+from tools.research.api_client import CreateRequest
 from tools.research.errors import WrongBackend
 from tools.research.job import Job, Kind, Order, State, new_job
 from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas

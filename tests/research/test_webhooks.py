@@ -17,9 +17,9 @@ from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, ORDER, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.interactions.client import CreateRequest, InteractionsClient
-from tools.interactions.errors import ApiError, NotFound
 from tools.interactions.resources import Event
+from tools.research.api_client import CreateRequest, InteractionsClient
+from tools.research.api_errors import ApiError, NotFound
 from tools.research.job import Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.service import Research

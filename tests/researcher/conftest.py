@@ -15,7 +15,7 @@ from tests.scripts import call, research_brain, said
 from tests.talk import Talk, new_sessions, words
 from tools.app import build_app
 from tools.interactions import backend
-from tools.interactions.client import InteractionsClient
+from tools.research.api_client import InteractionsClient
 from tools.research.factory import close, research
 from tools.research.job import Job, State
 from tools.research.service import Research

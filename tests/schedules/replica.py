@@ -9,9 +9,9 @@ from typing import Any
 
 from interactions_emulator import Emulator
 from tests.faults.ledger_write_kills import FORKS, KillSwitch, MortalLedger, work_and_report
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
 from tools.research.job import Job
 from tools.research.notices.delivery import deliver_due
 from tools.research.notices.targets import Target

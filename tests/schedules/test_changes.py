@@ -14,9 +14,9 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.notices.conftest import SECRET, Receiver, receiver
 from tests.schedules.conftest import AGENT, DECEMBER, LIMITS, MONDAYS
 from tests.scripts import said
-from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
+from tools.research.api_client import InteractionsClient
 from tools.research.job import Job, Kind, Order, State
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import deliver_due

@@ -21,8 +21,8 @@ from tests.notices.conftest import Configure, Receiver, configure, hook, receive
 from tests.ports import free_port
 from tests.serve.conftest import Issuer, Process, Serve, message, ready
 from tools.interactions.backend import Backend
-from tools.interactions.errors import Unavailable
 from tools.interactions.run_webhook import RunWebhook, run_webhook
+from tools.research.api_errors import Unavailable
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
 from tools.server.middleware.authentication import JwksCache, JwksUnavailable

@@ -9,7 +9,7 @@ from google.genai import types
 
 from tools.adk.contents import parts_of
 from tools.interactions.media_types import decode_text, is_text, media_type
-from tools.interactions.model_catalog import capabilities_of, medium_of
+from tools.interactions.model_catalog import Medium, capabilities_of
 from tools.text.markdown import code_block
 from tools.web_addresses.parsing import split_address
 
@@ -47,6 +47,15 @@ def has_private_address(part: types.Part) -> bool:
     return not address.startswith("https://") or _is_google_api(address)
 
 
+def _medium_of(part: types.Part) -> Medium:
+    """Returns the medium of a message part in the terms of the Interactions API."""
+    file = part.inline_data or part.file_data
+    if file is None:
+        return "text"
+    kind = media_type(file.mime_type).partition("/")[0]
+    return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
+
+
 def _is_google_api(address: str) -> bool:
     """Whether a web address is one of Google's APIs, or may be read as one."""
     try:
@@ -67,7 +76,7 @@ def _adapted(part: types.Part, model: str) -> types.Part:
     if (text := text_of_file(part)) is not None:
         return types.Part(text=f"{name}:\n\n{code_block(text)}")
     capabilities = capabilities_of(model)
-    if capabilities and medium_of(part) not in capabilities.inputs:
+    if capabilities and _medium_of(part) not in capabilities.inputs:
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
     if has_private_address(part):
         return types.Part(text=f"[{name} was given here by an address that is not read: attach the file itself]")

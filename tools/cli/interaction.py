@@ -14,8 +14,8 @@ from tools.cli.confirmation import confirm
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
-    from tools.interactions.client import InteractionsClient
     from tools.interactions.resources import Resource
+    from tools.research.api_client import InteractionsClient
 
 
 def interaction(
@@ -39,7 +39,7 @@ def interaction(
 
 
 async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
-    from tools.interactions.errors import ApiError, NotFound
+    from tools.research.api_errors import ApiError, NotFound
 
     try:
         resource = await _client().get(interaction_id, include_input=with_input)
@@ -58,7 +58,7 @@ async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
 
 
 async def _delete(interaction_id: str) -> None:
-    from tools.interactions.errors import ApiError, NotFound
+    from tools.research.api_errors import ApiError, NotFound
 
     try:
         await _client().delete(interaction_id)
@@ -72,14 +72,14 @@ async def _delete(interaction_id: str) -> None:
 
 def _client() -> InteractionsClient:
     from tools.interactions import backend
-    from tools.interactions.client import InteractionsClient
+    from tools.research.api_client import InteractionsClient
 
     return InteractionsClient(backend.transport)
 
 
 def _unknown(interaction_id: str) -> Exception:
     from tools.interactions import backend
-    from tools.interactions.errors import NotFound
+    from tools.research.api_errors import NotFound
     from tools.settings import load_settings
 
     return NotFound(

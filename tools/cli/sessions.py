@@ -74,8 +74,8 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     from tools.adk.runner import local_services
     from tools.app import APP_NAME
     from tools.interactions import backend
-    from tools.interactions.client import InteractionsClient
     from tools.privacy.erasure import Services, SessionKey, UnknownSession, forget
+    from tools.research.api_client import InteractionsClient
     from tools.research.factory import research
     from tools.settings import load_settings
 

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tools.adk.deferred_tier import DEFERRED_TIER
 from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
-from tools.interactions.model_catalog import ToolType, capability_errors
+from tools.interactions.model_catalog import ToolType
 from tools.interactions.server_tools import ServerTool
+from tools.interactions.unsupported_features import capability_errors
 from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target, TargetError
 from tools.text.did_you_mean import did_you_mean

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from google.genai import types
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tools.interactions.media_types import media_type
 from tools.settings import ROOT, load_settings
-from tools.text.did_you_mean import did_you_mean, nearest
+from tools.text.did_you_mean import did_you_mean
 from tools.yaml_files.field_errors import explain
 from tools.yaml_files.reading import ConfigError, read_yaml
 
@@ -49,90 +46,22 @@ def capabilities_of(name: str) -> ModelCapabilities | None:
     Raises:
         ConfigError: `models.yaml` is not valid.
     """
-    return next((entry for entry in _table() if name in entry.names), None)
+    return next((entry for entry in catalog() if name in entry.names), None)
+
+
+def catalog() -> tuple[ModelCapabilities, ...]:
+    """Returns the entries of `models.yaml`.
+
+    Raises:
+        ConfigError: `models.yaml` is not valid.
+    """
+    file = load_settings().config.parent / "models.yaml"
+    return _read(file if os.path.lexists(file) else ROOT / "configs" / "models.yaml")
 
 
 def known_names(kind: str) -> list[str]:
     """Returns the names of one kind ("model" or "agent") in `models.yaml`."""
-    return [name for entry in _table() if entry.kind == kind for name in entry.names]
-
-
-def misspelt(name: str) -> str:
-    """Returns the known name that an unknown name seems to misspell, or an empty text.
-
-    A name that differs from a known one only in digits counts as a new version, not as misspelt.
-    """
-    known = [*known_names("model"), *known_names("agent")]
-    words = {_DIGITS.sub("", each) for each in known}
-    word = _DIGITS.sub("", name)
-    if word in words or not nearest(word, words, cutoff=0.85):
-        return ""
-    return nearest(name, known, cutoff=0)
-
-
-def capability_errors(
-    name: str, kind: str, tools: Sequence[str], *, schema: bool = False, outputs: Sequence[str] = ()
-) -> Iterator[str]:
-    """Yields an error for each requested feature that a model or an agent of the API lacks.
-
-    Args:
-        kind: the expected kind, "model" or "agent".
-        tools: types of the requested tools.
-        schema: whether answers have to match a schema.
-        outputs: requested media of answers; empty if none are requested.
-    """
-    capabilities = capabilities_of(name)
-    if capabilities is None:
-        if near := misspelt(name):
-            yield f"`{name}` is not known, did you mean `{near}`?"
-        return
-    if capabilities.kind != kind:
-        where = (
-            "it is the `agent` of a researcher"
-            if kind == "model"
-            else did_you_mean(name, known_names(kind)).strip(" ,")
-        )
-        yield f"`{name}` is {_a(capabilities.kind)}, not {_a(kind)}" + (f": {where}" if where else "")
-        return
-    if kind == "agent" and not capabilities.research:
-        others = ", ".join(
-            f"`{each}`" for entry in _table() if entry.kind == kind and entry.research for each in entry.names
-        )
-        yield f"`{name}` is not for a researcher: use {others}"
-    for tool in dict.fromkeys(tools):
-        if tool not in capabilities.tools:
-            yield f"`{name}` takes no {_words(tool)}; it takes {_listed(capabilities.tools)}"
-    for output in outputs:
-        if output not in capabilities.outputs:
-            other = next((n for c in _table() if c.kind == "model" and output in c.outputs for n in c.names), None)
-            gives = f"; `{other}` does" if other else f"; it gives {_listed(capabilities.outputs)}"
-            yield f"`{name}` gives no {output}{gives}"
-    built_in = [tool for tool in tools if tool != "function"]
-    if schema and not capabilities.structured_output:
-        yield f"`{name}` gives no structured output"
-    if built_in and not capabilities.tools_together and (schema or "function" in tools):
-        what = "functions (a transfer to a specialist is one)" if "function" in tools else "`output_schema`"
-        yield (
-            f"`{name}` cannot combine {_listed(built_in)} with {what}: move them to a separate specialist,"
-            " or use a model of Gemini 3 or later"
-        )
-
-
-def medium_of(part: types.Part) -> Medium:
-    """Returns the medium of a message part in the terms of the Interactions API."""
-    file = part.inline_data or part.file_data
-    if file is None:
-        return "text"
-    kind = media_type(file.mime_type).partition("/")[0]
-    return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
-
-
-_DIGITS = re.compile(r"\d+")
-
-
-def _table() -> tuple[ModelCapabilities, ...]:
-    file = load_settings().config.parent / "models.yaml"
-    return _read(file if os.path.lexists(file) else ROOT / "configs" / "models.yaml")
+    return [name for entry in catalog() if entry.kind == kind for name in entry.names]
 
 
 @lru_cache
@@ -165,15 +94,3 @@ def _finding(error: Mapping[str, Any]) -> str:
         known = list(ModelCapabilities.model_fields)
         return f"{place}: unknown key `{key}`{did_you_mean(key, known)}; known are {', '.join(known)}"
     return f"{place}: {f'`{key}`: ' if key else ''}{explain(error)}"
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind == 'agent' else 'a'} {kind}"
-
-
-def _listed(names: Sequence[str] | frozenset[str]) -> str:
-    return ", ".join(_words(name) for name in sorted(names)) or "no tools"
-
-
-def _words(tool: str) -> str:
-    return "custom functions" if tool == "function" else f"`{tool}`"

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from tools.interactions.model_catalog import capabilities_of, capability_errors
+from tools.interactions.model_catalog import capabilities_of
+from tools.interactions.unsupported_features import capability_errors
 from tools.moderation.verdict import Verdict
 from tools.text.did_you_mean import did_you_mean
 from tools.yaml_files.field_errors import explain

@@ -18,10 +18,10 @@ from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, Session
 
 from tools.errors import DeskError
-from tools.interactions.client import InteractionsClient
-from tools.interactions.errors import ApiError, NotFound
 from tools.interactions.retry import call_with_retries
 from tools.load_control.concurrent_calls import run_each
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError, NotFound
 from tools.research.errors import WrongBackend
 from tools.research.job import Job
 from tools.research.service import Research

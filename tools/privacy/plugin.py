@@ -12,7 +12,7 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
 from tools.interactions import backend
-from tools.interactions.client import InteractionsClient
+from tools.research.api_client import InteractionsClient
 from tools.research.factory import research
 from tools.research.questions import Action
 from tools.researcher import confirmation

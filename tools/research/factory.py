@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 from tools.errors import DeskError
 from tools.interactions import backend
-from tools.interactions.client import InteractionsClient
 from tools.interactions.run_webhook import run_webhook
+from tools.research.api_client import InteractionsClient
 from tools.research.quotas import Quotas
 from tools.research.settings import research_settings
 from tools.settings import load_settings

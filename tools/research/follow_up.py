@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from tools.errors import DeskError
-from tools.interactions.client import InteractionsClient
-from tools.interactions.errors import ApiError, NotFound
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError, NotFound
 from tools.research.job import FollowUpAnswer, Job
 from tools.research.job_interactions import JobInteractions
 from tools.research.ledger import Ledger

@@ -13,10 +13,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
-from tools.interactions.client import InteractionsClient
-from tools.interactions.errors import ApiError, NotFound, Refused
 from tools.interactions.resources import Event, Resource
 from tools.load_control.backoff import backoff_s, spread_wait
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError, NotFound, Refused
 from tools.research.job import STATE_OF_STATUS
 from tools.research.timeouts import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimeouts
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from tools.interactions.client import CreateRequest
+from tools.research.api_client import CreateRequest
 from tools.research.pricing import cost_of
 
 

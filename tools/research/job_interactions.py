@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tools.interactions.client import InteractionsClient
-from tools.interactions.errors import ApiError, NotFound, Refused
 from tools.interactions.resources import Resource
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError, NotFound, Refused
 from tools.research.errors import WrongBackend
 from tools.research.job import Job
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx2
 
-from tools.interactions.client import InteractionsClient
 from tools.research import telemetry
+from tools.research.api_client import InteractionsClient
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import FollowUps
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from tools.interactions.errors import NotFound, Refused, Unavailable
 from tools.interactions.resources import Resource
 from tools.load_control.minute_limit import MinuteLimit
+from tools.research.api_errors import NotFound, Refused, Unavailable
 from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS, Job, State
 from tools.research.job_interactions import AUTH_STATUSES
 from tools.research.job_tasks import JobTask

@@ -9,11 +9,11 @@ from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from tools.interactions.client import CreateRequest, InteractionsClient
-from tools.interactions.errors import ApiError, NotCreated, NotFound, OutcomeUnknown, Unavailable
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.load_control.backoff import backoff_s
 from tools.research import telemetry
+from tools.research.api_client import CreateRequest, InteractionsClient
+from tools.research.api_errors import ApiError, NotCreated, NotFound, OutcomeUnknown, Unavailable
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, ReportChanges, State

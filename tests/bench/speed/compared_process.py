@@ -77,7 +77,7 @@ class Desk:
 
     async def follow(self, interaction_id: str) -> int:
         from tools.interactions import backend
-        from tools.interactions.client import InteractionsClient
+        from tools.research.api_client import InteractionsClient
         from tools.research.follower import EventReceived, Follower
 
         follower = Follower(InteractionsClient(backend.transport), interaction_id)
@@ -262,7 +262,7 @@ async def reconnect(side: Side, *, times: int) -> list[float]:
     """Seconds from the last event before a cut to the next one shown."""
     from tests.bench.followers import control
     from tools.interactions import backend
-    from tools.interactions.client import CreateRequest, InteractionsClient
+    from tools.research.api_client import CreateRequest, InteractionsClient
     from tools.research.follower import EventReceived, Follower
 
     cuts = [{"on": "create_stream", "cut_after": EVENTS}, {"on": "resume", "cut_after": EVENTS, "times": times}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tools.interactions.client import InteractionsClient
+from tools.research.api_client import InteractionsClient
 from tools.research.comparison import compare
 from tools.research.comparison_text import to_markdown
 from tools.research.job import ReportChanges

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tools.errors import DeskError
-from tools.interactions.client import InteractionsClient
-from tools.interactions.errors import ApiError
 from tools.research import telemetry
+from tools.research.api_client import InteractionsClient
+from tools.research.api_errors import ApiError
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order
 from tools.research.ledger import Ledger

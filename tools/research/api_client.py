@@ -1,4 +1,4 @@
-"""The client for research: the API calls that a run needs. Failed calls raise the errors of `errors.py`.
+"""The client for research: the API calls that a run needs. Failed calls raise the errors of `api_errors.py`.
 
 No call is retried here, because a second create may start a second paid run. The caller decides about retries.
 """
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.errors import DeskError
-from tools.interactions.errors import NotCreated, OutcomeUnknown, Unavailable, api_error, create_error
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
+from tools.research.api_errors import NotCreated, OutcomeUnknown, Unavailable, api_error, create_error
 
 MODEL_TIMEOUT_FACTOR = 4
 """The timeout for a model's answer is this many times the timeout for other answers."""
