@@ -19,8 +19,8 @@ from rich.tree import Tree
 
 from tools.cli.env_file import env_warnings, with_places
 from tools.config.contradictions import contradictions
-from tools.config.file_warnings import cut_texts, inline_secrets, misnamed_files, unnamed_agents
-from tools.config.loader import load_agent, unknown_models
+from tools.config.file_warnings import cut_texts, inline_secrets, misnamed_files, unknown_models, unnamed_agents
+from tools.config.loader import load_agent
 from tools.databases.database_url import parse_database_url, redacted_url
 from tools.files.private_files import is_open_to_others
 from tools.interactions import backend

@@ -1,4 +1,4 @@
-"""Finds files beside the root agent's file that are not read, and secrets that are written in a file."""
+"""Warns of files that are not read, of secrets and cut texts in a file, and of models that are not known."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 import yaml
 
 from tools.config.api_checks import PROSE
+from tools.interactions.model_catalog import capabilities_of, known_names
 from tools.moderation.policy import FILE_NAME
 from tools.text.did_you_mean import did_you_mean
 from tools.yaml_files.environment_references import VARIABLE
 from tools.yaml_files.reading import ConfigError, Location, config_files, entries, read_mapping, read_yaml
 
+MODEL_KEYS = ("model", "agent", "max_agent", "follow_up_model")
 SECRET_HEADER = re.compile(r"(?i)authorization|cookie|key|token|secret")
 """Names of HTTP headers whose values are secrets."""
 _COMMENT_START = re.compile(r"\s*(#[^\s#]+)")
@@ -84,3 +86,17 @@ def misnamed_files(path: Path) -> Iterator[str]:
     for file in sorted(path.parent.glob("*.y*ml")):
         if file not in agents and (near := did_you_mean(file.name, missing, fold=True, cutoff=0.8)):
             yield f"{file}: not read{near}"
+
+
+def unknown_models(files: Sequence[Path]) -> list[str]:
+    """Returns a warning for each model or agent of the API that these files name and `models.yaml` does not."""
+    known, found = [*known_names("model"), *known_names("agent")], dict[str, str]()
+    for file in files:
+        data = read_mapping(file) or {}
+        for key in MODEL_KEYS:
+            given = data.get(key)
+            name = given.rpartition(":")[2] if isinstance(given, str) else ""
+            if name and name not in found and capabilities_of(name) is None:
+                why = "is not in models.yaml, so its tools and settings are not checked"
+                found[name] = f"{file}:{read_yaml(file).line((key,))}: `{name}` {why}{did_you_mean(name, known)}"
+    return list(found.values())

@@ -16,7 +16,6 @@ from google.adk.tools.base_toolset import BaseToolset
 from google.adk.tools.function_tool import FunctionTool
 from pydantic import BaseModel
 
-from tools.config.api_checks import object_named
 from tools.text.did_you_mean import did_you_mean
 
 CALLBACKS = {
@@ -101,6 +100,15 @@ def _first_line(error: BaseException) -> str:
 
 def _is_class(value: Any, *bases: type) -> bool:
     return isinstance(value, type) and issubclass(value, bases)
+
+
+def object_named(name: str) -> Any:
+    """Returns the Python object of a dotted name, or None."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute, None)
+    except (Exception, SystemExit):  # an import may raise anything
+        return None
 
 
 def no_such(name: str, what: str) -> str:

@@ -114,9 +114,19 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_below(folder: Path, file: Path) -> bool:
+    """Whether a file is in a folder or below it, which ADK requires."""
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
+
+
 def entries(value: Any) -> list[dict[str, Any]]:
     """Returns the mappings in a list; empty if the value is not a list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Returns a mapping unchanged, and {} for any other value, which the schema refuses."""
+    return value if isinstance(value, dict) else {}
 
 
 def _place(node: yaml.Node | None, location: Location) -> tuple[int, yaml.Node | None]:
