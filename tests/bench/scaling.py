@@ -14,11 +14,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from tools.research.background import RECOVERY_INTERVAL_S
 from tools.research.database import POOL
-from tools.research.locks import LEASE_S as TURN_LEASE
 from tools.research.pricing import cost_of
-from tools.research.timeouts import ResearchTimeouts
+from tools.research.timeouts import LOCK_LEASE_S as TURN_LEASE
+from tools.research.timeouts import RECOVERY_INTERVAL_S, ResearchTimeouts
 from tools.server.settings import ServerSettings
 
 DAY = 86_400.0

@@ -6,7 +6,7 @@ from tests.conftest import ROOT
 from tools.adk import newest_events, windowed_sessions
 from tools.board import load_limits, piecewise_sending, routes
 from tools.mcp_server import arguments, confirmation
-from tools.research.notices import delivery, sender
+from tools.research.notices import timeouts as notice_timeouts
 from tools.research.verification import matching
 from tools.research.verification.fetching import FetchLimits
 from tools.server import checked_sessions, connection_limits
@@ -20,9 +20,9 @@ QUOTED = (
     ("privacy.md", "nothing for {:.0f} seconds is cut off", piecewise_sending.MAX_DRAIN_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_TOOL_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
-    ("notices.md", "tried {} times in about a day", WORDS[len(delivery.RETRY_AFTER_S) + 1]),
-    ("notices.md", "at most {:.0f} seconds at their end", delivery.FINAL_DELIVERY_TIMEOUT_S),
-    ("notices.md", "within {:.0f} seconds", sender.SEND_TIMEOUT_S),
+    ("notices.md", "tried {} times in about a day", WORDS[len(notice_timeouts.RETRY_AFTER_S) + 1]),
+    ("notices.md", "at most {:.0f} seconds at their end", notice_timeouts.FINAL_DELIVERY_TIMEOUT_S),
+    ("notices.md", "within {:.0f} seconds", notice_timeouts.SEND_TIMEOUT_S),
     ("verification.md", "at most {} at once", WORDS[FETCH.max_requests]),
     ("verification.md", "{:.0f} seconds a request", FETCH.request_s),
     ("verification.md", "{:.0f} seconds a report", FETCH.total_s),

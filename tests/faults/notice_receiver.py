@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from tools.research.database import DATABASE_ERRORS
 from tools.research.ledger import Ledger
-from tools.research.notices.delivery import NOTICE_LEASE_S, deliver_due
+from tools.research.notices.delivery import deliver_due
 from tools.research.notices.event import Event
 from tools.research.notices.outbox import NOTICE_STATES
 from tools.research.notices.targets import Target
+from tools.research.notices.timeouts import NOTICE_LEASE_S
 
 NAME = "hook"
 

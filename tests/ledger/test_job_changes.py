@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Later
 from tests.ledger.conftest import NOW, Open
 from tests.ledger.server import Server
-from tools.research import listen_notify
+from tools.research import timeouts
 from tools.research.database import Database
 from tools.research.job import Job, JobVersion, Order, State, new_job
 from tools.research.job_changes import JobChanges
@@ -161,7 +161,7 @@ async def test_a_change_while_the_listening_connection_is_lost_is_seen_and_it_li
         await until(lambda: not works(changes))
         assert await ledger.append_progress(job, "a", NOW + 1, "searching", "e1", 1)
         assert not works(changes)
-        later(2 * listen_notify.FIRST_RETRY_S)
+        later(2 * timeouts.FIRST_LISTEN_WAIT_S)
         await asyncio.wait_for(waiting, 60)
     job = await ledger.get(job.id) or job
     async with watching(changes, job) as waiting:
@@ -204,7 +204,7 @@ async def test_notifications_that_do_not_arrive_are_noticed_and_jobs_are_read_ea
     waiting = asyncio.create_task(changes.wait(job))
     async with asyncio.timeout(600):
         while "do not arrive, as behind pgbouncer" not in caplog.text:
-            later(listen_notify.CHECK_TIMEOUT_S)
+            later(timeouts.LISTEN_CHECK_TIMEOUT_S)
             await asyncio.sleep(0.05)
     assert not works(changes)
     assert clock.now - NOW <= ledger.reads

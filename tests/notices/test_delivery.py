@@ -33,12 +33,13 @@ from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.notices import delivery
-from tools.research.notices.delivery import NOTICE_LEASE_S, RETRY_AFTER_S, deliver_due, start_due
+from tools.research.notices.delivery import deliver_due, start_due
 from tools.research.notices.event import Event
 from tools.research.notices.message import Message
 from tools.research.notices.outbox import Notice
 from tools.research.notices.sender import send
 from tools.research.notices.targets import Target
+from tools.research.notices.timeouts import NOTICE_LEASE_S, RETRY_AFTER_S
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.report.report import Report, to_json
 from tools.research.tables import NOTICES

@@ -25,9 +25,10 @@ from tools.cli.app import app
 from tools.extras import install_command
 from tools.research.notices import apprise_sender
 from tools.research.notices.message import sample_message
-from tools.research.notices.sender import SEND_TIMEOUT_S, send
+from tools.research.notices.sender import send
 from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target, TargetError
+from tools.research.notices.timeouts import SEND_TIMEOUT_S
 
 PUBLIC = "8.8.4.4"
 BEFORE = len((ROOT / "configs" / "researcher.yaml").read_text().splitlines()) + 1

@@ -24,9 +24,10 @@ from tools.research.api_errors import ApiError
 from tools.research.follow_up import AnswerLater
 from tools.research.job import Job, Kind, Order, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.locks import LEASE_S, Locks
+from tools.research.locks import Locks
 from tools.research.report.report import Report, to_json
 from tools.research.service import Research
+from tools.research.timeouts import LOCK_LEASE_S
 
 __all__ = ["open_ledger", "url"]
 QUESTION = "Why are there two tides a day?"
@@ -147,7 +148,7 @@ async def ask_twice(url: str, open_ledger: Open, api: Emulator, tmp_path: Path) 
 async def test_a_question_of_a_frozen_process_is_not_paid_for_by_another_one(ask_twice: Ask, api: Emulator) -> None:
     first, second, printed = await ask_twice()
     os.kill(first.pid, signal.SIGSTOP)
-    for ahead_s in (0, LEASE_S + 1, second.service._client.model_timeout_s):
+    for ahead_s in (0, LOCK_LEASE_S + 1, second.service._client.model_timeout_s):
         second.ahead_s = ahead_s
         await second.looked_again()
     os.kill(first.pid, signal.SIGCONT)

@@ -25,7 +25,7 @@ from tools.app import build_app
 from tools.research.job import State
 from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
-from tools.research.service import WATCH_GRACE_S
+from tools.research.timeouts import WATCH_GRACE_S
 from tools.settings import load_settings
 
 Budget = Callable[[float], None]

@@ -40,7 +40,8 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve
 from tools.research.database import Database
-from tools.research.locks import LEASE_S, Locks
+from tools.research.locks import Locks
+from tools.research.timeouts import LOCK_LEASE_S
 from tools.server.a2a_handler import A2A_INTERNAL_ERROR
 from tools.server.a2a_stores import MAX_HISTORY_BYTES, MAX_HISTORY_MESSAGES, MAX_LISTED_WITH_ARTIFACTS, Tasks
 from tools.server.middleware.gateway import CARD_PATH
@@ -313,9 +314,9 @@ async def test_a_task_whose_replica_died_is_reported_as_failed(database: Databas
 
     assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have a lease yet
     async with Locks(database, clock=lambda: now).hold(lock_name("robot", "c1")):
-        now += LEASE_S - 1
+        now += LOCK_LEASE_S - 1
         assert await state() == TaskState.TASK_STATE_WORKING
-        now += LEASE_S + 1  # its process has died: no process renews the lease
+        now += LOCK_LEASE_S + 1  # its process has died: no process renews the lease
         assert await state() == TaskState.TASK_STATE_FAILED
 
 

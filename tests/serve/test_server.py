@@ -26,7 +26,8 @@ from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Process, Serve, message, ready, said
 from tools.adk.chain_plugin import without_rewound
 from tools.research.database import Database
-from tools.research.locks import LEASE_S, Locked, Locks
+from tools.research.locks import Locked, Locks
+from tools.research.timeouts import LOCK_LEASE_S
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.settings import load_settings
 
@@ -144,7 +145,7 @@ async def test_a_session_locked_by_another_replica_is_refused_until_its_lease_ex
         async with other.hold("desk/ada/s2"):
             pass
     async with other.hold("desk/ada/s1"):  # the lease was released
-        now[0] += LEASE_S + 1  # the lease expires, as if its replica had died
+        now[0] += LOCK_LEASE_S + 1  # the lease expires, as if its replica had died
         async with one.hold("desk/ada/s1"):
             pass
     await database.close()

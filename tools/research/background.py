@@ -14,14 +14,10 @@ from tools.research.factory import research
 from tools.research.notices.delivery import deliver_loop
 from tools.research.periodic import repeat_periodically
 from tools.research.settings import research_settings
+from tools.research.timeouts import ORDERS_INTERVAL_S, RECOVERY_INTERVAL_S
 from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
-
-RECOVERY_INTERVAL_S = 20.0
-"""Seconds between two searches of the ledger for orphaned jobs, and for schedules that are due."""
-ORDERS_INTERVAL_S = 1.0
-"""Seconds between two searches of `desk work` for new orders of processes that follow no runs."""
 
 
 async def run_background() -> None:

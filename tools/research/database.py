@@ -24,6 +24,7 @@ from tools.errors import DeskError, advice_if_damaged, words_of
 from tools.extras import install_command
 from tools.files.private_files import create_private_file, create_private_folder
 from tools.research.migrations import LATEST, migrate
+from tools.research.timeouts import DATABASE_TIMEOUT_S
 from tools.settings import SettingsError
 
 R = TypeVar("R")
@@ -34,10 +35,6 @@ HINTS = {
 """Maps each supported driver to what to do if its database cannot be opened."""
 POOL = {"pool_size": 4, "max_overflow": 4}
 """Connections that a process keeps to a database server, and how many more it may open; see docs/scaling.md."""
-
-
-SQLITE_TIMEOUT = {"timeout": 30}
-"""Seconds for which a statement waits for SQLite's lock."""
 
 
 class LedgerError(DeskError):
@@ -94,7 +91,7 @@ class Database:
         # SQLite allows one writer at a time and makes the others poll: a lock is faster and fair.
         self._write_lock = asyncio.Lock() if sqlite else nullcontext()
         self._ready = False
-        of_driver = arguments | SQLITE_TIMEOUT
+        of_driver = arguments | {"timeout": DATABASE_TIMEOUT_S}
         self._statements = Transactions(self.engine, of_driver)
         self._transactions = Transactions(self.engine, of_driver, set_up=_read_any_text, threads=POOL["pool_size"])
 
@@ -221,7 +218,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     # A SQLite connection belongs to an event loop, so none is kept.
     pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else POOL
-    timeouts = SQLITE_TIMEOUT if sqlite else {"timeout": 30, "command_timeout": 30}
+    timeouts = {"timeout": DATABASE_TIMEOUT_S} | ({} if sqlite else {"command_timeout": DATABASE_TIMEOUT_S})
     try:
         if sqlite and url.database:
             create_private_folder(Path(url.database).parent)

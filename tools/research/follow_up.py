@@ -24,20 +24,10 @@ from tools.research.report.rendering import to_markdown
 from tools.research.report.report import Report
 from tools.research.spending import spending_of_question
 from tools.research.texts import report_context
+from tools.research.timeouts import ANSWER_LEASE_FACTOR, ANSWER_POLL_INTERVAL_S, MAX_ANSWER_WAIT_S
 from tools.text.did_you_mean import did_you_mean
 
 log = logging.getLogger(__name__)
-
-POLL_INTERVAL_S = 1.0
-"""Seconds between two reads of the ledger, while another process waits for the answer."""
-MAX_ANSWER_WAIT_S = 300.0
-"""Seconds after which a caller gets `AnswerLater`; longer than a request to a model may take."""
-LEASE_FACTOR = 1.5
-"""The lease of the lock on a question, as a multiple of the timeout of a request to a model.
-
-A lease is renewed after a third of its time. While its request may still be running, a frozen process keeps the
-question, so that no other process pays for it again.
-"""
 
 
 class NoAnswer(DeskError):
@@ -139,10 +129,10 @@ class FollowUps:
         name = f"ask/{job_id}/{hashlib.sha256(_normalized(question).encode()).hexdigest()}"
         while (text := await self._known(job_id, question)) is None:
             with suppress(Locked):
-                async with self._ledger.locks.hold(name, LEASE_FACTOR * self._client.model_timeout_s):
+                async with self._ledger.locks.hold(name, ANSWER_LEASE_FACTOR * self._client.model_timeout_s):
                     text = await self._known(job_id, question)
                     return await self._ask(job_id, question, model, session, limits) if text is None else text
-            await self._sleep(POLL_INTERVAL_S)
+            await self._sleep(ANSWER_POLL_INTERVAL_S)
         return text
 
     async def _known(self, job_id: str, question: str) -> str | None:

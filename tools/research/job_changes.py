@@ -9,14 +9,7 @@ from dataclasses import dataclass, field
 
 from tools.research.job import Job, JobVersion
 from tools.research.ledger import Ledger
-
-POLL_INTERVAL_S = 1.0
-"""Seconds between two reads of the watched jobs if the database sends no notifications."""
-MAX_POLL_INTERVAL_S = 15.0
-"""Maximum seconds between two reads of the watched jobs if it does: no change is lost with a notification."""
-
-EXPIRY_MARGIN_S = 0.05
-"""Seconds after the expiry of a lease when it is read again."""
+from tools.research.timeouts import CHANGES_POLL_INTERVAL_S, LEASE_EXPIRY_MARGIN_S, MAX_CHANGES_POLL_INTERVAL_S
 
 
 @dataclass(eq=False)
@@ -127,9 +120,12 @@ class JobChanges:
 
     def _pause_s(self) -> float:
         if not (self._listener and self._listener.working):
-            return POLL_INTERVAL_S
+            return CHANGES_POLL_INTERVAL_S
         first_expiry = min((watched.lease_until for watched in self._watched.values()), default=0.0)
-        return min(max(first_expiry + EXPIRY_MARGIN_S - self._clock(), POLL_INTERVAL_S), MAX_POLL_INTERVAL_S)
+        return min(
+            max(first_expiry + LEASE_EXPIRY_MARGIN_S - self._clock(), CHANGES_POLL_INTERVAL_S),
+            MAX_CHANGES_POLL_INTERVAL_S,
+        )
 
     async def _woken_within(self, seconds: float) -> bool:
         sleeping, waking = asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._wake.wait())

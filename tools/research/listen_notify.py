@@ -14,17 +14,17 @@ from sqlalchemy import ColumnElement, Connection, func
 from tools.load_control.backoff import backoff_s, spread_wait
 from tools.research.database import Database
 from tools.research.tables import JOBS
+from tools.research.timeouts import (
+    FIRST_LISTEN_WAIT_S,
+    LISTEN_CHECK_INTERVAL_S,
+    LISTEN_CHECK_TIMEOUT_S,
+    MAX_LISTEN_WAIT_S,
+)
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "research_jobs"
 """Name of the channel. The payload of a notification is the id of a job."""
-CHECK_INTERVAL_S = 60.0
-"""Seconds between two checks that notifications arrive."""
-CHECK_TIMEOUT_S = 20.0
-"""Seconds within which the notification of a check has to arrive."""
-FIRST_RETRY_S, MAX_RETRY_S = 1.0, 120.0
-"""First and longest pause in seconds between two attempts to listen, on average."""
 
 
 def notification(connection: Connection) -> list[ColumnElement[Any]]:
@@ -60,7 +60,7 @@ class NotificationListener:
                         await self._check_arrival()
                         self._set_working(True)
                         failures = 0
-                        await _wait_for(ended, CHECK_INTERVAL_S)
+                        await _wait_for(ended, LISTEN_CHECK_INTERVAL_S)
                 why = "the connection ended"
             except TimeoutError:
                 why = "they do not arrive, as behind pgbouncer in transaction mode"
@@ -69,7 +69,7 @@ class NotificationListener:
             if self.working or not failures:
                 log.warning("no notifications of the ledger: %s; watched research runs are read each second", why)
             self._set_working(False)
-            wait = backoff_s(failures, FIRST_RETRY_S, MAX_RETRY_S)
+            wait = backoff_s(failures, FIRST_LISTEN_WAIT_S, MAX_LISTEN_WAIT_S)
             failures += 1
             await asyncio.sleep(spread_wait(wait, 0.0, random.random()))
 
@@ -81,7 +81,7 @@ class NotificationListener:
 
     async def _check_arrival(self) -> None:
         self._arrived.clear()
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
+        async with asyncio.timeout(LISTEN_CHECK_TIMEOUT_S):
             notify = func.pg_notify(CHANNEL, self._check).select()
             await self._database.write(lambda connection: connection.execute(notify))
             await self._arrived.wait()

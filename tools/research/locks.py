@@ -17,9 +17,7 @@ from sqlalchemy import TextClause, text
 from tools.databases.shielded import finish_shielded, shielded
 from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, Database
-
-LEASE_S = 15.0
-"""Usual duration of a lease in seconds: a lock stays held at most this long after the process of its holder died."""
+from tools.research.timeouts import LOCK_LEASE_S
 
 _TAKE = text(
     "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
@@ -47,7 +45,7 @@ class Locks:
     _releasing: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
-    async def hold(self, name: str, lease_s: float = LEASE_S) -> AsyncIterator[None]:
+    async def hold(self, name: str, lease_s: float = LOCK_LEASE_S) -> AsyncIterator[None]:
         """Holds a lock. If its lease is lost, cancels the task, because another task may hold the lock then.
 
         Args:
@@ -109,7 +107,7 @@ class Locks:
         releasing.add_done_callback(self._releasing.discard)
         return releasing
 
-    async def _execute(self, statement: TextClause, name: str, owner: str, lease_s: float = LEASE_S) -> bool:
+    async def _execute(self, statement: TextClause, name: str, owner: str, lease_s: float = LOCK_LEASE_S) -> bool:
         now = self.clock()
         values = {"id": name, "owner": owner, "now": now, "until": now + lease_s}
         return bool(await self.database.execute(statement, values))

@@ -32,7 +32,13 @@ from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
 from tools.research.report.report import Report, from_json
 from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.schedules.service import Schedules
-from tools.research.timeouts import ResearchTimeouts
+from tools.research.timeouts import (
+    MAX_UNSENT_AGE_S,
+    ORPHAN_AFTER_S,
+    STALLED_CHECK_INTERVAL_S,
+    WATCH_GRACE_S,
+    ResearchTimeouts,
+)
 from tools.research.verification.verifier import Verifier
 from tools.research.webhook_messages import WebhookMessages
 from tools.research.worker import Worker
@@ -40,12 +46,6 @@ from tools.settings import DAY_S, RETENTION_DAYS
 from tools.text.time_formats import to_minute
 
 log = logging.getLogger(__name__)
-
-HOUR_S = 3_600.0
-ORPHAN_AFTER_S = 15.0
-"""Seconds after which an unsent order without a lease counts as orphaned."""
-WATCH_GRACE_S = 10.0
-"""Seconds that `watch` waits for the ledger beyond its own `seconds`."""
 
 
 class Research:
@@ -316,7 +316,7 @@ class Research:
         for job in orphans:
             await self._ensure(job.id)
         orphans += await self.start_unsent(ORPHAN_AFTER_S)
-        for job in await self.ledger.find_orphaned(server, now, {State.STALLED}, now - HOUR_S):
+        for job in await self.ledger.find_orphaned(server, now, {State.STALLED}, now - STALLED_CHECK_INTERVAL_S):
             resource = await self._data.read(job.interaction_id or "")
             if resource.get("status") in STATE_OF_STATUS:
                 await self._worker.finish(job, resource)
@@ -339,7 +339,7 @@ class Research:
             return []
         now = self._clock()
         unsent = await self.ledger.find_orphaned(self._data.server, now, {State.INTENDED}, now - after_s)
-        unsent = [job for job in unsent if job.updated > now - HOUR_S]
+        unsent = [job for job in unsent if job.updated > now - MAX_UNSENT_AGE_S]
         for job in unsent:
             await self._ensure(job.id)
         return unsent
@@ -458,7 +458,7 @@ class Research:
         job = await self.job(job_id)
         if job.state in ACTIVE and not self._tasks.is_running(job_id):
             self._data.check(job)
-        if not self._follows and job.state is State.INTENDED and job.updated <= self._clock() - HOUR_S:
+        if not self._follows and job.state is State.INTENDED and job.updated <= self._clock() - MAX_UNSENT_AGE_S:
             # Makes the order new again, because `start_unsent` skips older orders.
             await self.ledger.change(job_id, {State.INTENDED}, self._clock(), state=State.INTENDED)
         return self._tasks.ensure(job) if self._follows or watched else JobTask()

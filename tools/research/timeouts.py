@@ -1,4 +1,4 @@
-"""Timeouts, waits, poll intervals and retries of a research run, in one place."""
+"""Timeouts, waits, leases, intervals and retries of research, in one place; those of notices are in `notices/`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,51 @@ REOPEN_AFTER_S = 0.1
 """Pause in seconds between a stream that brought new events and the next stream."""
 MAX_NOT_FOUND = 3
 """An interaction counts as gone after this many 404 answers in a row, with waits between them."""
+RECOVERY_INTERVAL_S = 20.0
+"""Seconds between two searches of the ledger for orphaned jobs, and for schedules that are due."""
+ORDERS_INTERVAL_S = 1.0
+"""Seconds between two searches of `desk work` for new orders of processes that follow no runs."""
+ANSWER_POLL_INTERVAL_S = 1.0
+"""Seconds between two reads of the ledger, while another process waits for the answer."""
+MAX_ANSWER_WAIT_S = 300.0
+"""Seconds after which a caller gets `AnswerLater`; longer than a request to a model may take."""
+ANSWER_LEASE_FACTOR = 1.5
+"""The lease of the lock on a question, as a multiple of the timeout of a request to a model.
+
+A lease is renewed after a third of its time. While its request may still be running, a frozen process keeps the
+question, so that no other process pays for it again.
+"""
+CHANGES_POLL_INTERVAL_S = 1.0
+"""Seconds between two reads of the watched jobs if the database sends no notifications."""
+MAX_CHANGES_POLL_INTERVAL_S = 15.0
+"""Maximum seconds between two reads of the watched jobs if it does: no change is lost with a notification."""
+LEASE_EXPIRY_MARGIN_S = 0.05
+"""Seconds after the expiry of a lease when it is read again."""
+LISTEN_CHECK_INTERVAL_S = 60.0
+"""Seconds between two checks that notifications arrive."""
+LISTEN_CHECK_TIMEOUT_S = 20.0
+"""Seconds within which the notification of a check has to arrive."""
+FIRST_LISTEN_WAIT_S, MAX_LISTEN_WAIT_S = 1.0, 120.0
+"""First and longest pause in seconds between two attempts to listen, on average."""
+LOCK_LEASE_S = 15.0
+"""Usual duration of a lease in seconds: a lock stays held at most this long after the process of its holder died."""
+STALLED_CHECK_INTERVAL_S = 3_600.0
+"""Seconds between two reads of a stalled run."""
+MAX_UNSENT_AGE_S = 3_600.0
+"""Seconds after which an order that was never sent is too old to be sent without a new check.
+
+`Research.start_unsent` leaves it out. A schedule's order is checked against the ceiling and the limits again.
+"""
+ORPHAN_AFTER_S = 15.0
+"""Seconds after which an unsent order without a lease counts as orphaned."""
+WATCH_GRACE_S = 10.0
+"""Seconds that `watch` waits for the ledger beyond its own `seconds`."""
+UNSENT_WARNING_S = 15.0
+"""Seconds after which a watcher is told that no process starts an order."""
+DATABASE_TIMEOUT_S = 30
+"""Maximum seconds for a connection to PostgreSQL or one statement there, and for the wait for SQLite's lock."""
+OVERDUE_AFTER_S = 120.0
+"""Seconds after which a run that is due, and not started, is called overdue."""
 
 
 @dataclass(frozen=True)

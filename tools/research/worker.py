@@ -32,6 +32,7 @@ from tools.research.timeouts import (
     MAX_RETRY_AFTER_S,
     MAX_SAVE_WAIT_S,
     MIN_UPLOAD_BYTES_PER_S,
+    UNSENT_WARNING_S,
     ResearchTimeouts,
 )
 
@@ -39,8 +40,6 @@ log = logging.getLogger(__name__)
 
 FINALIZE_CONCURRENCY = 16
 """Maximum number of finished interactions that are read and saved at the same time."""
-UNSENT_WARNING_S = 15.0
-"""Seconds after which a watcher is told that no process starts an order."""
 
 
 class Worker:

@@ -24,9 +24,10 @@ from tools.research.questions import Action, NotConfirmed
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert
 from tools.research.schedules.schedule import Schedule
-from tools.research.service import WATCH_GRACE_S, Research
+from tools.research.service import Research
 from tools.research.settings import ResearchSettings
 from tools.research.texts import title
+from tools.research.timeouts import WATCH_GRACE_S
 from tools.researcher import confirmation, schedules
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.mentioned_runs import note_mentioned_run

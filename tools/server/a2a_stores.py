@@ -17,7 +17,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from tools.databases.shielded import shielded
 from tools.research.database import Database
-from tools.research.locks import LEASE_S, Locks
+from tools.research.locks import Locks
+from tools.research.timeouts import LOCK_LEASE_S
 from tools.server.middleware.session_lock import lock_name
 
 MAX_RECEIVERS = 8
@@ -115,8 +116,11 @@ class Tasks(DatabaseTaskStore):
         return found
 
     async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
-        """Whether a running task has no turn with a lease. A task younger than `LEASE_S` may not have one yet."""
-        if task.status.state not in _UNDER_WAY or self._locks.clock() - task.status.timestamp.ToSeconds() < LEASE_S:
+        """Whether a running task has no turn with a lease. A task younger than `LOCK_LEASE_S` may not have one yet."""
+        if (
+            task.status.state not in _UNDER_WAY
+            or self._locks.clock() - task.status.timestamp.ToSeconds() < LOCK_LEASE_S
+        ):
             return False
         return not await self._locks.held(lock_name(user_of(context), task.context_id))
 

@@ -20,9 +20,17 @@ from tools.research.ledger import Ledger
 from tools.research.notices.event import Event
 from tools.research.notices.message import Message, ceiling_message, event_of, message
 from tools.research.notices.outbox import CEILING, Notice
-from tools.research.notices.sender import SEND_TIMEOUT_S, send
+from tools.research.notices.sender import send
 from tools.research.notices.target_checks import resolve_target
 from tools.research.notices.targets import Target
+from tools.research.notices.timeouts import (
+    DELIVERY_INTERVAL_S,
+    FINAL_DELIVERY_TIMEOUT_S,
+    MAX_WRITES,
+    NOTICE_LEASE_S,
+    RETRY_AFTER_S,
+    SEND_TIMEOUT_S,
+)
 from tools.research.periodic import repeat_periodically
 from tools.research.report.rendering import to_markdown
 from tools.research.report.report import from_json
@@ -30,17 +38,6 @@ from tools.research.settings import research_settings
 from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
-
-DELIVERY_INTERVAL_S = 5.0
-"""Seconds between two searches of the ledger for notices that are due."""
-NOTICE_LEASE_S = 60.0
-"""Seconds for which a process has a notice that it sends; longer than `SEND_TIMEOUT_S`."""
-RETRY_AFTER_S = (10.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 50_400.0)
-"""Seconds between two attempts at a notice: eight attempts in about a day."""
-MAX_WRITES = 5
-"""Maximum number of attempts to write the result of a sending, one a second."""
-FINAL_DELIVERY_TIMEOUT_S = SEND_TIMEOUT_S + 5.0
-"""Maximum seconds that a command waits for its last notices."""
 
 
 async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]], clock: Callable[[], float]) -> None:

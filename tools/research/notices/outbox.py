@@ -18,14 +18,13 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from tools.databases.shielded import shielded
 from tools.research.database import Database, upsert
 from tools.research.job import TERMINAL, State
+from tools.research.notices.timeouts import MAX_DESCRIPTION_WAIT_S
 from tools.research.tables import NOTICES
 
 NOTICE_STATES = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
 """States of a job that people get notices about."""
 CEILING: Literal["ceiling"] = "ceiling"
 """The state in a notice about a schedule: a run is due, but is not started, because the ceiling is reached."""
-MAX_DESCRIPTION_WAIT_S = 60.0
-"""Maximum seconds for which the notice about a run of a schedule waits for a model's description of the changes."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ import asyncio
 from tools.research.notices import apprise_sender, webhook_sender
 from tools.research.notices.message import Message
 from tools.research.notices.targets import Target
+from tools.research.notices.timeouts import SEND_TIMEOUT_S
 from tools.text.secret_redaction import redact
 from tools.web_addresses.public_http import LookUp, look_up
-
-SEND_TIMEOUT_S = 10.0
-"""Maximum seconds of an attempt to send."""
 
 
 async def send(target: Target, message: Message, look_up: LookUp = look_up) -> str:

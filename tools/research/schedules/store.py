@@ -26,14 +26,9 @@ from tools.research.schedules.timing import Timing
 from tools.research.spending import Spending
 from tools.research.spending_queries import lock_user, record_spending
 from tools.research.tables import JOBS, QUESTIONS, SCHEDULES, SPENDING
+from tools.research.timeouts import MAX_UNSENT_AGE_S
 
 log = logging.getLogger(__name__)
-
-UNSENT_AFTER_S = 3600.0
-"""Seconds after which a schedule's order that was never sent is checked against the ceiling again before it is sent.
-
-Until then, `Research.resume` sends it without that check.
-"""
 
 
 @dataclass(frozen=True)
@@ -149,7 +144,7 @@ class ScheduleStore:
 
     async def due(self, server: str, now: float) -> list[Schedule]:
         """Returns a server's schedules that have a run to start: one that is due, or an order that was never sent."""
-        unsent = select(JOBS.c.id).where(_unsent(), JOBS.c.updated < now - UNSENT_AFTER_S)
+        unsent = select(JOBS.c.id).where(_unsent(), JOBS.c.updated < now - MAX_UNSENT_AGE_S)
         starts = or_(SCHEDULES.c.due <= now, SCHEDULES.c.last_job.in_(unsent))
         found = await self._find(and_(SCHEDULES.c.status == Status.ACTIVE, starts))
         return [schedule for schedule in found if schedule.order.server == server]

@@ -6,11 +6,10 @@ import math
 
 from tools.research.pricing import QUESTION_COST_USD, price_range
 from tools.research.schedules.schedule import Schedule
+from tools.research.timeouts import OVERDUE_AFTER_S
 
 SHOWN_TIMES = 3
 """Number of due times that are shown before a yes."""
-OVERDUE_AFTER_S = 120.0
-"""Seconds after which a run that is due, and not started, is called overdue."""
 
 
 def terms(schedule: Schedule, now: float) -> dict[str, str]:
