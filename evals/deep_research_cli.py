@@ -85,11 +85,11 @@ async def _bench(
     from tools.interactions import backend
     from tools.research.factory import new_verifier, research
     from tools.research.job import Order, State
-    from tools.research.report.rendering import to_markdown
+    from tools.research.report.markdown_rendering import to_markdown
     from tools.research.report.report import Report
     from tools.research.settings import research_settings
     from tools.research.verification.checks import Verification
-    from tools.researcher.texts import outcome
+    from tools.researcher.run_texts import outcome
 
     settings = research_settings().model_copy(update={"plan_first": False})
     settings.need_storage()

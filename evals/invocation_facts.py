@@ -19,7 +19,7 @@ _VERDICT = re.compile(r"\*\*Verdict: (?:not safe, )?(?P<category>\w+)\*\*(?: \(c
 
 
 _CHECK = re.compile(rf"^\| (?P<number>\d+) \| \S (?P<verdict>{'|'.join(Verdict)}) \| (?P<remarks>.*) \|$", re.MULTILINE)
-"""A row of the table of `tools/research/report/source_checks.py`."""
+"""A row of the table of `tools/research/report/check_texts.py`."""
 _COUNT = re.compile(r"(\d+) of (\d+) passages found")
 
 

@@ -18,7 +18,7 @@ from google.adk.evaluation.evaluator import EvaluationResult, PerInvocationResul
 from evals.effects import APPROVALS, DELETION_TOOLS, ORDERS, RESEARCHER_TOOLS
 from evals.format_requirements import read_requirements, unmet_requirements
 from evals.invocation_facts import Facts, facts_of
-from tools.research.report.source_checks import NOT_NAMED
+from tools.research.report.check_texts import NOT_NAMED
 from tools.research.verification.checks import Verdict
 from tools.text.markdown import is_web
 

@@ -32,10 +32,10 @@ from tools.interactions.resources import Event
 from tools.interactions.transport import Transport
 from tools.research.api_client import CreateRequest, InteractionsClient
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
+from tools.research.job_texts import FOLLOWED_ELSEWHERE
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.service import Research
-from tools.research.texts import FOLLOWED_ELSEWHERE
 from tools.research.timeouts import ResearchTimeouts
 
 AGENT = "deep-research-preview-04-2026"

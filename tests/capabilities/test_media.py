@@ -7,7 +7,7 @@ from google.genai import types
 
 from tools.adk.attachments import adapt_files, text_of_file
 from tools.interactions.media_types import decode_text, is_text, media_type
-from tools.researcher.inputs import inputs_of
+from tools.researcher.brief_files import inputs_of
 
 
 @pytest.mark.parametrize(

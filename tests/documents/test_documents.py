@@ -33,11 +33,11 @@ from tests.documents.reports import (
 from tests.research.resources import PNG, finished, text_part, url_citation
 from tools.research import limited_process
 from tools.research.report import documents, export
+from tools.research.report.check_texts import SYMBOLS
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import DocumentError, DocumentsMissing, render_document, to_document
 from tools.research.report.reading import read_report
 from tools.research.report.report import Picture, Report
-from tools.research.report.source_checks import SYMBOLS
 from tools.research.verification.checks import SourceCheck, Verification
 
 FORMATS = ("pdf", "docx", "epub")

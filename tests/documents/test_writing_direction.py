@@ -11,7 +11,7 @@ from tests.documents.reports import ARABIC, ENGLISH, FIRST, LONG, paragraphs, pa
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import to_document
 from tools.research.report.html_pages import render_html_blocking
-from tools.research.report.rendering import to_fragment, to_html
+from tools.research.report.html_rendering import to_fragment, to_html
 from tools.research.report.writing_direction import LEFT_TO_RIGHT, NUMBER, direction_of
 from tools.research.verification.checks import SourceCheck, Verification
 

@@ -30,7 +30,7 @@ from tests.evals.turns import did, judge, ordered, refused, score, to, turn, wan
 from tools.interactions.citations import Citation, cite
 from tools.interactions.source_list import source_list
 from tools.moderation.verdict import Verdict, sentence
-from tools.research.report.source_checks import checks_table
+from tools.research.report.check_texts import checks_table
 from tools.research.verification.checks import PassageCheck, SourceCheck, Verification
 from tools.research.verification.checks import Verdict as Result
 

@@ -20,7 +20,7 @@ from tests.faults.cells import CREATES, LINES, REFUSED, REPORT, WAITS, WITH_REPO
 from tests.faults.webhook_replica import WebhookReplica
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
-from tools.research import texts
+from tools.research import job_texts
 from tools.research.api_client import InteractionsClient
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
@@ -253,7 +253,7 @@ def judge(told: Sequence[TurnResult], shown: Iterable[str], researches: Sequence
         researches: the statuses of all runs that the server started, oldest first.
     """
     last = told[-1]
-    warned = last.state == State.START_UNKNOWN or texts.NEVER_SHOWN in last.reason
+    warned = last.state == State.START_UNKNOWN or job_texts.NEVER_SHOWN in last.reason
     progress = [line for line in shown if line in LINES]
     return Outcome(
         state=last.state,

@@ -16,7 +16,8 @@ from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
-from tools.research.report.rendering import to_chat, to_html, to_markdown
+from tools.research.report.html_rendering import to_html
+from tools.research.report.markdown_rendering import to_chat, to_markdown
 from tools.research.service import Research
 from tools.research.timeouts import ResearchTimeouts
 

@@ -35,7 +35,7 @@ from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError
 from tools.research.follow_up import NoAnswer, UnknownModel
 from tools.research.job import Order, State
-from tools.researcher.texts import outcome
+from tools.researcher.run_texts import outcome
 
 PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
 HTML = ("content-type", "text/html; charset=utf-8")

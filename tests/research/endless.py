@@ -7,9 +7,10 @@ from typing import Any
 from tests.research.resources import finished, url_citation
 from tools.interactions.citation_marks import plain_marks, replace_urls
 from tools.moderation.agent import quotes_several
+from tools.research.report.html_rendering import to_plain_html
+from tools.research.report.markdown_rendering import to_chat, to_markdown
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
-from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
 from tools.research.report.report import from_json, to_json
 from tools.text.secret_redaction import redact
 

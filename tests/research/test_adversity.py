@@ -24,10 +24,10 @@ from tools.interactions.transport import Transport
 from tools.research.api_client import InteractionsClient
 from tools.research.errors import NotDeleted, NotFinished, WrongBackend
 from tools.research.job import Job, State
+from tools.research.job_texts import FOLLOWED_ELSEWHERE
 from tools.research.ledger import Ledger
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
-from tools.research.texts import FOLLOWED_ELSEWHERE
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 BEFORE = {"INTENDED": set(), "STARTING": {State.INTENDED}, "RUNNING": {State.INTENDED, State.STARTING}}

@@ -13,10 +13,11 @@ import pytest
 from tests.research.endless import SIZE, resource, texts
 from tests.research.resources import finished, image, text_part
 from tools.research import limited_process
-from tools.research.render_queue import MAX_PROCESSES, RENDERINGS
 from tools.research.report.html_pages import render_fragments, render_html, render_html_blocking
+from tools.research.report.html_rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
 from tools.research.report.reading import read_report
-from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
+from tools.research.report.render_limits import MAX_PROCESSES
+from tools.research.report.render_queue import RENDERINGS
 
 LIMIT = 600
 """Seconds allowed for work that takes about ten. With any quadratic work it takes longer."""

@@ -15,9 +15,9 @@ from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while
 from tests.scripts import research_brain, said
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.job import Job, State
+from tools.research.job_texts import FOLLOWED_ELSEWHERE
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
-from tools.research.texts import FOLLOWED_ELSEWHERE
 from tools.research.timeouts import MAX_CREATE_ATTEMPTS
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})

@@ -17,7 +17,7 @@ from tools.research.follow_up import ask_model
 from tools.research.job import Job, Order, State
 from tools.research.report.reading import read_report
 from tools.research.service import Research
-from tools.researcher.texts import started
+from tools.researcher.run_texts import started
 
 MODEL = "gemini-3.8-flash"
 DEEPER = replace(ORDER, brief="Dig deeper into the moon")

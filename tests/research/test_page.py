@@ -8,8 +8,9 @@ from markdown_it import MarkdownIt
 
 from tests.research.resources import finished, image, short, text_part, url_citation
 from tools.interactions.citation_marks import Source
+from tools.research.report.html_rendering import to_html
+from tools.research.report.markdown_rendering import to_chat, to_markdown
 from tools.research.report.reading import read_report
-from tools.research.report.rendering import to_chat, to_html, to_markdown
 from tools.research.report.report import Report
 
 

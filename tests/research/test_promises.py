@@ -17,7 +17,7 @@ from tools.research.api_errors import ApiError
 from tools.research.errors import UnknownJob
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research
-from tools.researcher.texts import outcome
+from tools.researcher.run_texts import outcome
 from tools.text.time_formats import to_minute
 
 ORDER = Order(

@@ -15,9 +15,10 @@ from markdown_it import MarkdownIt
 from tests.research.resources import MARK, SEARCH, THOUGHT, finished, image
 from tools.interactions.citation_marks import replace_urls
 from tools.interactions.citations import Citation, cite
+from tools.research.report.html_rendering import to_html, to_plain_html
+from tools.research.report.markdown_rendering import inert, to_chat, to_markdown
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
-from tools.research.report.rendering import inert, to_chat, to_html, to_markdown, to_plain_html
 from tools.research.report.report import Report, from_json, to_json
 from tools.text.unsafe_characters import sanitize
 

@@ -13,8 +13,9 @@ from tests.research.resources import PNG, SEARCH, THOUGHT, finished, image, shor
 from tools.interactions.citation_marks import Source
 from tools.interactions.citations import Citation, cite
 from tools.research.report.export import save
+from tools.research.report.html_rendering import to_html
+from tools.research.report.markdown_rendering import to_chat, to_markdown, to_markdown_file
 from tools.research.report.reading import read_report
-from tools.research.report.rendering import to_chat, to_html, to_markdown, to_markdown_file
 from tools.research.report.report import Picture, Report, from_json, to_json
 
 

@@ -15,7 +15,7 @@ from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.job import Job, State
 from tools.research.service import Research
-from tools.researcher.texts import outcome
+from tools.researcher.run_texts import outcome
 from tools.settings import DAY_S
 from tools.text.time_formats import to_minute
 

@@ -11,7 +11,7 @@ from tests.conftest import Desk
 from tests.faults import cells
 from tests.research.test_promises import ORDER, lines
 from tools.research.job import State
-from tools.researcher.texts import outcome
+from tools.researcher.run_texts import outcome
 
 
 @pytest.fixture

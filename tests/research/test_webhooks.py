@@ -24,7 +24,7 @@ from tools.research.job import Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 from tools.research.webhook_messages import MAX_READS_PER_MINUTE, is_run_of
-from tools.researcher.texts import CLI_STEPS, outcome
+from tools.researcher.run_texts import CLI_STEPS, outcome
 
 NOWHERE = "http://127.0.0.1:9/webhooks/research"
 """An address on which nothing listens: these tests pass the messages on themselves."""

@@ -335,7 +335,7 @@ async def test_a_deletion_that_times_out_asks_for_a_yes_again(desk: Desk, monkey
         return []
 
     monkeypatch.setattr(desk.service, "forget", never)
-    monkeypatch.setattr("tools.researcher.tools.WATCH_GRACE_S", 0.0)
+    monkeypatch.setattr("tools.researcher.tool_errors.WATCH_GRACE_S", 0.0)
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.1")
     said = await desk.say("yes", approve_deletion(job.id), "There was no answer.")
     assert "Say **yes** to delete it" in said

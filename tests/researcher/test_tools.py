@@ -14,7 +14,7 @@ from tools.research.database import LedgerError
 from tools.research.job import MAX_BRIEF_CHARS, Kind, State
 from tools.research.spending import EMULATOR, Spending
 from tools.researcher.agent import Researcher
-from tools.researcher.spending_text import spent_by
+from tools.researcher.model_instruction import spent_by
 
 
 def results(desk: Desk) -> list[dict[str, Any]]:

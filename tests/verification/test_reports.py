@@ -24,7 +24,7 @@ from tests.verification.test_verifier import FACT, PAGE, report
 from tests.verification.web import FILLING, Web, silent
 from tools.cli import verify
 from tools.research.report.export import save
-from tools.research.report.rendering import to_chat
+from tools.research.report.markdown_rendering import to_chat
 from tools.research.report.report import from_json, to_json
 from tools.research.verification.checks import Verdict, Verification
 from tools.research.verification.verifier import Verifier

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
 from tools.research.report.html_pages import render_html
-from tools.research.report.rendering import to_markdown_file
+from tools.research.report.markdown_rendering import to_markdown_file
 from tools.research.report.report import Report, to_json
 
 _TEXT_TYPES = {"md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8", "json": "application/json"}

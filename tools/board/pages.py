@@ -9,10 +9,10 @@ from typing import Literal
 
 from tools.board.errors import sentence
 from tools.research.job import ACTIVE, Job, State
+from tools.research.job_texts import title
 from tools.research.pricing import QUESTION_COST_USD, RUN_MINUTES, cost_of, price_range
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.spending import Spending, spending_of
-from tools.research.texts import title
 from tools.text.time_formats import to_minute
 
 JOBS_PER_PAGE = 30

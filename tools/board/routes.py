@@ -35,6 +35,7 @@ from tools.research.database import DATABASE_ERRORS
 from tools.research.errors import NotFinished
 from tools.research.factory import research
 from tools.research.job import MAX_TITLE_CHARS, Job
+from tools.research.job_texts import title
 from tools.research.pricing import price_range
 from tools.research.report.html_pages import render_fragments
 from tools.research.report.report import Report
@@ -42,7 +43,6 @@ from tools.research.schedules.changes import counts
 from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.settings import research_settings
-from tools.research.texts import title
 from tools.settings import DAY_S
 from tools.text.time_formats import to_minute
 

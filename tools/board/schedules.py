@@ -16,6 +16,7 @@ from tools.board.routes import Board
 from tools.errors import DeskError
 from tools.research.factory import research
 from tools.research.job import MAX_TITLE_CHARS, OUTSIDE_CONVERSATIONS, Job
+from tools.research.job_texts import order_title
 from tools.research.pricing import price_range
 from tools.research.schedules.changes import counts
 from tools.research.schedules.schedule import Schedule, Status
@@ -24,7 +25,6 @@ from tools.research.schedules.timing import machine_zone, new_timing
 from tools.research.screening import screen_text
 from tools.research.service import Research
 from tools.research.settings import research_settings
-from tools.research.texts import order_title
 
 PATH = "/research/schedules"
 WORDS = {

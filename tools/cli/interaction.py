@@ -108,8 +108,8 @@ def _facts(resource: Resource) -> dict[str, str]:
 
 def _texts(resource: Resource) -> list[str]:
     """The user input as a quote, and the answer with numbered sources."""
+    from tools.research.report.markdown_rendering import to_chat
     from tools.research.report.reading import read_report
-    from tools.research.report.rendering import to_chat
 
     said = [
         part.get("text") or f"({part.get('type')}, {part.get('mime_type', 'of an unknown kind')})"

@@ -29,7 +29,7 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
         for job in found:
             print(json.dumps(as_data(job), ensure_ascii=False))
     elif not out.is_terminal:
-        from tools.research.texts import title  # imports what renders reports
+        from tools.research.job_texts import title  # imports what renders reports
 
         for job in found:
             print_fields(job.id, job.state.words, to_second(job.created), title(job))
@@ -79,8 +79,8 @@ def _kept_until(job: Job) -> float | None:
 
 
 def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
+    from tools.research.job_texts import next_command  # this imports the modules that render reports
     from tools.research.schedules.changes import counts
-    from tools.research.texts import next_command  # this imports the modules that render reports
 
     kept_until = _kept_until(job)
     took = "" if job.seconds is None else f", took {duration(job.seconds)}"

@@ -59,8 +59,8 @@ def report(
 
 async def _report(job_id: str, resolve_links: bool, show: bool, output: ReportOutput) -> None:
     from tools.research.errors import NotFinished
+    from tools.research.report.markdown_rendering import to_chat
     from tools.research.report.redirect_links import is_redirect
-    from tools.research.report.rendering import to_chat
 
     service = new_service()
     job, found = await service.job(job_id), await service.report(job_id)

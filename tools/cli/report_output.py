@@ -99,7 +99,7 @@ class ReportOutput:
         """
         from tools.research.job import State
         from tools.research.notices.delivery import delivering
-        from tools.researcher.texts import CLI_STEPS, outcome
+        from tools.researcher.run_texts import CLI_STEPS, outcome
 
         options.job_id = job_id
         async with delivering():

@@ -264,7 +264,7 @@ async def _cancel(job_id: str) -> None:
 
 
 async def _follow_up(job_id: str, question: str) -> None:
-    from tools.research.report.rendering import inert
+    from tools.research.report.markdown_rendering import inert
 
     settings, service = checked_settings(), new_service()
     answer = await service.follow_ups.ask_once(job_id, question, settings.follow_up_model, limits=settings.limits)
@@ -272,7 +272,7 @@ async def _follow_up(job_id: str, question: str) -> None:
 
 
 async def _forget(job_id: str, yes: bool, force: bool) -> None:
-    from tools.research.texts import title
+    from tools.research.job_texts import title
 
     service = new_service()
     job = await service.job(job_id)

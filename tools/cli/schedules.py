@@ -146,8 +146,8 @@ def _crontab_line() -> str:
 
 async def _list(as_json: bool) -> None:
     from tools.research.factory import research
+    from tools.research.job_texts import order_title
     from tools.research.schedules.texts import is_overdue, standing
-    from tools.research.texts import order_title
 
     service, now = research(), time.time()
     found = await service.schedules.of_user(LOCAL_USER)
@@ -243,8 +243,8 @@ async def _run_due(as_json: bool) -> None:
     from tools.cli.job_listing import as_data
     from tools.cli.research import checked_settings
     from tools.research.factory import research
+    from tools.research.job_texts import title
     from tools.research.notices.delivery import delivering
-    from tools.research.texts import title
 
     settings, service = checked_settings(), research()
     async with delivering():

@@ -30,8 +30,8 @@ def verify(job_id: JobId, as_json: AsJson = False) -> None:
 
 async def _verify(job_id: str, as_json: bool) -> None:
     from tools.research.factory import research
+    from tools.research.report.check_texts import NOT_NAMED
     from tools.research.report.report import Report
-    from tools.research.report.source_checks import NOT_NAMED
 
     def say(line: str) -> None:
         err.print(f"  {escape(line)}", style="dim", soft_wrap=True)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from tools.research.job import ACTIVE, Job, Kind, State
+from tools.research.job_texts import title
 from tools.research.pricing import RUN_MINUTES, price_range
-from tools.research.report.rendering import inert
+from tools.research.report.markdown_rendering import inert
 from tools.research.spending import spending_of
-from tools.research.texts import title
 from tools.text.time_formats import to_minute
 
 MAX_SHOWN_CHARS = 2_000

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tools.interactions.citation_marks import Source, plain_marks
-from tools.research.report.rendering import inert
+from tools.research.report.markdown_rendering import inert
 from tools.research.report.report import Report
 
 MAX_PAGE_BYTES = 14_000

@@ -18,11 +18,11 @@ from mcp_types import (
 
 from tools.errors import BadArgument
 from tools.research.job import Job, State
+from tools.research.job_texts import title
 from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
 from tools.research.report.html_pages import render_html
-from tools.research.report.rendering import to_markdown_file
+from tools.research.report.markdown_rendering import to_markdown_file
 from tools.research.report.report import Report, to_json
-from tools.research.texts import title
 
 JOBS_PER_PAGE = 50
 FORMATS = {"report.md": "text/markdown", "report.html": "text/html", "report.json": "application/json"}

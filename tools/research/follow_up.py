@@ -16,14 +16,14 @@ from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError, NotFound
 from tools.research.job import FollowUpAnswer, Job
 from tools.research.job_interactions import JobInteractions
+from tools.research.job_texts import report_context
 from tools.research.ledger import Ledger
 from tools.research.locks import Locked
 from tools.research.quotas import Quotas, question_check
+from tools.research.report.markdown_rendering import to_markdown
 from tools.research.report.reading import read_report
-from tools.research.report.rendering import to_markdown
 from tools.research.report.report import Report
 from tools.research.spending import spending_of_question
-from tools.research.texts import report_context
 from tools.research.timeouts import ANSWER_LEASE_FACTOR, ANSWER_POLL_INTERVAL_S, MAX_ANSWER_WAIT_S
 from tools.text.did_you_mean import did_you_mean
 

@@ -18,13 +18,13 @@ from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
 from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, ReportChanges, State
 from tools.research.job_changes import JobChanges
+from tools.research.job_texts import FOLLOWED_ELSEWHERE, MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
 from tools.research.report.report import Report, from_json, to_json
 from tools.research.schedules.changes import changes_between
-from tools.research.texts import FOLLOWED_ELSEWHERE, MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
 from tools.research.timeouts import (
     FIRST_CREATE_WAIT_S,
     FIRST_SAVE_WAIT_S,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import AsyncGenerator, Sequence
 from typing import ClassVar
 
 from google.adk.agents import InvocationContext
 from google.adk.events import Event
-from google.adk.models import LlmRequest
-from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 from pydantic import BaseModel, field_validator, model_validator
 
@@ -18,17 +15,9 @@ from tools.adk.llm_agent import Agent, AgentConfig
 from tools.interactions.server_tools import ServerTool
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.factory import research
-from tools.research.job import Job
-from tools.research.questions import Action
 from tools.research.settings import ResearchSettings
-from tools.research.texts import title
-from tools.researcher import confirmation, schedules
-from tools.researcher.mentioned_runs import mentioned_runs
-from tools.researcher.spending_text import MONTH_S, spent_by
+from tools.researcher.model_instruction import RunList
 from tools.settings import load_settings
-
-MAX_LISTED_RUNS = 20
-"""Maximum number of a conversation's runs that the model's instruction lists."""
 
 with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -57,7 +46,7 @@ class Researcher(ResearchSettings, Agent):
 
     @model_validator(mode="after")
     def _add_list_of_runs(self) -> Researcher:
-        self.tools = [*(tool for tool in self.tools if not isinstance(tool, _Runs)), _Runs()]
+        self.tools = [*(tool for tool in self.tools if not isinstance(tool, RunList)), RunList()]
         return self
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
@@ -83,52 +72,3 @@ class Researcher(ResearchSettings, Agent):
         presenter = TurnPresenter(self.name, ctx, service, seconds, formats)
         async for event in presenter.play(super()._run_async_impl(ctx)):
             yield event
-
-
-class _Runs(BaseTool):
-    """Adds what the user has spent, and the runs that the conversation ordered or spoke about, to each model request.
-
-    The model cannot call this tool.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(name="runs", description="The research runs of this conversation.")
-
-    async def process_llm_request(self, *, tool_context: ToolContext, llm_request: LlmRequest) -> None:
-        """Adds the tables and what was spent to the instruction."""
-        turn = confirmation.turn_of(tool_context.get_invocation_context())
-        service, now = research(), time.time()
-        try:
-            asked = await service.ledger.questions(turn.user, turn.session)
-            subjects = {question.subject for question in asked}
-            others = subjects.union(mentioned_runs(tool_context))
-            repeated = await service.schedules.of_user(turn.user)
-            spent = spent_by(await service.ledger.spending(user=turn.user, since=now - MONTH_S), now)
-            jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in others]
-        except DATABASE_ERRORS as error:
-            text = f"The research runs of this conversation are not known: {describe_database_error(error)}."
-        else:
-            runs = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
-            text = "\n\n".join(filter(None, (runs, schedules.table(repeated, subjects), spent)))
-        llm_request.append_instructions([text])
-
-
-def runs_table(jobs: list[Job], deleting: set[str]) -> str:
-    """Formats the runs of a conversation as text for the model.
-
-    Args:
-        jobs: newest first.
-        deleting: ids of the jobs that wait for a yes to their deletion.
-    """
-    lines = [f"- {job.id} | {_state(job, job.id in deleting)} | {title(job)}" for job in jobs[:MAX_LISTED_RUNS]]
-    if not lines:
-        return "No research run in this conversation yet."
-    return "\n".join(["Research runs of this conversation (newest first):", *lines])
-
-
-def _state(job: Job, deleting: bool) -> str:
-    if deleting:
-        return "waits for a yes: deletion"
-    if job.state == "awaiting_approval":
-        return f"waits for a yes: {'plan' if job.plan else 'price'}"
-    return job.state.words

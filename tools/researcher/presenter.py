@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.adk.agents import InvocationContext
-from google.adk.artifacts import BaseArtifactService
 from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
@@ -22,25 +21,14 @@ from tools.adk.contents import parts_of
 from tools.moderation.gate import ReportBlocked, screen_progress, screen_report
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State
-from tools.research.questions import Action, Question
-from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
-from tools.research.report.html_pages import RENDER_TIMEOUT_S, render_html
-from tools.research.report.rendering import to_chat, to_markdown_file
-from tools.research.report.report import Report, to_json
+from tools.research.questions import Action
+from tools.research.report.markdown_rendering import to_chat
+from tools.research.report.report import Report
 from tools.research.service import Research
-from tools.researcher import confirmation, schedules
-from tools.researcher.texts import (
-    changes_section,
-    closing,
-    continues,
-    deletion,
-    outcome,
-    quote,
-    reminder,
-    several_wait,
-    started,
-    unseen_notice,
-)
+from tools.researcher import confirmation
+from tools.researcher.reminders import reminders
+from tools.researcher.report_files import save_report_files
+from tools.researcher.run_texts import changes_section, closing, continues, outcome, quote, started
 from tools.text.secret_redaction import redact
 
 log = logging.getLogger(__name__)
@@ -51,8 +39,6 @@ MAX_REFUSALS = 5
 """The model is not called again after this many refused tool calls in a turn."""
 READ_TIMEOUT_S = 10
 """Timeout, in seconds, for reading the ledger at the end of a turn."""
-SAVE_TIMEOUT_S = 30
-"""Timeout, in seconds, for saving a group of a report's files."""
 
 
 @dataclass(frozen=True)
@@ -140,14 +126,7 @@ class TurnPresenter:
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 turn = confirmation.turn_of(self.context)
-                found = await waiting_questions(self.service, turn, self.shown)
-                waiting = [w for w in found if w.question.subject not in self.withheld]
-                if self.shown:  # one thing at a time: others are asked about again in a later turn
-                    waiting = [w for w in waiting if w.question.subject in self.shown]
-                lines = [w.line for w in waiting if w.question.subject not in self.shown]
-                seen = [w.question for w in waiting if w.asked or w.question.subject in self.shown]
-                if len(seen) > 1:
-                    lines.append(several_wait(seen[0].subject))
+                lines, seen = await reminders(self.service, turn, self.shown, self.withheld)
                 marks = await confirmation.record_shown(self.service.ledger, turn, seen, self.shown)
         except (TimeoutError, *DATABASE_ERRORS) as error:  # still show the answer; the next turn can approve nothing
             log.warning("the questions that wait cannot be read: %s", error)
@@ -229,35 +208,16 @@ class TurnPresenter:
         shown = "\n\n".join(filter(None, (changes_section(job), to_chat(report).rstrip())))
         await screen_report(self.context, f"{shown}\n\n{job.error}".rstrip())  # before any file is saved
         saved: list[str] = []
-        if self.context.artifact_service:
+        if store := self.context.artifact_service:
             try:
-                known = await self._known(self.context.artifact_service)
-                names = {f"{job.id}.{ending}": ending for ending in self.formats}
-                missing = [ending for name, ending in names.items() if name not in known]
-                page, documents = await asyncio.gather(
-                    render_html(report, job.order.user), render_documents(job, report, missing)
-                )
-                saved += [name for name in names if name in known]
-                for group in [*report_files(job, report, page), *documents]:
-                    saved += group
-                    if known.issuperset(group):  # saved when the report was shown here before
-                        continue
-                    async with asyncio.timeout(SAVE_TIMEOUT_S):
-                        delta = {
-                            n: await self._save(self.context.artifact_service, n, part) for n, part in group.items()
-                        }
-                    yield self._event(actions=EventActions(artifact_delta=delta))
+                async with aclosing(save_report_files(self.context, store, job, report, self.formats)) as groups:
+                    async for names, versions in groups:
+                        saved += names
+                        if versions:
+                            yield self._event(actions=EventActions(artifact_delta=versions))
             except Exception:  # the report was paid for: show it even without its files
                 log.exception("%s: its files could not be saved", job.id)
         yield self._say("\n\n".join([shown, closing(job, saved)]))
-
-    async def _known(self, store: BaseArtifactService) -> set[str]:
-        """Returns the names of the files that the conversation has."""
-        async with asyncio.timeout(SAVE_TIMEOUT_S):
-            return set(await store.list_artifact_keys(**_place(self.context)))
-
-    async def _save(self, store: BaseArtifactService, name: str, part: types.Part) -> int:
-        return await store.save_artifact(**_place(self.context), filename=name, artifact=part)
 
     def _say(self, text: str, **values: Any) -> Event:
         return self._event(content=types.Content(role="model", parts=[types.Part(text=text)]), **values)
@@ -269,110 +229,6 @@ class TurnPresenter:
 
     def _event(self, **values: Any) -> Event:
         return Event(author=self.name, invocation_id=self.context.invocation_id, branch=self.context.branch, **values)
-
-
-class WaitingQuestion(NamedTuple):
-    """A question about a run or a schedule that waits for a yes."""
-
-    question: Question
-    asked: bool
-    """Whether the user was asked before: false, for example, for a plan that has just arrived."""
-    line: str
-    """The text that repeats the question, or that says which question waits."""
-
-
-async def waiting_questions(
-    service: Research, turn: confirmation.TurnContext, shown: Mapping[str, Action]
-) -> list[WaitingQuestion]:
-    """Lists the questions about the runs and schedules of a conversation that wait for a yes.
-
-    Args:
-        shown: the questions that this turn has shown: maps the id of a run or schedule to what its question asks. The
-            run may belong to another conversation. The question replaces an earlier one about the same run.
-    """
-    asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
-    known = await service.jobs(turn.user)
-    jobs = [job for job in known if job.order.session == turn.session or job.id in asked or job.id in shown]
-    found = list[WaitingQuestion]()
-    for job in jobs:
-        before = asked.get(job.id)
-        if before and shown.get(job.id, before.action) is Action.DELETE:
-            is_new = before.version != job.stamp and job.id not in shown
-            question = turn.question(job.id, Action.DELETE, job.stamp) if is_new else before
-            found.append(WaitingQuestion(question, True, deletion(job) if is_new else reminder(job, True)))
-        elif job.state is State.AWAITING_APPROVAL:
-            question = turn.question(job.id, Action.START, job.version)
-            known_to_user = bool(before and before.version == question.version)
-            line = reminder(job, False) if known_to_user else unseen_notice(job)
-            found.append(WaitingQuestion(question, known_to_user, line))
-    for schedule in await service.schedules.of_user(turn.user):
-        here = schedule.order.session == turn.session or schedule.id in asked or schedule.id in shown
-        if here and schedules.waits_for_yes(schedule, {*asked, *shown}):
-            question = turn.question(schedule.id, Action.SCHEDULE, schedule.version)
-            found.append(WaitingQuestion(question, True, schedules.reminder(schedule)))
-    return found
-
-
-def report_files(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
-    """Groups a report's files, so that each group goes into one event. Each group maps names to files.
-
-    Args:
-        page: the report's web page, as HTML.
-
-    `adk web` 2.13 shows one file per event, and no file of an event with text, so each picture has its own event. The
-    documents, which `adk web` cannot show, share one event.
-    """
-    pictures = [
-        {f"{job.id}-{p.name}": types.Part.from_bytes(data=p.data, mime_type=p.mime_type)} for p in report.pictures
-    ]
-    documents = {
-        f"{job.id}.{ending}": types.Part.from_bytes(data=text.encode(), mime_type=kind)
-        for ending, kind, text in (
-            ("md", "text/markdown", to_markdown_file(report)),
-            ("html", "text/html", page),
-            ("json", "application/json", to_json(report)),
-        )
-    }
-    return [*pictures, documents]
-
-
-async def render_documents(job: Job, report: Report, formats: Sequence[str]) -> list[dict[str, types.Part]]:
-    """Converts a report to documents, for one event. Logs and leaves out what cannot be converted in time.
-
-    Returns:
-        A map of names to files in a list; an empty list if there are none.
-    """
-    files = dict[str, types.Part]()
-    if not formats or not documents_installed():
-        return []
-    made = await asyncio.gather(
-        *(render_document(report, ending, job.order.user, timeout_s=RENDER_TIMEOUT_S) for ending in formats),
-        return_exceptions=True,
-    )
-    for ending, data in zip(formats, made, strict=True):
-        if isinstance(data, bytes):
-            files[f"{job.id}.{ending}"] = types.Part.from_bytes(data=data, mime_type=DOCUMENT_TYPES[ending])
-        else:
-            log.warning("%s: %s", job.id, data)
-    return [files] if files else []
-
-
-async def delete_report_files(context: InvocationContext, job: Job) -> int:
-    """Deletes the files of a job's report in this conversation, in all versions; returns their number."""
-    if context.artifact_service is None:
-        return 0
-    place = _place(context)
-    names = await context.artifact_service.list_artifact_keys(**place)
-    own = [name for name in names if name.startswith((f"{job.id}.", f"{job.id}-"))]
-    for name in own:
-        await context.artifact_service.delete_artifact(**place, filename=name)
-    return len(own)
-
-
-def _place(context: InvocationContext) -> dict[str, Any]:
-    """Returns the arguments that identify the conversation for artifact services."""
-    session = context.session
-    return {"app_name": context.app_name, "user_id": session.user_id, "session_id": session.id}
 
 
 def _refusal(response: types.FunctionResponse) -> str:

@@ -11,9 +11,10 @@ from tools.research.factory import research
 from tools.research.schedules.schedule import MAX_CEILING_USD, Schedule, Status, UnknownSchedule
 from tools.research.schedules.timing import new_timing
 from tools.research.service import Research
-from tools.researcher import schedules
+from tools.researcher import schedule_answers, schedule_texts
 from tools.researcher.presenter import Presentation, present
-from tools.researcher.tools import Result, checked_texts, present_schedule, refusing_tool, settings_of
+from tools.researcher.tool_errors import Result, refusing_tool
+from tools.researcher.tools import checked_texts, present_schedule, settings_of
 
 
 @refusing_tool
@@ -78,7 +79,7 @@ async def pause_schedule(schedule_id: str, tool_context: ToolContext) -> Result:
         present_schedule(tool_context, schedule)
         return {"schedule": schedule.id, "next": "it has not started: its question was shown again"}
     schedule = await service.schedules.pause(schedule)
-    present(tool_context, Presentation(texts=(schedules.paused_text(schedule),)))
+    present(tool_context, Presentation(texts=(schedule_texts.paused_text(schedule),)))
     return {"schedule": schedule.id, "status": schedule.status.value, "next": "the user was told"}
 
 
@@ -103,7 +104,7 @@ async def _own(service: Research, context: ToolContext, schedule_id: str) -> Sch
     Raises:
         UnknownSchedule: the user has no such schedule.
     """
-    schedule = await schedules.find(service, context.session.user_id, schedule_id)
+    schedule = await schedule_answers.find(service, context.session.user_id, schedule_id)
     if schedule is None:
         raise UnknownSchedule(f"{schedule_id[:40]!r} is no id of a schedule, such as sched_…")
     return schedule

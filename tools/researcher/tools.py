@@ -6,65 +6,31 @@ tool that refuses returns `{"error": …}`, which the model explains to the user
 
 from __future__ import annotations
 
-import asyncio
-import functools
-from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from google.adk.tools import ToolContext
 
-from tools.errors import BadArgument, DeskError
-from tools.load_control.user_queues import UserQueues
-from tools.research.database import DATABASE_ERRORS, describe_database_error
-from tools.research.errors import NotFinished, UnknownJob
+from tools.errors import BadArgument
+from tools.research.errors import NotFinished
 from tools.research.factory import research
 from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS, Job, State
+from tools.research.job_texts import title
 from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action, NotConfirmed
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.report.rendering import inert
+from tools.research.report.markdown_rendering import inert
 from tools.research.schedules.schedule import Schedule
 from tools.research.service import Research
 from tools.research.settings import ResearchSettings
-from tools.research.texts import title
-from tools.research.timeouts import WATCH_GRACE_S
-from tools.researcher import confirmation, schedules
-from tools.researcher.inputs import inputs_of, newest_files
-from tools.researcher.mentioned_runs import note_mentioned_run
-from tools.researcher.presenter import Presentation, delete_report_files, present
-from tools.researcher.texts import cancelled, deletion, kept, listing
-from tools.settings import load_settings
-from tools.text.secret_redaction import redact
+from tools.researcher import confirmation, schedule_answers, schedule_texts
+from tools.researcher.brief_files import inputs_of, newest_files
+from tools.researcher.mentioned_runs import named_run, note_mentioned_run, unnamed_run
+from tools.researcher.presenter import Presentation, present
+from tools.researcher.report_files import delete_report_files
+from tools.researcher.run_texts import cancelled, deletion, kept, listing
+from tools.researcher.tool_errors import Result, refusing_tool
 
-Result = dict[str, Any]
-_CALLS = UserQueues(1)
-"""The calls of each invocation, one at a time."""
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
-
-
-def refusing_tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
-    """Turns a tool's errors into results that the model can explain, and limits how long the tool may run.
-
-    ADK starts the calls of a step together. They run one after the other, in their order: a run that one call drops and
-    the next orders anew is then ordered.
-    """
-
-    @functools.wraps(act)
-    async def tool(**arguments: Any) -> Result:
-        context: ToolContext = arguments["tool_context"]
-        try:
-            async with _CALLS.of(context.invocation_id), asyncio.timeout(_attach_seconds(context) + WATCH_GRACE_S):
-                result = await act(**arguments)
-        except TimeoutError:
-            return {"error": "there was no answer in time; what was started goes on, and its status can be asked for"}
-        except DATABASE_ERRORS as error:  # before `DeskError`, because one of these errors is a subclass of it
-            return {"error": f"{describe_database_error(error)}; nothing was done"}
-        except DeskError as error:
-            return {"error": redact(str(error))}
-        context.actions.skip_summarization = True
-        return result
-
-    return tool
 
 
 @refusing_tool
@@ -114,7 +80,7 @@ async def start_research(
         plan=plan_first,
     )
     if builds_on:
-        base = await _job(service, tool_context, builds_on)
+        base = await named_run(service, tool_context, builds_on)
         order = await service.with_base(base.id, order)
     if found := await job_of_other_session(service.ledger, await service.jobs(order.user), order):
         present(tool_context, Presentation(job=found.id))
@@ -136,14 +102,14 @@ async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False)
         deletes: True if a deletion waits, and the yes is to that; else false.
     """
     service, settings = research(), settings_of(tool_context)
-    if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
+    if schedule := await schedule_answers.find(service, tool_context.session.user_id, job_id):
         if deletes:
             raise NotConfirmed(f"nothing was done about {schedule.id}: no deletion of it waits for a yes")
         settings.need_storage()
-        text = await schedules.approve(service, _turn(tool_context), schedule)
+        text = await schedule_answers.approve(service, _turn(tool_context), schedule)
         present(tool_context, Presentation(texts=(text,)))
         return {"schedule": schedule.id, "next": "the user was told"}
-    job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
+    job, turn = await named_run(service, tool_context, job_id), _turn(tool_context)
     if deletes is not await _deleting(service, turn, job.id):
         waits = "no deletion of it waits for a yes" if deletes else "the question that waits is whether to delete it"
         raise NotConfirmed(f"nothing was done about {job.id}: {waits}")
@@ -186,7 +152,7 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
         title: If the topic has changed with the brief: a few words by which the user knows it again. Else empty.
     """
     service, settings = research(), settings_of(tool_context)
-    job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
+    job, turn = await named_run(service, tool_context, job_id), _turn(tool_context)
     if job.state is not State.AWAITING_APPROVAL:
         raise NotFinished(f"{job.id} is {job.state.words}: only what waits for a yes can be changed")
     brief, title = brief.strip(), title.strip()
@@ -217,13 +183,13 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
         job_id: Id of the run or the schedule; empty: the newest run of this conversation, or the user's only run.
     """
     service = research()
-    if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
+    if schedule := await schedule_answers.find(service, tool_context.session.user_id, job_id):
         present_schedule(tool_context, schedule)
         return {"schedule": schedule.id, "status": schedule.status.value, "next": "it was shown"}
     if job_id:
-        job = await _job(service, tool_context, job_id)
+        job = await named_run(service, tool_context, job_id)
     else:
-        found = await _newest(service, tool_context)
+        found = await unnamed_run(service, tool_context)
         if found is None:
             return await _list(service, tool_context)
         job = found
@@ -249,7 +215,7 @@ async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> R
         question: What the user wants to know or to have, complete in itself, in the user's language.
     """
     service, settings = research(), settings_of(tool_context)
-    job = await _job(service, tool_context, job_id)
+    job = await named_run(service, tool_context, job_id)
     if not question.strip():
         raise BadArgument("`question` is empty: say what the user wants to know")
     settings.need_storage()
@@ -270,11 +236,11 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
         job_id: Id of the run or the schedule.
     """
     service = research()
-    if schedule := await schedules.find(service, tool_context.session.user_id, job_id):
-        text = await schedules.end(service, _turn(tool_context), schedule)
+    if schedule := await schedule_answers.find(service, tool_context.session.user_id, job_id):
+        text = await schedule_answers.end(service, _turn(tool_context), schedule)
         present(tool_context, Presentation(texts=(text,)))
         return {"schedule": schedule.id, "next": "the user was told"}
-    job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
+    job, turn = await named_run(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
         await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
         present(tool_context, Presentation(texts=(kept(job),)))
@@ -294,7 +260,7 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
     """
     service, settings = research(), settings_of(tool_context)
     settings.need_storage()
-    old = await _job(service, tool_context, job_id)
+    old = await named_run(service, tool_context, job_id)
     job = await service.start_again(
         old,
         session=tool_context.session.id,
@@ -316,7 +282,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
         job_id: Id of the run.
     """
     service, turn = research(), _turn(tool_context)
-    job = await _job(service, tool_context, job_id)
+    job = await named_run(service, tool_context, job_id)
     await service.ledger.save_question(turn.question(job.id, Action.DELETE, job.stamp))
     present(tool_context, Presentation(texts=(deletion(job),), asks=(job.id, Action.DELETE)))
     return _result(job, next="wait until the user says yes or no")
@@ -328,8 +294,8 @@ def present_schedule(context: ToolContext, schedule: Schedule, *, resumes: bool 
     Args:
         resumes: whether the user wants a paused schedule to start runs again, which needs a yes.
     """
-    waits = schedules.waits_for_yes(schedule, (schedule.id,) if resumes else ())
-    text = schedules.question(schedule) if waits else schedules.listing([schedule])
+    waits = schedule_texts.waits_for_yes(schedule, (schedule.id,) if resumes else ())
+    text = schedule_texts.question(schedule) if waits else schedule_texts.listing([schedule])
     present(context, Presentation(texts=(text,), asks=(schedule.id, Action.SCHEDULE) if waits else None))
 
 
@@ -365,37 +331,11 @@ def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_s
 
 async def _list(service: Research, context: ToolContext) -> Result:
     jobs = await service.jobs(context.session.user_id)
-    repeated = schedules.listing(await service.schedules.of_user(context.session.user_id))
+    repeated = schedule_texts.listing(await service.schedules.of_user(context.session.user_id))
     example = next((job for job in jobs if job.state is State.COMPLETED), jobs[0] if jobs else None)
     hint = f"To see one, say its name, such as “show {example.id}”." if example else ""
     present(context, Presentation(texts=("\n\n".join(filter(None, (listing(jobs), repeated, hint))),)))
     return {"runs": [_result(job) for job in jobs[:20]], "next": "the list was shown to the user"}
-
-
-async def _newest(service: Research, context: ToolContext) -> Job | None:
-    """Returns the conversation's newest unfinished run, else its newest run.
-
-    In a conversation without runs: the user's unfinished run, or else the user's run, if there is exactly one.
-    """
-    jobs = await service.jobs(context.session.user_id)
-    here = [job for job in jobs if job.order.session == context.session.id]
-    unfinished = [job for job in here or jobs if job.active]
-    if here:
-        return (unfinished or here)[0]
-    return next((found[0] for found in (unfinished, jobs) if len(found) == 1), None)
-
-
-async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
-    """Returns the user's run with that id. From now on, the model's list of runs has it.
-
-    Raises:
-        UnknownJob: the user has no such run.
-    """
-    job = await service.own_job(context.session.user_id, job_id.strip().strip("`").casefold())
-    if job is None:
-        raise UnknownJob(f"the user has no research run {job_id[:40]!r}: say “list” to see all")
-    note_mentioned_run(context, job)
-    return job
 
 
 async def _deleting(service: Research, turn: confirmation.TurnContext, job_id: str) -> bool:
@@ -419,8 +359,3 @@ def settings_of(context: ToolContext) -> ResearchSettings:
     if not isinstance(agent, ResearchSettings):
         raise BadArgument("this tool works for an agent of the class tools.researcher.agent.Researcher only")
     return agent
-
-
-def _attach_seconds(context: ToolContext) -> float:
-    agent = context.get_invocation_context().agent
-    return load_settings().attach_seconds or float(getattr(agent, "attach_seconds", 0.0))

@@ -32,7 +32,7 @@ from tools.research.notices.timeouts import (
     SEND_TIMEOUT_S,
 )
 from tools.research.periodic import repeat_periodically
-from tools.research.report.rendering import to_markdown
+from tools.research.report.markdown_rendering import to_markdown
 from tools.research.report.report import from_json
 from tools.research.settings import research_settings
 from tools.settings import load_settings

@@ -10,28 +10,41 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from tools.interactions.citation_marks import Source, local_marks
-from tools.research.report.languages import UNKNOWN, figure_word, language_of, same_letters, sources_word
-from tools.research.report.report import Report
-from tools.research.report.source_checks import SYMBOLS, checks_table
-from tools.research.report.writing_direction import (
-    LEFT_TO_RIGHT,
-    Direction,
-    direction_of,
-    direction_of_most,
-    has_rtl_letters,
+from tools.research.report.check_texts import SYMBOLS, checks_table
+from tools.research.report.document_writing_direction import (
+    WEB_ADDRESS,
+    Writing,
+    isolate,
+    isolated,
+    marked_blocks,
+    with_isolates,
 )
-from tools.text.markdown import is_web, link_address
-
-Node = dict[str, Any]
+from tools.research.report.languages import UNKNOWN, figure_word, language_of, sources_word
+from tools.research.report.pandoc_nodes import (
+    SPACE,
+    Node,
+    div_node,
+    header_node,
+    link_node,
+    no_attributes,
+    para_node,
+    prose_of,
+    span_node,
+    text_of,
+    with_typst_settings,
+    word_nodes,
+)
+from tools.research.report.report import Report
+from tools.research.report.writing_direction import Direction, direction_of, has_rtl_letters
+from tools.text.markdown import is_web
 
 _SOURCE = re.compile(r"#source-(\d{1,6})")
-_ADDRESS = re.compile(r"https?://\S+")
 _BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _LANGUAGE_OF_CODE = re.compile(r"[\w+#-]{1,20}")
 _PICTURES = {
@@ -46,8 +59,6 @@ MAX_SHOWN_ADDRESS = 150
 Without a title, their first third is shown."""
 _MARK_OF_TYPST = re.compile("[-+/]|=+")
 """Matches a word that begins a list or a heading of Typst. Pandoc does not escape it in links, cells and items."""
-MAX_BOX_CHARS = 30
-"""Longer texts are not put into boxes in a PDF, since a box cannot break across lines."""
 MAX_NESTING = 10
 """Lists and quotations inside so many others lose their indentation: Typst fails at a few dozen."""
 _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))
@@ -74,41 +85,21 @@ def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
         format: "pdf", "docx" or "epub".
     """
     blocks = list(tree["blocks"])
-    if blocks and blocks[0]["t"] == "Header" and " ".join(_text(blocks[0]["c"][2]).split()) == report.title:
+    if blocks and blocks[0]["t"] == "Header" and " ".join(text_of(blocks[0]["c"][2]).split()) == report.title:
         del blocks[0]  # the document's title says it already
     own = blocks[:-_CHECKS_BLOCKS] if report.verification and report.sources else blocks
-    texts = [report.title, *map(_prose, own)]
+    texts = [report.title, *map(prose_of, own)]
     direction = direction_of(" ".join(texts)) or "ltr"
     main = " ".join(text for text in texts if direction_of(text) == direction)
-    writing = _Writing(language_of(_ADDRESS.sub("", main)), direction)
+    writing = Writing(language_of(WEB_ADDRESS.sub("", main)), direction)
     return _Builder(report, format, writing).document(blocks, tree["pandoc-api-version"])
-
-
-@dataclass(frozen=True)
-class _Writing:
-    """The language and the direction of a text."""
-
-    language: str
-    """For hyphenation and fonts, and for the words that the document adds."""
-    direction: Direction
-
-    def of(self, *texts: str) -> _Writing:
-        """Returns how texts within this text are written, such as the items of a list.
-
-        The direction is that of most texts. The language is that of this text if they have the same letters, or none.
-        """
-        direction = direction_of_most(texts, self.direction)
-        language = language_of(_ADDRESS.sub("", " ".join(texts)))
-        if language in ("", UNKNOWN):
-            return self if direction == self.direction else _Writing(UNKNOWN, direction)
-        return _Writing(self.language if same_letters(language, self.language) else language, direction)
 
 
 @dataclass
 class _Builder:
     report: Report
     format: str
-    writing: _Writing
+    writing: Writing
     """The language and the direction of the whole document."""
     shown: set[str] = field(default_factory=set)
     """Names of the pictures that the document has so far."""
@@ -132,15 +123,17 @@ class _Builder:
         body = self.blocks(blocks, self.writing)
         if self.report.sources:
             heading = sources_word(self.writing.language)
-            body += self._written([_header(heading, "sources")], self.writing.of(heading), self.writing)
+            body += marked_blocks(
+                [header_node(heading, "sources")], self.writing.of(heading), self.writing, self.format
+            )
             body += self._small(self._sources())
         if run := self.report.interaction_id:
             # Under the title, since a line at the end may stand alone on a page. `TYPST_TEMPLATE` has it already.
-            line = _para(_words(run))
+            line = para_node(word_nodes(run))
             if self.format == "docx":
-                body.insert(0, _div([line], [["custom-style", "Date"], ["dir", "ltr"]]))
+                body.insert(0, div_node([line], [["custom-style", "Date"], ["dir", "ltr"]]))
             elif self.format == "epub":  # it begins a page at each heading
-                body.append(_div([line], [["style", "page-break-before: avoid"], ["dir", "ltr"]]))
+                body.append(div_node([line], [["style", "page-break-before: avoid"], ["dir", "ltr"]]))
         return {"pandoc-api-version": version, "meta": self._meta(), "blocks": body}
 
     def _meta(self) -> Node:
@@ -159,12 +152,12 @@ class _Builder:
             "date": (self.report.created[:10], "ltr"),
         }
         return {key: {"t": "MetaString", "c": value} for key, value in values.items() if value} | {
-            key: {"t": "MetaInlines", "c": [_span(_words(text), attributes=[["dir", written]])]}
+            key: {"t": "MetaInlines", "c": [span_node(word_nodes(text), attributes=[["dir", written]])]}
             for key, (text, written) in shown.items()
             if text
         }
 
-    def blocks(self, nodes: Iterable[Node], around: _Writing, *, inside: bool = False) -> list[Node]:
+    def blocks(self, nodes: Iterable[Node], around: Writing, *, inside: bool = False) -> list[Node]:
         """Builds blocks.
 
         Args:
@@ -174,67 +167,47 @@ class _Builder:
         found = list[Node]()
         for writing, group in groupby(nodes, lambda node: self._writing(node, around, inside)):
             built = [new for node in group for new in self._block(node, writing)]
-            found += self._written(built, writing, around, inside=inside)
+            found += marked_blocks(built, writing, around, self.format, inside=inside)
         return found
 
-    def _writing(self, node: Node, around: _Writing, inside: bool) -> _Writing:
+    def _writing(self, node: Node, around: Writing, inside: bool) -> Writing:
         match node:
             case {"t": "CodeBlock"}:
-                return _Writing(around.language, "ltr")
+                return Writing(around.language, "ltr")
             case {"t": "Para", "c": [{"t": "Image", "c": [_, _, [target, _]]}]} if target in self.pictures:
                 return around
             case {"t": "BulletList" | "OrderedList"} if inside:
                 return around
             case {"t": "BulletList", "c": items} | {"t": "OrderedList", "c": [_, items]}:
-                return around.of(*map(_prose, items))
-            case {"t": "Table", "c": [_, _, _, [_, [_, *_] as head], *_]} if direction_of(_prose(head)):
-                return around.of(_prose(head))  # the names and addresses in its rows say nothing about its direction
-        return around.of(_prose(node))
+                return around.of(*map(prose_of, items))
+            case {"t": "Table", "c": [_, _, _, [_, [_, *_] as head], *_]} if direction_of(prose_of(head)):
+                return around.of(prose_of(head))  # the names and addresses in its rows say nothing about its direction
+        return around.of(prose_of(node))
 
-    def _written(self, blocks: list[Node], writing: _Writing, around: _Writing, *, inside: bool = False) -> list[Node]:
-        """Marks how blocks are written, unless the text around them is written in the same way."""
-        if writing == around or not blocks:
-            return blocks
-        if self.format == "pdf":
-            language = writing.language.partition("-")[0] or UNKNOWN
-            return _with_settings(blocks, f'text(dir: {writing.direction}, lang: "{language}")')
-        return [self._marked(block, writing, inside) for block in blocks]
-
-    def _marked(self, block: Node, writing: _Writing, inside: bool) -> Node:
-        language = writing.language or UNKNOWN
-        attributes = [["lang", language], ["dir", writing.direction]]
-        match block:
-            case {"t": "Para" | "Plain" as kind, "c": inlines} if inside:
-                return {"t": kind, "c": [self._isolate(inlines, writing.direction, language)]}
-            case {"t": "Header", "c": [level, [identifier, *_], inlines]} if self.format == "epub":
-                # Pandoc divides an EPUB at headings only if they are not in a part of their own.
-                return {"t": "Header", "c": [level, [identifier, [], attributes], inlines]}
-        return {"t": "Div", "c": [["", [], attributes], [block]]}
-
-    def _block(self, node: Node, writing: _Writing) -> list[Node]:
+    def _block(self, node: Node, writing: Writing) -> list[Node]:
         match node:
             case {"t": "Para" | "Plain", "c": [{"t": "Image", "c": [_, alt, [target, _]]}]} if self._may_show(target):
-                return [self._figure(target, _text(alt), writing)]
+                return [self._figure(target, text_of(alt), writing)]
             case {"t": "Para" | "Plain" as kind, "c": inlines}:
                 return [{"t": kind, "c": self._inlines(inlines, writing.direction)}]
             case {"t": "Header", "c": [level, _, inlines]}:
-                return [{"t": "Header", "c": [level, _no_attributes(), self._inlines(inlines, writing.direction)]}]
+                return [{"t": "Header", "c": [level, no_attributes(), self._inlines(inlines, writing.direction)]}]
             case {"t": "BlockQuote", "c": blocks}:
                 return self._nested([blocks], writing, lambda parts: {"t": "BlockQuote", "c": parts[0]})
             case {"t": "BulletList", "c": items}:
                 built = self._nested(items, writing, lambda parts: {"t": "BulletList", "c": parts}, inside=True)
-                return self._aligned(built, writing, map(_prose, items))
+                return self._aligned(built, writing, map(prose_of, items))
             case {"t": "OrderedList", "c": [numbers, items]}:
                 built = self._nested(
                     items, writing, lambda parts: {"t": "OrderedList", "c": [numbers, parts]}, inside=True
                 )
-                return self._aligned(built, writing, map(_prose, items))
+                return self._aligned(built, writing, map(prose_of, items))
             case {"t": "CodeBlock", "c": [[_, classes, _], code]}:
                 known = [name for name in classes[:1] if _LANGUAGE_OF_CODE.fullmatch(name)]
                 return [{"t": "CodeBlock", "c": [["", known, []], code]}]
             case {"t": "RawBlock", "c": [_, text]}:
-                words = [] if _BREAK.fullmatch(text.strip()) else _words(text)
-                return [_para(self._inlines(words, writing.direction))] if words else []
+                words = [] if _BREAK.fullmatch(text.strip()) else word_nodes(text)
+                return [para_node(self._inlines(words, writing.direction))] if words else []
             case {"t": "Table", "c": [_, _, columns, head, bodies, foot]}:
                 return self._table(columns, head, bodies, foot, writing)
             case {"t": "HorizontalRule"}:
@@ -242,20 +215,20 @@ class _Builder:
         raise ValueError(f"an unknown block of Pandoc's: {node['t']}")
 
     def _nested(
-        self, parts: list[Any], writing: _Writing, build: Callable[[list[Any]], Node], *, inside: bool = False
+        self, parts: list[Any], writing: Writing, build: Callable[[list[Any]], Node], *, inside: bool = False
     ) -> list[Node]:
         self.depth += 1
         built = [self.blocks(part, writing, inside=inside) for part in parts]
         self.depth -= 1
         return [build(built)] if self.depth < MAX_NESTING else [block for part in built for block in part]
 
-    def _aligned(self, built: list[Node], writing: _Writing, items: Iterable[str]) -> list[Node]:
+    def _aligned(self, built: list[Node], writing: Writing, items: Iterable[str]) -> list[Node]:
         """Keeps items in the other direction beside the marks of a list. Typst would put them on the other side."""
         if self.format != "pdf" or {direction_of(item) for item in items} <= {None, writing.direction}:
             return built
-        return _with_settings(built, f"align({'right' if writing.direction == 'rtl' else 'left'})")
+        return with_typst_settings(built, f"align({'right' if writing.direction == 'rtl' else 'left'})")
 
-    def _table(self, columns: list[Any], head: Any, bodies: Any, foot: Any, writing: _Writing) -> list[Node]:
+    def _table(self, columns: list[Any], head: Any, bodies: Any, foot: Any, writing: Writing) -> list[Node]:
         if self.format == "pdf":  # Pandoc centres a table, and with it the cells without an alignment
             start = "AlignRight" if writing.direction == "rtl" else "AlignLeft"
             for column in columns:
@@ -266,47 +239,17 @@ class _Builder:
         for row in rows:
             for cell in row[1]:
                 cell[4] = self.blocks(cell[4], writing, inside=True)
-        table = {"t": "Table", "c": [_no_attributes(), [None, []], columns, head, bodies, foot]}
+        table = {"t": "Table", "c": [no_attributes(), [None, []], columns, head, bodies, foot]}
         for count, size in _WIDE_TABLES:
             if len(columns) >= count and self.format == "pdf":
-                return _with_settings([table], f"text(size: {size})")
+                return with_typst_settings([table], f"text(size: {size})")
         return [table]
 
     def _inlines(self, nodes: Sequence[Node], direction: Direction) -> list[Node]:
         built = [new for node in nodes for new in self._inline(node, direction)]
         if self.format == "pdf" and built and _MARK_OF_TYPST.fullmatch(str(built[0].get("c"))):
             built[0] = {"t": "RawInline", "c": ["typst", f"\\{built[0]['c']}"]}
-        return self._with_isolates(built) if direction == "rtl" or has_rtl_letters(_text(nodes)) else built
-
-    def _with_isolates(self, inlines: Sequence[Node]) -> list[Node]:
-        """Isolates left-to-right text that is next to letters of the other direction."""
-        found = list[Node]()
-        for is_text, group in groupby(inlines, lambda node: node["t"] in ("Str", "Space")):
-            if not is_text:
-                found += group
-                continue
-            pieces = LEFT_TO_RIGHT.split("".join(node.get("c", " ") for node in group))
-            for position, piece in enumerate(pieces):
-                found += [self._isolated(piece, "ltr")] if position % 2 else _with_spaces(piece)
-        return found
-
-    def _isolated(self, text: str, direction: Direction) -> Node:
-        """Builds a text whose direction does not depend on the text around it."""
-        if self.format == "pdf":
-            escaped = re.sub(r'["\\]', r"\\\g<0>", text)
-            code = f'text(dir: {direction}, "{escaped}")'
-            if len(text) <= MAX_BOX_CHARS:  # else Typst orders its numbers like those of the text around it
-                code = f"box({code})"
-            return {"t": "RawInline", "c": ["typst", f"#{code};"]}
-        return self._isolate(_words(text), direction)
-
-    def _isolate(self, inlines: list[Node], direction: Direction, language: str = "") -> Node:
-        """The same as `_isolated`, for Word documents and EPUBs."""
-        attributes = [["lang", language], ["dir", direction]] if language else [["dir", direction]]
-        if self.format == "docx":  # LibreOffice needs the marks, since it does not read the direction of a part
-            mark = {"t": "Str", "c": _MARKS[direction]}
-            inlines = [mark, *inlines, mark]
-        return _span(inlines, attributes=attributes)
+        return with_isolates(built, self.format) if direction == "rtl" or has_rtl_letters(text_of(nodes)) else built
 
     def _inline(self, node: Node, direction: Direction) -> list[Node]:
         match node:
@@ -315,61 +258,63 @@ class _Builder:
             case {"t": "Emph" | "Strong" | "Strikeout" as kind, "c": inlines}:
                 return [{"t": kind, "c": self._inlines(inlines, direction)}]
             case {"t": "Code", "c": [_, code]}:
-                plain = {"t": "Code", "c": [_no_attributes(), code]}
-                return [self._isolate([plain], "ltr") if direction == "rtl" else plain]
+                plain = {"t": "Code", "c": [no_attributes(), code]}
+                return [isolate([plain], "ltr", format=self.format) if direction == "rtl" else plain]
             case {"t": "RawInline", "c": [_, text]}:
-                return [{"t": "LineBreak"}] if _BREAK.fullmatch(text) else _words(text)
+                return [{"t": "LineBreak"}] if _BREAK.fullmatch(text) else word_nodes(text)
             case {"t": "Link", "c": [_, inlines, [target, _]]}:
                 return self._link(self._inlines(inlines, direction), target)
             case {"t": "Image", "c": [_, alt, [target, _]]}:
                 if self._may_show(target):
                     self.shown.add(target)
-                    return [self._image(target, _text(alt))]
-                return self._link(self._inlines(alt, direction) or _words(target), target)
+                    return [self._image(target, text_of(alt))]
+                return self._link(self._inlines(alt, direction) or word_nodes(target), target)
         raise ValueError(f"an unknown part of a line of Pandoc's: {node['t']}")
 
     def _link(self, inlines: list[Node], target: str) -> list[Node]:
         """Builds a link to a web page or a source. Another target is left out, since nothing else may be opened."""
         if is_web(target):
-            return [_link(inlines, target)]
+            return [link_node(inlines, target)]
         found = _SOURCE.fullmatch(target)
         number = int(found[1]) if found else 0
         if number not in self.numbers:
             return inlines
         self.cited[number] += 1
-        mark = {"t": "Superscript", "c": [_link(inlines, target)]}
-        return [_span([mark], _citation(number, self.cited[number]))]
+        mark = {"t": "Superscript", "c": [link_node(inlines, target)]}
+        return [span_node([mark], _citation(number, self.cited[number]))]
 
     def _may_show(self, target: str) -> bool:
         """Whether a picture is one of the report's own, is not shown yet, and can be shown in the format."""
         return target in self.pictures and target not in self.shown
 
-    def _figure(self, target: str, alt: str, writing: _Writing) -> Node:
+    def _figure(self, target: str, alt: str, writing: Writing) -> Node:
         self.shown.add(target)
         name = target.partition(".")[0]
         number = re.fullmatch(r"figure-(\d+)", name)
         label = f"{figure_word(writing.language)} {number[1]}" if number else name
-        caption, words = _words(label), label
+        caption, words = word_nodes(label), label
         if alt not in ("", name):
             own = direction_of(alt) or writing.direction
-            shown = self._inlines(_words(alt), own) if own == writing.direction else [self._isolated(alt, own)]
-            caption += [*_words(":"), _SPACE, *shown]
+            shown = (
+                self._inlines(word_nodes(alt), own) if own == writing.direction else [isolated(alt, own, self.format)]
+            )
+            caption += [*word_nodes(":"), SPACE, *shown]
             words = f"{label}: {alt}"
         plain = {"t": "Plain", "c": [self._image(target, words)]}
-        return {"t": "Figure", "c": [_no_attributes(), [None, [{"t": "Plain", "c": caption}]], [plain]]}
+        return {"t": "Figure", "c": [no_attributes(), [None, [{"t": "Plain", "c": caption}]], [plain]]}
 
     def _image(self, name: str, alt: str) -> Node:
         picture, target = self.pictures[name], name
         if self.format != "pdf":
             target = f"data:{picture.mime_type};base64,{base64.b64encode(picture.data).decode()}"
-        return {"t": "Image", "c": [_no_attributes(), _words(alt), [target, ""]]}
+        return {"t": "Image", "c": [no_attributes(), word_nodes(alt), [target, ""]]}
 
     def _sources(self) -> list[Node]:
         sources = self.report.sources
         writing = self.writing.of(*(source.title for source in sources))
         numbers = [sources[0].number, {"t": "Decimal"}, {"t": "Period"}]
         entries = [[self._source(source, writing.direction)] for source in sources]
-        return self._written([{"t": "OrderedList", "c": [numbers, entries]}], writing, self.writing)
+        return marked_blocks([{"t": "OrderedList", "c": [numbers, entries]}], writing, self.writing, self.format)
 
     def _source(self, source: Source, direction: Direction) -> Node:
         """Builds the entry of a source: its title, its address, and a link back to each of its citations."""
@@ -377,103 +322,23 @@ class _Builder:
         name = source.title or source.url
         shown = name if len(name) <= MAX_SHOWN_ADDRESS else f"{name[: MAX_SHOWN_ADDRESS // 3]}…"
         own = direction_of(shown) or direction
-        title = self._inlines(_words(shown), direction) if own == direction else [self._isolated(shown, own)]
-        line = [_span([_link(title, source.url)] if web else title, f"source-{source.number}")]
+        title = self._inlines(word_nodes(shown), direction) if own == direction else [isolated(shown, own, self.format)]
+        line = [span_node([link_node(title, source.url)] if web else title, f"source-{source.number}")]
         if source.url not in ("", source.title) and len(source.url) <= MAX_SHOWN_ADDRESS:
-            line += [_SPACE, *_words(source.url)]
+            line += [SPACE, *word_nodes(source.url)]
         if check := self.checks.get(source.number):
-            line += [_SPACE, *_words(f"— {SYMBOLS[check.verdict]} {check.verdict}")]
+            line += [SPACE, *word_nodes(f"— {SYMBOLS[check.verdict]} {check.verdict}")]
             if check.archived_url:
-                line += [_SPACE, _link(_words("(archived copy)"), check.archived_url)]
+                line += [SPACE, link_node(word_nodes("(archived copy)"), check.archived_url)]
         for time in range(1, self.cited[source.number] + 1):
-            arrow = _words("↑" if time == 1 else f"↑{time}")
-            line += [_SPACE, _link(arrow, f"#{_citation(source.number, time)}")]
-        return {"t": "Plain", "c": self._with_isolates(line) if direction == "rtl" else line}
+            arrow = word_nodes("↑" if time == 1 else f"↑{time}")
+            line += [SPACE, link_node(arrow, f"#{_citation(source.number, time)}")]
+        return {"t": "Plain", "c": with_isolates(line, self.format) if direction == "rtl" else line}
 
     def _small(self, blocks: list[Node]) -> list[Node]:
-        return _with_settings(blocks, "text(size: 9pt)") if self.format == "pdf" else blocks
-
-
-_SPACE: Node = {"t": "Space"}
-_MARKS: dict[Direction, str] = {"ltr": "\u200e", "rtl": "\u200f"}
-"""Invisible letters of each direction."""
-
-
-def _no_attributes() -> list[Any]:
-    return ["", [], []]
-
-
-def _header(text: str, identifier: str) -> Node:
-    return {"t": "Header", "c": [1, [identifier, [], []], _words(text)]}
-
-
-def _para(inlines: list[Node]) -> Node:
-    return {"t": "Para", "c": inlines}
-
-
-def _div(blocks: list[Node], attributes: list[list[str]]) -> Node:
-    return {"t": "Div", "c": [["", [], attributes], blocks]}
-
-
-def _with_settings(blocks: list[Node], settings: str) -> list[Node]:
-    """Gives blocks other settings in Typst. Pandoc's own way for this loses them before a heading."""
-    return [_typst(f"#[\n#set {settings}"), *blocks, _typst("]")]
-
-
-def _typst(code: str) -> Node:
-    return {"t": "RawBlock", "c": ["typst", code]}
-
-
-def _span(inlines: list[Node], identifier: str = "", attributes: Sequence[list[str]] = ()) -> Node:
-    return {"t": "Span", "c": [[identifier, [], [*attributes]], inlines]}
-
-
-def _link(inlines: list[Node], target: str) -> Node:
-    return {"t": "Link", "c": [_no_attributes(), inlines, [link_address(target), ""]]}
+        return with_typst_settings(blocks, "text(size: 9pt)") if self.format == "pdf" else blocks
 
 
 def _citation(number: int, time: int) -> str:
     """Returns the identifier of the place where a source is cited for the n-th time."""
     return f"citation-{number}-{time}"
-
-
-def _words(text: str) -> list[Node]:
-    """Converts plain text to Pandoc's words and spaces."""
-    return _with_spaces(" ".join(text.split()))
-
-
-def _with_spaces(text: str) -> list[Node]:
-    """The same as `_words`, but keeps the spaces at both ends."""
-    return [_SPACE if piece == " " else {"t": "Str", "c": piece} for piece in re.split("( )", text) if piece]
-
-
-def _text(node: Any) -> str:
-    """Returns the words of a tree, without blocks of code and addresses."""
-    return "".join(_pieces(node))
-
-
-def _prose(node: Any) -> str:
-    """Returns the words of a tree that show how it is written: those of `_text` without code."""
-    return "".join(_pieces(node, code=False))
-
-
-def _pieces(node: Any, *, code: bool = True) -> Iterator[str]:
-    match node:
-        case {"t": "Str", "c": str(text)}:
-            yield text
-        case {"t": "Space" | "SoftBreak" | "LineBreak"}:
-            yield " "
-        case {"t": "Code", "c": [_, text]}:
-            yield text if code else " "
-        case {"t": "RawInline", "c": [_, text]}:
-            yield text
-        case {"t": "CodeBlock" | "RawBlock"}:
-            return
-        case {"t": "Link" | "Image", "c": [_, inlines, _]}:
-            yield from _pieces(inlines, code=code)
-        case {"t": kind, "c": content}:
-            yield from _pieces(content, code=code)
-            yield " " if kind in ("Para", "Plain", "Header") else ""
-        case list():
-            for child in node:
-                yield from _pieces(child, code=code)

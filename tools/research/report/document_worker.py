@@ -23,19 +23,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tools.research.limited_process import limit_memory
-from tools.research.report.document_tree import Node, document_markdown, document_tree
+from tools.research.report.document_tree import document_markdown, document_tree
+from tools.research.report.pandoc_nodes import Node
 from tools.research.report.pdf_and_epub_styles import EPUB_STYLE, TYPST_TEMPLATE
+from tools.research.report.render_limits import MAX_CPU_S, MAX_DOCUMENT_MEMORY_BYTES, PANDOC_HEAP, PANDOC_TIMEOUT_S
 from tools.research.report.report import Picture, Report, from_json
 from tools.research.report.word_and_epub_details import finish_docx, finish_epub
 
-MAX_MEMORY_BYTES = 2_000_000_000
-"""Memory limit of this process and of Pandoc, in bytes, on Linux only; an ordinary report takes a tenth of that."""
-MAX_CPU_S = 30
-"""Processor time of this process and of each run of Pandoc, in seconds, on Linux only."""
-PANDOC_HEAP = "600M"
-"""Limit of Pandoc's own memory."""
-PANDOC_TIMEOUT_S = 10.0
-"""Timeout for each of the two runs of Pandoc, in seconds; an ordinary report takes a twentieth of a second."""
 MAX_DEPTH = 10_000
 """Python's limit of nested calls: a text in many nested lists makes a deep tree."""
 _HEAP_EXHAUSTED = 251
@@ -59,7 +53,7 @@ _ESCAPE = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
 
 def main() -> int:
     """Converts the report on stdin to the format that the only argument names."""
-    limit_memory(MAX_MEMORY_BYTES)
+    limit_memory(MAX_DOCUMENT_MEMORY_BYTES)
     if sys.platform == "linux":
         import resource
 

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from tools.errors import DeskError
 from tools.extras import install_command
 from tools.research.limited_process import run_module
-from tools.research.render_queue import RENDERINGS
+from tools.research.report.render_limits import DOCUMENT_TIMEOUT_S
+from tools.research.report.render_queue import RENDERINGS
 from tools.research.report.report import Report, to_json
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ DOCUMENT_TYPES = {
     "epub": "application/epub+zip",
 }
 """The formats of documents, with their MIME types."""
-DOCUMENT_TIMEOUT_S = 30.0
-"""Timeout for a document, in seconds; an ordinary report takes less than one second."""
 
 
 class DocumentsMissing(DeskError):

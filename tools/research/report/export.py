@@ -11,11 +11,11 @@ from pathlib import Path
 from tools.errors import DeskError
 from tools.files.atomic_file import write_whole
 from tools.interactions import backend
-from tools.research.report.document_copies import copy_documents, emulator_documents, files_of, link_copies
 from tools.research.report.documents import DOCUMENT_TYPES, DocumentError, need_documents, to_document
 from tools.research.report.html_pages import render_html_blocking
-from tools.research.report.rendering import to_markdown_file
+from tools.research.report.markdown_rendering import to_markdown_file
 from tools.research.report.report import Report, to_json
+from tools.research.report.source_copies import copy_documents, emulator_documents, files_of, link_copies
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def render_files(
     Markdown, HTML and JSON together take some seconds at most, for any report, and each document half a minute.
 
     Args:
-        pages: maps addresses of cited documents to copies (see `document_copies`). The copies are files too, and the
+        pages: maps addresses of cited documents to copies (see `source_copies`). The copies are files too, and the
             report links them instead of the addresses.
         warn: gets a sentence about a document that could not be made, which is left out, or that lacks letters.
 

@@ -11,14 +11,12 @@ import subprocess
 from collections.abc import Sequence
 
 from tools.research.limited_process import run_module
-from tools.research.render_queue import RENDERINGS
-from tools.research.report.rendering import to_plain_fragment, to_plain_html
+from tools.research.report.html_rendering import to_plain_fragment, to_plain_html
+from tools.research.report.render_limits import RENDER_TIMEOUT_S
+from tools.research.report.render_queue import RENDERINGS
 from tools.research.report.report import Report, to_json
 
 log = logging.getLogger(__name__)
-
-RENDER_TIMEOUT_S = 10.0
-"""Timeout for a page, in seconds; an ordinary report takes less than one second."""
 
 
 async def render_html(report: Report, reader: str, timeout_s: float = RENDER_TIMEOUT_S) -> str:

@@ -10,20 +10,14 @@ import json
 import sys
 
 from tools.research.limited_process import limit_memory
-from tools.research.report.rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
+from tools.research.report.html_rendering import to_fragment, to_html, to_plain_fragment, to_plain_html
+from tools.research.report.render_limits import MAX_GROWTH, MAX_HTML_MEMORY_BYTES, MIN_PAGE_CHARS
 from tools.research.report.report import from_json
-
-MAX_MEMORY_BYTES = 500_000_000
-"""Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of that."""
-MAX_GROWTH = 10
-"""A page with more than `MIN_PAGE_CHARS` may be this many times as long as its report; usually it is hardly longer."""
-MIN_PAGE_CHARS = 1_000_000
-"""Characters that any page may have."""
 
 
 def main() -> None:
     """Renders the reports on stdin."""
-    limit_memory(MAX_MEMORY_BYTES)
+    limit_memory(MAX_HTML_MEMORY_BYTES)
     page = sys.argv[1:] == ["page"]
     render, plain = (to_html, to_plain_html) if page else (to_fragment, to_plain_fragment)
     pages = list[str]()

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import httpx2
 
-from tools.research.report.document_copies import copy_documents, emulator_documents
 from tools.research.report.languages import language_of
 from tools.research.report.redirect_links import is_redirect
 from tools.research.report.report import Report
+from tools.research.report.source_copies import copy_documents, emulator_documents
 from tools.research.verification.addresses import canonical
 from tools.research.verification.checks import PassageCheck, SourceCheck, Verdict
 from tools.research.verification.fetching import Fetched, Fetcher, FetchLimits

@@ -1,58 +1,18 @@
-"""Schedules in a conversation: the question before one starts, its yes, and its end. Called by the tools."""
+"""Formats messages about a schedule for a person: the question before it starts, its reminder and its end."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Container
 
+from tools.research.job_texts import order_title
 from tools.research.pricing import price_range
-from tools.research.questions import Action
-from tools.research.report.rendering import inert
-from tools.research.schedules.schedule import SCHEDULE_ID, Schedule, Status
+from tools.research.report.markdown_rendering import inert
+from tools.research.schedules.schedule import Schedule, Status
 from tools.research.schedules.texts import standing, terms
-from tools.research.service import Research
-from tools.research.texts import order_title
-from tools.researcher import confirmation
 
 _START_ANSWERS = "Say **yes** to let these runs start without another question, **no** to drop it, or what to change."
 _RESUME_ANSWERS = "Say **yes** to let it start runs again without another question, or **no** to leave it paused."
-
-
-async def approve(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:
-    """Applies the person's yes to a proposal, or to resume a paused schedule, and returns what to say.
-
-    Raises:
-        NotConfirmed: there is no valid yes.
-    """
-    if schedule.status is not Status.ACTIVE:
-        yes = await confirmation.yes_to(service.ledger, turn, schedule.id, Action.SCHEDULE, schedule.version)
-        schedule = await service.schedules.activate(schedule, yes)
-    return (
-        f"Schedule `{schedule.id}` ({describe(schedule)}): {_stands(schedule)}. To end it: say “cancel {schedule.id}”."
-    )
-
-
-async def end(service: Research, turn: confirmation.TurnContext, schedule: Schedule) -> str:
-    """Ends a schedule, or applies a no to what was asked about it, and returns what to say."""
-    if schedule.status is Status.PAUSED and await service.ledger.questions(
-        turn.user, turn.session, subject=schedule.id
-    ):
-        await service.ledger.withdraw_questions(turn.user, turn.session, schedule.id)
-        return paused_text(schedule)
-    await service.schedules.delete(schedule)
-    if schedule.status is Status.PROPOSED:
-        return f"Schedule `{schedule.id}` is dropped. Nothing was started."
-    return f"Schedule `{schedule.id}` ({describe(schedule)}) is ended. Its runs and their reports stay."
-
-
-async def find(service: Research, user: str, schedule_id: str) -> Schedule | None:
-    """Returns a user's schedule. Returns None if the id does not have the form of a schedule's id.
-
-    Raises:
-        UnknownSchedule: the user has no such schedule.
-    """
-    schedule_id = schedule_id.strip().strip("`").casefold()
-    return await service.schedules.own(user, schedule_id) if SCHEDULE_ID.fullmatch(schedule_id) else None
 
 
 def paused_text(schedule: Schedule) -> str:

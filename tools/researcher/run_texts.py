@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.research.job import ACTIVE, Job, State
+from tools.research.job_texts import title
 from tools.research.pricing import RUN_MINUTES, cost_of, price_range
-from tools.research.report.rendering import inert
+from tools.research.report.markdown_rendering import inert
 from tools.research.schedules.changes import counts
-from tools.research.texts import title
 
 
 @dataclass(frozen=True)

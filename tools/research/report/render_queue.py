@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tools.load_control.user_queues import FairUserThreads
+from tools.research.report.render_limits import MAX_PROCESSES
 
-MAX_PROCESSES = 2
-"""Maximum number of processes that render reports at a time, whoever asks for them."""
 RENDERINGS = FairUserThreads(MAX_PROCESSES, "render")
 """Its readers are users, or all the people together who have share links of one user."""

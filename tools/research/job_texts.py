@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tools.interactions.resources import Resource
 from tools.research.job import FollowUpAnswer, Job, Order, State
-from tools.research.report.rendering import to_markdown
+from tools.research.report.markdown_rendering import to_markdown
 from tools.research.report.report import Report
 from tools.text.time_formats import to_minute
 from tools.text.unsafe_characters import without_direction_marks
