@@ -22,7 +22,8 @@ from tools.cli import schedules as commands
 from tools.research.job import Order
 from tools.research.ledger import Ledger
 from tools.research.quotas import Quotas
-from tools.research.schedules.schedule import Schedule, new_schedule
+from tools.research.schedules.new_schedule import new_schedule
+from tools.research.schedules.schedule import Schedule
 from tools.research.schedules.timing import Timing
 from tools.research.tables import SCHEDULES
 from tools.settings import load_settings

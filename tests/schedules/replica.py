@@ -16,8 +16,9 @@ from tools.research.job import Job
 from tools.research.notices.delivery import deliver_due
 from tools.research.notices.targets import Target
 from tools.research.quotas import Quotas
+from tools.research.schedules.due_runs import DueOutcome
 from tools.research.schedules.schedule import Schedule
-from tools.research.schedules.store import DueOutcome, ScheduleStore
+from tools.research.schedules.store import ScheduleStore
 from tools.research.service import Research
 from tools.research.timeouts import ResearchTimeouts
 

@@ -22,7 +22,7 @@ from tools.research.ledger import Ledger
 from tools.research.notices.delivery import deliver_due
 from tools.research.notices.targets import Target
 from tools.research.notices.timeouts import MAX_DESCRIPTION_WAIT_S
-from tools.research.schedules.changes import MAX_DESCRIPTION_CHARS, MAX_TEXT_CHARS
+from tools.research.schedules.report_changes import MAX_DESCRIPTION_CHARS, MAX_TEXT_CHARS
 from tools.research.service import Research
 
 __all__ = ["receiver"]

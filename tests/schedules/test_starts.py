@@ -12,6 +12,7 @@ from tools.research.job import Order, State
 from tools.research.notices.outbox import CEILING
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.quotas import Quotas
+from tools.research.schedules.ceiling import affords_description
 from tools.research.schedules.schedule import (
     MAX_SCHEDULES,
     BadSchedule,
@@ -258,10 +259,10 @@ async def test_a_row_that_cannot_be_read_stops_no_other_schedule(open_ledger: Op
 async def test_words_about_changes_never_take_the_money_of_a_run(open_ledger: Open) -> None:
     replica = Replica(open_ledger())
     exact = await replica.add(max_usd=12)
-    assert not exact.affords_description(3, DECEMBER[0])  # three more runs need all that is left
-    assert exact.affords_description(3, DECEMBER[2])  # one more run is due, and two are paid for
-    assert not exact.affords_description(12, DECEMBER[3])
+    assert not affords_description(exact, 3, DECEMBER[0])  # three more runs need all that is left
+    assert affords_description(exact, 3, DECEMBER[2])  # one more run is due, and two are paid for
+    assert not affords_description(exact, 12, DECEMBER[3])
     roomy = await replica.add("Winds?", max_usd=12.4)
     assert all(
-        roomy.affords_description(3 * number + 0.1 * (number - 1), due) for number, due in enumerate(DECEMBER, 1)
+        affords_description(roomy, 3 * number + 0.1 * (number - 1), due) for number, due in enumerate(DECEMBER, 1)
     )

@@ -39,7 +39,7 @@ from tools.research.job_texts import title
 from tools.research.pricing import price_range
 from tools.research.report.html_pages import render_fragments
 from tools.research.report.report import Report
-from tools.research.schedules.changes import counts
+from tools.research.schedules.report_changes import counts
 from tools.research.screening import TextScreener, Withheld, screen_text
 from tools.research.service import Research
 from tools.research.settings import research_settings

@@ -18,7 +18,7 @@ from tools.research.factory import research
 from tools.research.job import MAX_TITLE_CHARS, OUTSIDE_CONVERSATIONS, Job
 from tools.research.job_texts import order_title
 from tools.research.pricing import price_range
-from tools.research.schedules.changes import counts
+from tools.research.schedules.report_changes import counts
 from tools.research.schedules.schedule import Schedule, Status
 from tools.research.schedules.texts import standing, terms
 from tools.research.schedules.timing import machine_zone, new_timing

@@ -80,7 +80,7 @@ def _kept_until(job: Job) -> float | None:
 
 def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
     from tools.research.job_texts import next_command  # this imports the modules that render reports
-    from tools.research.schedules.changes import counts
+    from tools.research.schedules.report_changes import counts
 
     kept_until = _kept_until(job)
     took = "" if job.seconds is None else f", took {duration(job.seconds)}"

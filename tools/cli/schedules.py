@@ -102,7 +102,8 @@ async def _schedule(
     from tools.cli.research import settings_for_order
     from tools.research.factory import research
     from tools.research.job import OUTSIDE_CONVERSATIONS
-    from tools.research.schedules.schedule import BadSchedule, new_schedule
+    from tools.research.schedules.new_schedule import new_schedule
+    from tools.research.schedules.schedule import BadSchedule
     from tools.research.schedules.texts import terms
     from tools.research.schedules.timing import BadTiming, new_timing
 
@@ -214,7 +215,7 @@ async def _show(service: Research, found: Schedule) -> None:
 
 
 def _run(job: Job, found: Schedule) -> str:
-    from tools.research.schedules.changes import counts
+    from tools.research.schedules.report_changes import counts
 
     due = found.timing.show(job.order.due) if job.order.due else ""
     return f"{job.id} {job.state.words}, due {due}{f'. {counts(job.changes)}' if job.changes else ''}"

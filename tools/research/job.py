@@ -178,7 +178,7 @@ class ReportChanges:
     new_sources: int
     gone_sources: int
     text: str = ""
-    """The list of the changes, as Markdown, cut to `changes.MAX_TEXT_CHARS`."""
+    """The list of the changes, as Markdown, cut to `report_changes.MAX_TEXT_CHARS`."""
     words: str = ""
     """A model's description of the changes; empty if no model was asked."""
     interactions: Sequence[str] = ()

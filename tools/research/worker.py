@@ -24,7 +24,7 @@ from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import read_report
 from tools.research.report.report import Report, from_json, to_json
-from tools.research.schedules.changes import changes_between
+from tools.research.schedules.report_changes import changes_between
 from tools.research.timeouts import (
     FIRST_CREATE_WAIT_S,
     FIRST_SAVE_WAIT_S,

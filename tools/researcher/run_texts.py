@@ -8,7 +8,7 @@ from tools.research.job import ACTIVE, Job, State
 from tools.research.job_texts import title
 from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 from tools.research.report.markdown_rendering import inert
-from tools.research.schedules.changes import counts
+from tools.research.schedules.report_changes import counts
 
 
 @dataclass(frozen=True)

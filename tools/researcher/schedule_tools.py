@@ -8,7 +8,8 @@ from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument
 from tools.research.factory import research
-from tools.research.schedules.schedule import MAX_CEILING_USD, Schedule, Status, UnknownSchedule
+from tools.research.schedules.ceiling import MAX_CEILING_USD
+from tools.research.schedules.schedule import Schedule, Status, UnknownSchedule
 from tools.research.schedules.timing import new_timing
 from tools.research.service import Research
 from tools.researcher import schedule_answers, schedule_texts

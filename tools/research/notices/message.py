@@ -10,7 +10,7 @@ from tools.research.job import TERMINAL, Job, State
 from tools.research.job_texts import next_command, order_title, title
 from tools.research.notices.event import Event
 from tools.research.notices.outbox import Notice
-from tools.research.schedules.changes import counts, numbers
+from tools.research.schedules.report_changes import counts, numbers
 from tools.research.schedules.schedule import Schedule
 from tools.text.time_formats import iso
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tools.errors import DeskError
-from tools.research.job import Job, Order, id_pattern, new_id, new_job
-from tools.research.pricing import QUESTION_COST_USD, cost_of
-from tools.research.quotas import Quotas
+from tools.research.job import Job, Order, id_pattern, new_job
+from tools.research.pricing import cost_of
 from tools.research.schedules.timing import Timing
 
 SCHEDULE_ID = id_pattern("sched")
 """Matches the id of a schedule in a message."""
 MAX_SCHEDULES = 50
 """Maximum number of schedules of one user."""
-MAX_CEILING_USD = 100_000.0
 
 
 class BadSchedule(DeskError):
@@ -84,48 +82,3 @@ class Schedule:
     def job(self, now: float) -> Job:
         """Builds the job of the run that is due."""
         return new_job(replace(self.order, schedule=self.id, due=self.due), now)
-
-    def affords_run(self, spent: float) -> bool:
-        """Whether the ceiling allows another run.
-
-        Args:
-            spent: what its runs of the month cost or may cost, in USD.
-        """
-        return _cents(spent + self.price) <= _cents(self.max_usd)
-
-    def affords_description(self, spent: float, now: float) -> bool:
-        """Whether the ceiling allows to ask a model about the changes, and still allows all later runs of the month."""
-        left, words = _cents(self.max_usd - spent), _cents(QUESTION_COST_USD)
-        wanted = self.timing.count(now + 1, self.timing.month(now)[1])
-        runs, then = (min(cents // _cents(self.price), wanted) for cents in (left, left - words))
-        return left >= words and runs == then
-
-
-def _cents(usd: float) -> int:
-    return round(100 * usd)
-
-
-def new_schedule(
-    order: Order, timing: Timing, max_usd: float, now: float, limits: Quotas, status: Status = Status.ACTIVE
-) -> Schedule:
-    """Builds a schedule. Its runs make no plan, because no person is there to approve it.
-
-    Raises:
-        BadSchedule: the ceiling or a limit of the user allows no run.
-        BadTiming: see `Timing.after`.
-    """
-    options = {name: value for name, value in order.options.items() if name != "collaborative_planning"}
-    schedule = Schedule(new_id("sched"), replace(order, options=options), timing, max_usd, status, now)
-    if not 0 < max_usd <= MAX_CEILING_USD:  # also refuses NaN
-        raise BadSchedule(f"the ceiling is ${max_usd:g} a month: name one above 0 and at most {MAX_CEILING_USD:,.0f}")
-    if not schedule.affords_run(0):
-        raise BadSchedule(
-            f"one run may cost ${schedule.price:g}, so a ceiling of ${max_usd:g} a month allows none: name"
-            f" {schedule.price:g} or more"
-        )
-    if schedule.price > limits.usd_per_day:
-        raise BadSchedule(
-            f"one run may cost ${schedule.price:g}, and your limit is ${limits.usd_per_day:g} a day: no run could start"
-        )
-    due = timing.after(now)
-    return replace(schedule, due=due if status is Status.ACTIVE else None)

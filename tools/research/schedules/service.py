@@ -16,8 +16,9 @@ from tools.research.job import Job, Order
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas
-from tools.research.schedules.changes import is_empty, with_description
-from tools.research.schedules.schedule import Schedule, ScheduleChanged, Status, UnknownSchedule, new_schedule
+from tools.research.schedules.new_schedule import new_schedule
+from tools.research.schedules.report_changes import is_empty, with_description
+from tools.research.schedules.schedule import Schedule, ScheduleChanged, Status, UnknownSchedule
 from tools.research.schedules.timing import Timing
 from tools.research.spending import spending_of_question
 

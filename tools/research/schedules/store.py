@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tools.databases.shielded import shielded
-from tools.interactions.server_name import normalized_server
 from tools.research.database import Database
-from tools.research.job import Job, Order, ReportChanges, State
-from tools.research.notices.outbox import delete_notices, record_ceiling, release_notices
+from tools.research.job import Job, ReportChanges, State
+from tools.research.notices.outbox import delete_notices, release_notices
 from tools.research.question_queries import use_yes
 from tools.research.questions import Yes
 from tools.research.quota_usage import used_by
-from tools.research.quotas import LimitReached, Quotas, question_check, quota_check
-from tools.research.rows import MAX_COST_USD, MAX_TIME_S, row_of, stored
+from tools.research.quotas import LimitReached, Quotas, question_check
+from tools.research.rows import stored
+from tools.research.schedules.ceiling import affords_description, spent_in_month
+from tools.research.schedules.due_runs import DueOutcome, has_run_to_start, order_due_run
+from tools.research.schedules.rows import row_of_schedule, schedule_of
 from tools.research.schedules.schedule import MAX_SCHEDULES, BadSchedule, Schedule, Status
-from tools.research.schedules.timing import Timing
 from tools.research.spending import Spending
 from tools.research.spending_queries import lock_user, record_spending
-from tools.research.tables import JOBS, QUESTIONS, SCHEDULES, SPENDING
-from tools.research.timeouts import MAX_UNSENT_AGE_S
+from tools.research.tables import JOBS, QUESTIONS, SCHEDULES
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DueOutcome:
-    """The result of a run that was due: its job, or the reason why it has no job."""
-
-    job: str = ""
-    """Id of the job of the run."""
-    held: str = ""
-    """The reason why the run has to wait; it is tried again."""
-    full: bool = False
-    """Whether the ceiling of the month is reached; it is not tried again."""
 
 
 class ScheduleStore:
@@ -68,7 +54,7 @@ class ScheduleStore:
                 own = select(func.count()).where(SCHEDULES.c.user == schedule.order.user)
                 if connection.execute(own).scalar_one() >= MAX_SCHEDULES:
                     raise BadSchedule(f"there are {MAX_SCHEDULES} schedules already: delete one first")
-            connection.execute(insert(SCHEDULES).values(**_row(schedule)))
+            connection.execute(insert(SCHEDULES).values(**row_of_schedule(schedule)))
 
         try:
             await self._database.write(work)
@@ -122,7 +108,7 @@ class ScheduleStore:
             return row
 
         row = await self._database.write(work)
-        return _schedule(row._mapping) if row else None
+        return schedule_of(row._mapping) if row else None
 
     @shielded
     async def delete(self, schedule: Schedule) -> bool:
@@ -144,9 +130,7 @@ class ScheduleStore:
 
     async def due(self, server: str, now: float) -> list[Schedule]:
         """Returns a server's schedules that have a run to start: one that is due, or an order that was never sent."""
-        unsent = select(JOBS.c.id).where(_unsent(), JOBS.c.updated < now - MAX_UNSENT_AGE_S)
-        starts = or_(SCHEDULES.c.due <= now, SCHEDULES.c.last_job.in_(unsent))
-        found = await self._find(and_(SCHEDULES.c.status == Status.ACTIVE, starts))
+        found = await self._find(has_run_to_start(now))
         return [schedule for schedule in found if schedule.order.server == server]
 
     @shielded
@@ -162,48 +146,12 @@ class ScheduleStore:
         Returns:
             The outcome; None if another process was first, or the schedule was changed.
         """
-        now = job.created
-        as_read = and_(
-            SCHEDULES.c.id == schedule.id,
-            SCHEDULES.c.status == Status.ACTIVE,
-            SCHEDULES.c.due == schedule.due,
-        )
-        is_due = schedule.due is not None and schedule.due <= now
-        moved = {"due": next_due if is_due else schedule.due, "held": ""}
-
-        def work(connection: Connection) -> DueOutcome | None:
-            lock_user(connection, schedule.order.user)
-            if connection.execute(update(SCHEDULES).where(as_read).values(moved)).rowcount != 1:
-                return None
-            waiting = connection.execute(select(JOBS.c.id).where(_unsent(), _of(schedule))).scalar()
-            known = and_(JOBS.c.schedule == schedule.id, JOBS.c.due == schedule.due)  # a clock was set back
-            if waiting is None and (not is_due or connection.execute(select(JOBS.c.id).where(known)).first()):
-                return None
-            if waiting is None and not schedule.affords_run(_spent(connection, schedule, now)):
-                begins, _ = schedule.timing.month(now)
-                record_ceiling(connection, schedule.id, schedule.order.notify, begins, now)
-                return DueOutcome(full=True)
-            try:
-                quota_check(limits, job)(used_by(connection, _with_id(job, waiting), now))
-            except LimitReached as error:
-                connection.execute(
-                    update(SCHEDULES).where(SCHEDULES.c.id == schedule.id).values(due=schedule.due, held=str(error))
-                )
-                return DueOutcome(held=str(error))
-            if waiting:
-                connection.execute(update(JOBS).where(JOBS.c.id == waiting, _unsent()).values(updated=now))
-            else:
-                connection.execute(insert(JOBS).values(**row_of(job)))
-            last = update(SCHEDULES).where(SCHEDULES.c.id == schedule.id).values(last_job=waiting or job.id)
-            connection.execute(last)
-            return DueOutcome(job=waiting or job.id)
-
-        return await self._database.write(work)
+        return await self._database.write(lambda connection: order_due_run(connection, schedule, job, next_due, limits))
 
     @shielded
     async def spent(self, schedule: Schedule, now: float) -> float:
         """Returns what the runs of a schedule cost or may cost at most in the calendar month of `now`, in USD."""
-        return await self._database.read(lambda connection: _spent(connection, schedule, now))
+        return await self._database.read(lambda connection: spent_in_month(connection, schedule, now))
 
     @shielded
     async def pay_for_description(self, schedule: Schedule, job: Job, entry: Spending, limits: Quotas) -> bool:
@@ -215,7 +163,7 @@ class ScheduleStore:
 
         def work(connection: Connection) -> bool:
             lock_user(connection, job.order.user)
-            if not schedule.affords_description(_spent(connection, schedule, entry.time), entry.time):
+            if not affords_description(schedule, spent_in_month(connection, schedule, entry.time), entry.time):
                 return False
             try:
                 question_check(limits, entry)(used_by(connection, job, entry.time))
@@ -264,94 +212,8 @@ class ScheduleStore:
     def _readable(self, rows: Iterable[Mapping[Any, Any]]) -> Iterator[Schedule]:
         for row in rows:
             try:
-                yield _schedule(row)
+                yield schedule_of(row)
             except (ValueError, TypeError) as error:  # a person or a newer program wrote it
                 if row["id"] not in self._named:
                     self._named.add(row["id"])
                     log.warning("%s cannot be read from desk_schedules: %s", row["id"], error)
-
-
-def _spent(connection: Connection, schedule: Schedule, now: float) -> float:
-    begins, ends = schedule.timing.month(now)
-    of_month = and_(
-        SPENDING.c.schedule == schedule.id,
-        SPENDING.c.refused == 0,
-        SPENDING.c.time >= begins,
-        SPENDING.c.time < ends,
-        SPENDING.c.estimate.between(0, MAX_COST_USD),
-    )
-    sent = select(func.coalesce(func.sum(SPENDING.c.estimate), 0.0)).where(of_month)
-    ordered = select(func.coalesce(func.sum(JOBS.c.cost), 0.0)).where(_unsent(), _of(schedule))
-    return float(connection.execute(sent).scalar_one()) + float(connection.execute(ordered).scalar_one())
-
-
-def _unsent() -> ColumnElement[bool]:
-    return JOBS.c.state == State.INTENDED
-
-
-def _of(schedule: Schedule) -> ColumnElement[bool]:
-    return JOBS.c.schedule == schedule.id
-
-
-def _with_id(job: Job, job_id: str | None) -> Job:
-    """Returns the job with the id of the unsent order that takes its place: the limits do not count a job itself."""
-    return replace(job, id=job_id) if job_id else job
-
-
-def _row(schedule: Schedule) -> dict[str, Any]:
-    order, timing = schedule.order, schedule.timing
-    return {
-        "id": schedule.id,
-        "key": schedule.key,
-        "user": order.user,
-        "session": order.session,
-        "brief": order.brief,
-        "title": order.title,
-        "agent": order.agent,
-        "options": stored("options", order.options),
-        "notify": stored("notify", order.notify),
-        "server": order.server,
-        "cron": timing.cron,
-        "zone": timing.zone,
-        "max_usd": schedule.max_usd,
-        "status": schedule.status,
-        "created": schedule.created,
-        "due": schedule.due,
-        "last_job": schedule.last_job,
-        "held": schedule.held,
-    }
-
-
-def _schedule(row: Mapping[Any, Any]) -> Schedule:
-    """Reads a row.
-
-    Raises:
-        ValueError, TypeError: it is not a valid schedule.
-    """
-    for name, highest in (("max_usd", MAX_COST_USD), ("created", MAX_TIME_S), ("due", MAX_TIME_S)):
-        if (number := row[name]) is not None and not 0 <= number <= highest:  # also refuses NaN
-            raise ValueError(f"`{name}` is out of bounds")
-    options, notify = json.loads(row["options"]), json.loads(row["notify"])
-    if not isinstance(options, dict) or not isinstance(notify, list):
-        raise ValueError("`options` or `notify` has the wrong type")
-    order = Order(
-        brief=row["brief"],
-        user=row["user"],
-        session=row["session"],
-        agent=row["agent"],
-        options=options,
-        server=normalized_server(row["server"]),
-        title=row["title"],
-        notify=tuple(map(str, notify)),
-    )
-    return Schedule(
-        id=row["id"],
-        order=order,
-        timing=Timing(row["cron"], row["zone"]),
-        max_usd=row["max_usd"],
-        status=Status(row["status"]),
-        created=row["created"],
-        due=row["due"],
-        last_job=row["last_job"],
-        held=row["held"],
-    )
