@@ -18,7 +18,9 @@ from tools.files.regular_file import regular_size
 from tools.interactions.citation_marks import plain_marks
 from tools.load_control.concurrent_calls import run_each
 from tools.research.api_errors import ApiError
-from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
+from tools.research.job import Job
+from tools.research.job_states import ACTIVE, TERMINAL, State
+from tools.research.order import Order
 from tools.research.pricing import cost_of
 from tools.research.report.report import Report
 from tools.research.service import Research

@@ -84,7 +84,8 @@ async def _bench(
     from evals.deep_research_fact import check
     from tools.interactions import backend
     from tools.research.factory import new_verifier, research
-    from tools.research.job import Order, State
+    from tools.research.job_states import State
+    from tools.research.order import Order
     from tools.research.report.markdown_rendering import to_markdown
     from tools.research.report.report import Report
     from tools.research.settings import research_settings

@@ -33,7 +33,8 @@ from evals.result import Case, Turn, TurnOutcome
 from evals.run_conditions import Conditions
 from tools.load_control.concurrent_calls import run_each
 from tools.research.factory import research
-from tools.research.job import Kind, State
+from tools.research.job import Kind
+from tools.research.job_states import State
 from tools.researcher.agent import Researcher
 
 SEND_POLL_SECONDS = 1.0

@@ -31,10 +31,12 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.resources import Event
 from tools.interactions.transport import Transport
 from tools.research.api_client import CreateRequest, InteractionsClient
-from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
+from tools.research.job import FollowUpAnswer, Job, Plan, new_job
+from tools.research.job_states import State
 from tools.research.job_texts import FOLLOWED_ELSEWHERE
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.service import Research
 from tools.research.timeouts import ResearchTimeouts
 

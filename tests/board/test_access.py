@@ -22,7 +22,7 @@ from tools.board.load_limits import LoadLimits
 from tools.board.local import listen, opening_file
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
-from tools.research.database import LedgerError
+from tools.research.database_errors import LedgerError
 from tools.research.report.documents import documents_installed
 
 ATTACKS = (

@@ -10,9 +10,11 @@ import pytest
 
 from tests.board.conftest import Site, until
 from tools.board.events import MAX_STREAM_S, Cursor, parse_cursor, progress, run_of
-from tools.research.job import LOCAL_USER, Job, Order, State, new_job
+from tools.research.job import Job, new_job
 from tools.research.job_changes import JobChanges
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import LOCAL_USER, Order
 
 LINES = ["Planning: What moves the sea?", "searching: tides moon", "Writing: Two sources agree."]
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.board.conftest import BRIEF, Page, Site, location, until
 from tools.board.security import FORM_TTL_S
-from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS, State
+from tools.research.job_states import State
+from tools.research.order import LOCAL_USER, OUTSIDE_CONVERSATIONS
 from tools.research.settings import load_research_settings
 from tools.settings import load_settings
 

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.board.conftest import BRIEF, SCHEDULE_FORM, SCHEDULES_PATH, Site, propose, until
-from tools.research.job import Order, State
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.quotas import Quotas
 from tools.research.schedules.schedule import Schedule, Status
 from tools.research.schedules.timing import Timing

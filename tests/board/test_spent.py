@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from tests.board.conftest import BRIEF
 from tools.board.pages import spent_by_job, with_begun
-from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS, State, new_job
+from tools.research.job import new_job
+from tools.research.job_states import State
+from tools.research.order import LOCAL_USER, OUTSIDE_CONVERSATIONS
 from tools.research.settings import load_research_settings
 from tools.research.spending import spending_of
 from tools.settings import load_settings

@@ -19,8 +19,10 @@ from tests.forks import run
 from tools.cli.job_listing import show_jobs
 from tools.cli.jobs_watch import age, board
 from tools.cli.terminal import Terminal
-from tools.research.job import Order, State, new_job
+from tools.research.job import new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.settings import load_settings
 
 

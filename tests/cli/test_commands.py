@@ -23,8 +23,9 @@ from tests.scripts import PIXEL
 from tests.talk import creates
 from tools.cli.app import app
 from tools.interactions import backend
-from tools.research.job import Order, new_job
+from tools.research.job import new_job
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.settings import load_settings
 
 

@@ -27,7 +27,8 @@ from tools.cli.app import app
 from tools.cli.help import GROUPS, topics
 from tools.cli.job_listing import ago
 from tools.cli.terminal import out
-from tools.research.job import Order, new_job
+from tools.research.job import new_job
+from tools.research.order import Order
 
 __all__ = ["api"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -21,7 +21,9 @@ from tests.conftest import ROOT, Desk
 from tests.forks import Fork
 from tests.scripts import PIXEL
 from tools.cli.price_confirmation import starts_run
-from tools.research.job import Job, Order, State, new_job
+from tools.research.job import Job, new_job
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.service import Research
 
 __all__ = ("api",)

@@ -19,8 +19,8 @@ from tests.cli.test_commands import desk
 from tests.routing.test_conversation import brain
 from tests.talk import creates
 from tools.cli import schedules as commands
-from tools.research.job import Order
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.quotas import Quotas
 from tools.research.schedules.new_schedule import new_schedule
 from tools.research.schedules.schedule import Schedule

@@ -21,8 +21,9 @@ from tools.cli.spending_chart import COLOURS, chart
 from tools.cli.spending_rows import By, Row, table, total
 from tools.cli.terminal import Terminal
 from tools.extras import install_command
-from tools.research.job import Kind, Order, new_job
+from tools.research.job import Kind, new_job
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.spending import Spending
 from tools.settings import load_settings
 

@@ -17,8 +17,9 @@ import pytest
 from interactions_emulator import Emulator
 from tools.cli import doctor
 from tools.interactions import backend, connection_check
-from tools.research.job import Order, new_job
+from tools.research.job import new_job
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.settings import load_settings
 
 PAGE = "<!doctype html><title>Welcome</title>"

@@ -17,7 +17,8 @@ from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.documents.reports import report
 from tools.research import limited_process
-from tools.research.job import Job, Order, new_job
+from tools.research.job import Job, new_job
+from tools.research.order import Order
 from tools.research.report import documents
 from tools.research.report.archive import save_archive
 from tools.research.report.report import Report

@@ -23,7 +23,8 @@ from tests.forks import Fork, run
 from tests.kill.test_kill import researches, until
 from tests.scripts import research_brain, said
 from tools.interactions.citations import Citation, cite
-from tools.research.job import Order, State
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.report.report import Picture, Report
 from tools.research.service import Research
 

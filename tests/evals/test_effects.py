@@ -18,7 +18,8 @@ from tests.researcher.conftest import Call, Script
 from tests.talk import Talk
 from tools.app import build_app
 from tools.research.factory import close, research
-from tools.research.job import Order, new_job
+from tools.research.job import new_job
+from tools.research.order import Order
 from tools.research.quotas import LimitReached, Quotas, quota_check
 from tools.research.settings import load_research_settings
 from tools.research.spending import Used

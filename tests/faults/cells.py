@@ -26,7 +26,7 @@ from interactions_emulator.engine.events import step_events
 from interactions_emulator.fault_table import NAMED
 from tests.scripts import REPORT as REPORT
 from tests.scripts import research_brain
-from tools.research.job import State
+from tools.research.job_states import State
 
 Fault = dict[str, Any]
 """A fault of the emulator, see `interactions_emulator.faults`."""

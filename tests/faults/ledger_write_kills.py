@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from interactions_emulator import Emulator
 from tests.faults.cells import AT_600_SECONDS, ONE_OF_EACH_KIND, STATUSES, Cell, Stream
 from tests.faults.run import Outcome, Place, TurnResult, ask_until_report, judge, new_brief, prepare
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.questions import Question, Yes
 from tools.research.quotas import Check

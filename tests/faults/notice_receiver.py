@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from tools.research.database import DATABASE_ERRORS
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import deliver_due
 from tools.research.notices.event import Event

@@ -22,8 +22,10 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
 from tools.research import job_texts
 from tools.research.api_client import InteractionsClient
-from tools.research.job import Job, Order, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.report.report import Report
 from tools.research.service import Research
 from tools.research.timeouts import ResearchTimeouts

@@ -11,7 +11,7 @@ from tests.faults.cells import OUTCOME_UNKNOWN, Cell, Stream, cells
 from tests.faults.chaos import draw, play_run
 from tests.faults.ledger_write_kills import kills, play_kill
 from tests.faults.run import Outcome, play, play_desk
-from tools.research.job import State
+from tools.research.job_states import State
 
 GROUPS = [*dict.fromkeys(cell.group for cell in cells())]
 CELLS = [cell for group in GROUPS for cell in [c for c in cells() if c.group == group][::24]]

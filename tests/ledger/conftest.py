@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.server import Server
-from tools.research.job import Job, Order, new_job
+from tools.research.job import Job, new_job
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.spending import Used, spending_of_question
 
 Open = Callable[[], Ledger]

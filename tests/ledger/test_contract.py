@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from tests.ledger.conftest import Open
-from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
+from tools.research.job import FollowUpAnswer, Job, Plan, new_job
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.repeated_orders import job_of_other_session
 
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})

@@ -14,9 +14,11 @@ from tests.ledger.conftest import NOW, Open
 from tests.ledger.server import Server
 from tools.research import timeouts
 from tools.research.database import Database
-from tools.research.job import Job, JobVersion, Order, State, new_job
+from tools.research.job import Job, JobVersion, new_job
 from tools.research.job_changes import JobChanges
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 
 LEASE_S = 10.0
 

@@ -19,8 +19,9 @@ from tests.ledger.conftest import Open, used
 from tests.ledger.prerelease import STEPS, made_by
 from tests.ledger.server import PASSWORD
 from tests.ledger.test_contract import ORDER, job_of
-from tools.research.database import LedgerError
-from tools.research.job import Kind, State, new_job
+from tools.research.database_errors import LedgerError
+from tools.research.job import Kind, new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.migrations import LATEST
 from tools.research.migrations.m001_baseline import INDEXES, TABLES

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.ledger.server import NoServer, Server, postgresql
-from tools.research.database import Database, refuses_value
+from tools.research.database import Database
+from tools.research.database_errors import refuses_value
 
 TURN = "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until)"
 NUMBER = "INSERT INTO desk_migrations (number) VALUES (:number)"

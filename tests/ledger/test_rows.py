@@ -17,8 +17,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.ledger.conftest import Open, used
 from tests.ledger.test_contract import ORDER, job_of
 from tools.research import rows
-from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
+from tools.research.job import FollowUpAnswer, Job, Plan, new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.rows import UnreadableJob, row_of
 from tools.research.spending import Used
 from tools.settings import load_settings

@@ -13,8 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.ledger.conftest import MODEL, NOW, Open, used
 from tests.ledger.test_contract import ORDER, job_of
 from tests.ledger.test_migrations import sql
-from tools.research.job import Job, Kind, Order, Plan, State, new_job
+from tools.research.job import Job, Kind, Plan, new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.quotas import (
     LIMIT_PERIOD_S,
     STILL_RUNS_S,

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.ledger.server import Server, statements
 from tools.databases.connections import IDLE_S
 from tools.databases.transactions import Transactions
-from tools.research.database import POOL, Database, describe_database_error, refuses_value
+from tools.research.database import POOL, Database
+from tools.research.database_errors import describe_database_error, refuses_value
 from tools.research.locks import Locks
 
 PUT = text("INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) RETURNING id, lease_until")

@@ -14,8 +14,10 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
 from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError
-from tools.research.job import Job, Order, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.report.html_rendering import to_html
 from tools.research.report.markdown_rendering import to_chat, to_markdown
 from tools.research.service import Research

@@ -34,7 +34,8 @@ from tools.interactions.transport import Transport
 from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError
 from tools.research.follow_up import NoAnswer, UnknownModel
-from tools.research.job import Order, State
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.researcher.run_texts import outcome
 
 PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"

@@ -11,7 +11,8 @@ import pytest
 
 from tests.mcp_server.conftest import BRIEF, ERAS, YES, Desk, call, error, text
 from tools.mcp_server import tools
-from tools.research.job import OUTSIDE_CONVERSATIONS, State
+from tools.research.job_states import State
+from tools.research.order import OUTSIDE_CONVERSATIONS
 
 AGREE = {"start": True}
 NO_YES = {

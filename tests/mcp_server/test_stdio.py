@@ -24,7 +24,7 @@ from tests.forks import Fork
 from tests.kill.test_kill import until
 from tests.mcp_server.conftest import BRIEF, INVALID, Desk
 from tools.extras import install_command
-from tools.research.job import State
+from tools.research.job_states import State
 
 WATCHED = """
 import atexit, runpy, sys, tools.mcp_server.stdio

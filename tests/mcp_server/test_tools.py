@@ -20,8 +20,10 @@ from tests.scripts import PIXEL
 from tools.interactions import backend
 from tools.mcp_server import arguments, resources
 from tools.mcp_server.server import TOOLS
-from tools.research.database import LedgerError
-from tools.research.job import Job, Order, State, new_job
+from tools.research.database_errors import LedgerError
+from tools.research.job import Job, new_job
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.report import documents
 from tools.research.settings import load_research_settings
 from tools.server.middleware.rate_limit import RateLimited

@@ -36,7 +36,7 @@ from tools.moderation.judge import load_judge
 from tools.moderation.message_texts import text_to_judge
 from tools.moderation.policy import Policy, load_policy
 from tools.research.factory import research
-from tools.research.job import State
+from tools.research.job_states import State
 from tools.yaml_files.reading import ConfigError
 
 VILE, ADVERT, RUDE = "hello, VILE things", "hello, an ADVERT", "hello, a bit RUDE"

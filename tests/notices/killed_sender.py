@@ -12,11 +12,13 @@ import signal
 import sys
 from typing import Any
 
-from tools.research.job import Order, State, new_job
+from tools.research.job import new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import deliver_due
 from tools.research.notices.outbox import Outbox
 from tools.research.notices.targets import Target
+from tools.research.order import Order
 
 NOW = 1_790_000_000.0
 """Seconds since the epoch."""

@@ -29,8 +29,9 @@ from tests.serve.conftest import Serve, api, serve
 from tests.serve.test_webhook_messages import ended, signed
 from tools.cli.app import app
 from tools.interactions import backend
-from tools.research.database import DATABASE_ERRORS
-from tools.research.job import Job, Order, Plan, State, new_job
+from tools.research.database_errors import DATABASE_ERRORS
+from tools.research.job import Job, Plan, new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.notices import delivery
 from tools.research.notices.delivery import deliver_due, start_due
@@ -40,6 +41,7 @@ from tools.research.notices.outbox import Notice
 from tools.research.notices.sender import send
 from tools.research.notices.targets import Target
 from tools.research.notices.timeouts import NOTICE_LEASE_S, RETRY_AFTER_S
+from tools.research.order import Order
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.report.report import Report, to_json
 from tools.research.tables import NOTICES

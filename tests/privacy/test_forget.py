@@ -26,7 +26,7 @@ from tests.talk import USER, Talk, creates, new_sessions, text_of, words
 from tools.app import build_app
 from tools.privacy.erasure import REFUSED_KEY
 from tools.research.factory import close, research
-from tools.research.job import Order
+from tools.research.order import Order
 from tools.research.quotas import Quotas
 from tools.research.schedules.timing import Timing
 

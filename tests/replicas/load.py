@@ -24,7 +24,7 @@ from tests.ledger.server import Server
 from tests.ports import free_port
 from tests.routing.test_conversation import brain
 from tools.adk.chain_plugin import without_rewound
-from tools.research.job import ACTIVE, State
+from tools.research.job_states import ACTIVE, State
 from tools.research.ledger import Ledger
 
 SPEED = 60.0

@@ -13,9 +13,11 @@ from sqlalchemy.exc import OperationalError
 
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, begin, lines
-from tools.research.job import Order, State, new_job
+from tools.research.job import new_job
+from tools.research.job_states import State
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 
 SECONDS = 30.0
 

@@ -14,7 +14,9 @@ from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.follow_up import ask_model
-from tools.research.job import Job, Order, State
+from tools.research.job import Job
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.report.reading import read_report
 from tools.research.service import Research
 from tools.researcher.run_texts import started

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tools.research.job import Order
+from tools.research.order import Order
 
 PICTURE = {"type": "image", "mime_type": "image/png", "data": "iVBORw0KGgo="}
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research", {"thinking_summaries": "auto"}, (PICTURE,))

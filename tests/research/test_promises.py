@@ -15,7 +15,9 @@ from tests.conftest import Desk, Later
 from tests.scripts import REPORT
 from tools.research.api_errors import ApiError
 from tools.research.errors import UnknownJob
-from tools.research.job import Job, Order, State, new_job
+from tools.research.job import Job, new_job
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.service import Research
 from tools.researcher.run_texts import outcome
 from tools.text.time_formats import to_minute

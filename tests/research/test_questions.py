@@ -22,9 +22,11 @@ from tools.interactions.transport import Transport
 from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError
 from tools.research.follow_up import AnswerLater
-from tools.research.job import Job, Kind, Order, State, new_job
+from tools.research.job import Job, Kind, new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.locks import Locks
+from tools.research.order import Order
 from tools.research.report.report import Report, to_json
 from tools.research.service import Research
 from tools.research.timeouts import LOCK_LEASE_S

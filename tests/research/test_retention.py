@@ -13,7 +13,8 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.service import Research
 from tools.researcher.run_texts import outcome
 from tools.settings import DAY_S

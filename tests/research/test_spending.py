@@ -20,7 +20,9 @@ from tests.scripts import research_brain, said
 from tools.interactions.resources import Event
 from tools.research.api_client import CreateRequest
 from tools.research.errors import WrongBackend
-from tools.research.job import Job, Kind, Order, State, new_job
+from tools.research.job import Job, Kind, new_job
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas
 from tools.research.rows import row_of
 from tools.research.service import Research

@@ -10,7 +10,7 @@ from interactions_emulator.brain.protocol import Brain
 from tests.conftest import Desk
 from tests.faults import cells
 from tests.research.test_promises import ORDER, lines
-from tools.research.job import State
+from tools.research.job_states import State
 from tools.researcher.run_texts import outcome
 
 

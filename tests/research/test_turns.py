@@ -22,7 +22,7 @@ from tests.routing.test_conversation import Talk, words
 from tests.scripts import call, managing, research_brain, said
 from tests.talk import USER
 from tools.app import build_app
-from tools.research.job import State
+from tools.research.job_states import State
 from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
 from tools.research.timeouts import WATCH_GRACE_S

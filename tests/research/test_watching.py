@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from tests.conftest import Desk
 from tests.research.test_promises import LINES, ORDER
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.job_texts import FOLLOWED_ELSEWHERE, NOT_FOLLOWED
 from tools.research.service import Research
 

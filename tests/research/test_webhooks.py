@@ -20,10 +20,12 @@ from tests.scripts import research_brain, said
 from tools.interactions.resources import Event
 from tools.research.api_client import CreateRequest, InteractionsClient
 from tools.research.api_errors import ApiError, NotFound
-from tools.research.job import Job, Kind, Order, Plan, State, new_job
+from tools.research.incoming_webhooks import MAX_READS_PER_MINUTE, is_run_of
+from tools.research.job import Job, Kind, Plan, new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.service import Research
-from tools.research.webhook_messages import MAX_READS_PER_MINUTE, is_run_of
 from tools.researcher.run_texts import CLI_STEPS, outcome
 
 NOWHERE = "http://127.0.0.1:9/webhooks/research"

@@ -17,7 +17,8 @@ from tools.app import build_app
 from tools.interactions import backend
 from tools.research.api_client import InteractionsClient
 from tools.research.factory import close, research
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.service import Research
 
 Call = tuple[str, dict[str, Any]]

@@ -16,7 +16,7 @@ from tests.talk import Talk, words
 from tools.adk.windowed_sessions import WindowedInMemorySessions
 from tools.app import build_app
 from tools.research.factory import close, research
-from tools.research.job import State
+from tools.research.job_states import State
 
 DOCUMENTS = {
     "cats": "# Cats\n\nCats sleep twelve hours a day. A cat sleeps lightly. Cats hunt at dawn.\n",

@@ -12,8 +12,9 @@ from google.genai import types
 
 from tests.researcher.conftest import Call, Desk
 from tools.research.errors import WrongBackend
-from tools.research.job import Order, State
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.questions import Action, NotConfirmed
 from tools.researcher.confirmation import TurnContext, confirm
 

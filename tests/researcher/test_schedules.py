@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.researcher.conftest import Call, Desk
-from tools.research.job import Order
+from tools.research.order import Order
 from tools.research.quotas import Quotas
 from tools.research.schedules.schedule import Schedule, Status
 from tools.research.schedules.timing import Timing

@@ -10,8 +10,10 @@ from google.genai import types
 from tests.researcher.conftest import Call, Desk
 from tests.talk import refusals, words
 from tools.app import build_app
-from tools.research.database import LedgerError
-from tools.research.job import MAX_BRIEF_CHARS, Kind, State
+from tools.research.database_errors import LedgerError
+from tools.research.job import Kind
+from tools.research.job_states import State
+from tools.research.order import MAX_BRIEF_CHARS
 from tools.research.spending import EMULATOR, Spending
 from tools.researcher.agent import Researcher
 from tools.researcher.model_instruction import spent_by

@@ -8,8 +8,10 @@ from typing import Any
 
 from tests.ledger.conftest import Open, open_ledger, url
 from tests.schedules.test_timing import at
-from tools.research.job import Job, Order, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.quotas import Quotas
 from tools.research.schedules.schedule import Schedule
 from tools.research.schedules.service import Schedules

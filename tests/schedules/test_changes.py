@@ -17,11 +17,13 @@ from tests.scripts import said
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
 from tools.research.api_client import InteractionsClient
-from tools.research.job import Job, Kind, Order, State
+from tools.research.job import Job, Kind
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import deliver_due
 from tools.research.notices.targets import Target
 from tools.research.notices.timeouts import MAX_DESCRIPTION_WAIT_S
+from tools.research.order import Order
 from tools.research.schedules.report_changes import MAX_DESCRIPTION_CHARS, MAX_TEXT_CHARS
 from tools.research.service import Research
 

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.schedules.conftest import AGENT, DAY, DECEMBER, HOUR, LIMITS, MONDAYS, Open, Replica, at_once
 from tests.schedules.test_timing import at
-from tools.research.job import Order, State
+from tools.research.job_states import State
 from tools.research.notices.outbox import CEILING
+from tools.research.order import Order
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.quotas import Quotas
 from tools.research.schedules.ceiling import affords_description

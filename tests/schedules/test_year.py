@@ -20,9 +20,10 @@ from tests.schedules.conftest import AGENT, Open
 from tests.schedules.replica import LIMITS, ReplicaProcess, Step
 from tests.schedules.test_timing import at
 from tests.scripts import said
-from tools.research.job import Order, State
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.notices.targets import Target
+from tools.research.order import Order
 from tools.research.schedules.schedule import Schedule
 from tools.research.schedules.service import Schedules
 from tools.research.schedules.timing import Timing

@@ -15,7 +15,7 @@ from tests.kill.test_kill import researches
 from tests.scripts import research_brain
 from tests.serve.conftest import AUDIENCE, Emulator, Issuer, Serve
 from tests.serve.test_auth import bearer
-from tools.research.job import LOCAL_USER, OUTSIDE_CONVERSATIONS
+from tools.research.order import LOCAL_USER, OUTSIDE_CONVERSATIONS
 from tools.settings import load_settings
 
 UNKNOWN = "/research/job_22222222"

@@ -23,7 +23,8 @@ from tests.serve.conftest import Issuer, Process, Serve, message, ready
 from tools.interactions.backend import Backend
 from tools.interactions.run_webhook import RunWebhook, run_webhook
 from tools.research.api_errors import Unavailable
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.server.middleware.authentication import JwksCache, JwksUnavailable
 from tools.server.webhook_signatures import WebhookSignatures
@@ -176,7 +177,7 @@ async def test_a_message_is_delivered_again_until_its_result_is_saved(
             raise Unavailable("not yet")
         return "done"
 
-    monkeypatch.setattr("tools.research.webhook_messages.WebhookMessages.handle", handle)
+    monkeypatch.setattr("tools.research.incoming_webhooks.IncomingWebhooks.handle", handle)
     port = free_port()
     serve(port=port, public_url=f"http://127.0.0.1:{port}")
     config = {"uris": [f"http://127.0.0.1:{port}/webhooks/research"], "user_metadata": {"job": "job_22222222"}}

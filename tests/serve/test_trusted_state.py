@@ -16,7 +16,7 @@ from tests.serve.conftest import Serve, message, said
 from tests.serve.test_a2a import METHODS
 from tests.serve.test_a2a import message as a2a_message
 from tools.privacy.plugin import FORGOTTEN_KEY
-from tools.research.job import OUTSIDE_CONVERSATIONS
+from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
 from tools.server.checked_sessions import PROTECTED_METADATA
 

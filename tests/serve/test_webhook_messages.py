@@ -25,8 +25,10 @@ from tests.serve.conftest import Serve
 from tools.research.database import Database
 from tools.research.errors import UnknownJob
 from tools.research.factory import close, research
-from tools.research.job import Order, State, new_job
+from tools.research.job import new_job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import MAX_MESSAGE_ID_CHARS, WebhookReceiver
 from tools.settings import SettingsError, load_settings

@@ -19,7 +19,7 @@ from tests.notices.conftest import configure as configure
 from tests.notices.conftest import receiver as receiver
 from tests.serve.conftest import Process, message, ready, said
 from tools.research.database import Database
-from tools.research.job import State
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.settings import load_settings
 

@@ -10,7 +10,7 @@ import sys
 
 from tools.interactions import backend
 from tools.research.factory import close, research
-from tools.research.job import Order
+from tools.research.order import Order
 from tools.telemetry import setup_logging, setup_telemetry
 
 BRIEF = "A confidential brief on whales"

@@ -12,7 +12,8 @@ from google.adk.cli.utils.logs import setup_adk_logger
 from opentelemetry import trace
 
 from tests.telemetry.conftest import Recorded
-from tools.research.job import Order, new_job
+from tools.research.job import new_job
+from tools.research.order import Order
 from tools.research.telemetry import follow_span
 from tools.telemetry import setup_logging
 

@@ -21,7 +21,8 @@ from tests.scripts import REPORT
 from tests.talk import Talk
 from tests.telemetry.conftest import Recorded
 from tools.app import build_app
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
 from tools.telemetry.exception_text_filter import without_exception_texts

@@ -13,7 +13,8 @@ from tools.board.forms import NewResearch
 from tools.board.pages import label, phase, seen
 from tools.research.errors import UnknownJob
 from tools.research.follow_up import AnswerLater
-from tools.research.job import OUTSIDE_CONVERSATIONS, Job
+from tools.research.job import Job
+from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.research.questions import Action, Question, Yes
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.screening import TextScreener, screen_text

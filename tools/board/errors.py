@@ -11,7 +11,7 @@ from tools.board.security import ForeignForm
 from tools.board.share_links import BadLink
 from tools.errors import DeskError
 from tools.research.api_errors import ApiError
-from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.questions import NotConfirmed
 from tools.research.quotas import LimitReached

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
-from tools.research.job import MAX_TITLE_CHARS
+from tools.research.order import MAX_TITLE_CHARS
 from tools.text.unsafe_characters import sanitize
 
 MAX_FORM_BYTES = 400_000

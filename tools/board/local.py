@@ -34,7 +34,7 @@ from tools.files.private_files import create_private_folder
 from tools.interactions import backend
 from tools.research.background import background_work
 from tools.research.factory import close, research
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 
 LOCAL_SHUTDOWN_GRACE_S = 1
 """Seconds for requests to finish after Ctrl-C on `desk board`."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tools.board.errors import sentence
-from tools.research.job import ACTIVE, Job, State
+from tools.research.job import Job
+from tools.research.job_states import ACTIVE, State
 from tools.research.job_texts import title
 from tools.research.pricing import QUESTION_COST_USD, RUN_MINUTES, cost_of, price_range
 from tools.research.quotas import LIMIT_PERIOD_S

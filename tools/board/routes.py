@@ -31,11 +31,12 @@ from tools.board.security import Signer, check_form, form_token, own_origin
 from tools.board.share_links import DEFAULT_SHARE_DAYS, SHARE_DAYS, BadLink, share_token, shared_job
 from tools.errors import DeskError
 from tools.load_control.user_queues import counted
-from tools.research.database import DATABASE_ERRORS
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.errors import NotFinished
 from tools.research.factory import research
-from tools.research.job import MAX_TITLE_CHARS, Job
+from tools.research.job import Job
 from tools.research.job_texts import title
+from tools.research.order import MAX_TITLE_CHARS
 from tools.research.pricing import price_range
 from tools.research.report.html_pages import render_fragments
 from tools.research.report.report import Report

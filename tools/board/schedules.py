@@ -15,8 +15,9 @@ from tools.board.paths import redirect_to
 from tools.board.routes import Board
 from tools.errors import DeskError
 from tools.research.factory import research
-from tools.research.job import MAX_TITLE_CHARS, OUTSIDE_CONVERSATIONS, Job
+from tools.research.job import Job
 from tools.research.job_texts import order_title
+from tools.research.order import MAX_TITLE_CHARS, OUTSIDE_CONVERSATIONS
 from tools.research.pricing import price_range
 from tools.research.schedules.report_changes import counts
 from tools.research.schedules.schedule import Schedule, Status

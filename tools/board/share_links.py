@@ -10,7 +10,7 @@ import re
 
 from tools.board.security import Signer
 from tools.errors import DeskError
-from tools.research.job import JOB_ID
+from tools.research.ids import JOB_ID
 
 SHARE_DAYS = (1, 7, 30)
 """Days for which a share link may be valid."""

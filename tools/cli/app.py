@@ -36,7 +36,7 @@ from tools.cli.spending import spending
 from tools.cli.terminal import err, out, print_fields, show
 from tools.cli.verify import verify
 from tools.cli.work import work
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 from tools.settings import SettingsError
 
 app = typer.Typer(

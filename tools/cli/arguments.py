@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tools.research.job import MAX_BRIEF_CHARS
+from tools.research.order import MAX_BRIEF_CHARS
 
 DEFAULT_FOLDER = Path("reports")
 

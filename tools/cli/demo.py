@@ -15,7 +15,7 @@ from tools.app import build_app
 from tools.cli.terminal import show
 from tools.interactions import backend
 from tools.research.factory import research
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 from tools.research.report.export import save_with_sources
 from tools.settings import load_settings
 

@@ -30,7 +30,7 @@ from tools.interactions.errors import BackendError
 from tools.interactions.local_emulator import corpus_problem, model_problem, options_mismatch
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
-from tools.research.job import TERMINAL
+from tools.research.job_states import TERMINAL
 from tools.research.ledger import Ledger
 from tools.research.report.documents import DocumentsMissing, need_documents
 from tools.research.settings import ResearchSettings

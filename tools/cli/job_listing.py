@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from tools.cli.terminal import out, print_fields
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.settings import load_settings
 from tools.text.time_formats import iso, to_second
 

@@ -16,7 +16,8 @@ from rich.text import Text
 from tools.cli.terminal import out
 
 if TYPE_CHECKING:
-    from tools.research.job import Job, State
+    from tools.research.job import Job
+    from tools.research.job_states import State
     from tools.research.ledger import Ledger
 
 REFRESH_INTERVAL_S = 2.0
@@ -38,7 +39,7 @@ async def watch(ledger: Ledger) -> None:
     """Shows the ledger until Ctrl-C. If the database fails, the last screen stays and the error is shown."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from tools.research.job import TERMINAL, State
+    from tools.research.job_states import TERMINAL, State
 
     unfinished = frozenset(State) - TERMINAL
     shown, trouble = Group(Text("reading the ledger …", "dim")), ""

@@ -7,7 +7,7 @@ import sys
 from tools.cli.command_run import run
 from tools.cli.terminal import err
 from tools.extras import install_command
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 from tools.settings import SettingsError
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tools.cli.confirmation import confirm
 from tools.cli.job_listing import one_line
 from tools.cli.terminal import err
-from tools.research.job import Job, Order
+from tools.research.job import Job
+from tools.research.order import Order
 from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 
 if TYPE_CHECKING:

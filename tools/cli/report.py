@@ -13,7 +13,7 @@ from tools.cli.command_run import fail, run
 from tools.cli.exit_status import ExitStatus
 from tools.cli.report_output import Format, Formats, ReportOutput, format_names, new_service, print_warning
 from tools.cli.terminal import err, out, show_markdown
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 
 if TYPE_CHECKING:
     from tools.research.job import Job

@@ -97,7 +97,7 @@ class ReportOutput:
 
         Exits with status 1 if there is no report, and no plan or price that waits for a yes.
         """
-        from tools.research.job import State
+        from tools.research.job_states import State
         from tools.research.notices.delivery import delivering
         from tools.researcher.run_texts import CLI_STEPS, outcome
 

@@ -18,7 +18,7 @@ from tools.cli.price_confirmation import confirm_price
 from tools.cli.report_output import Formats, ReportOutput, new_service
 from tools.cli.terminal import can_ask, err, out, show_markdown
 from tools.errors import DeskError
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 
 if TYPE_CHECKING:
     from tools.research.settings import ResearchSettings
@@ -147,7 +147,8 @@ async def _research(
     notify: list[str],
     output: ReportOutput,
 ) -> None:
-    from tools.research.job import OUTSIDE_CONVERSATIONS, TERMINAL, State
+    from tools.research.job_states import TERMINAL, State
+    from tools.research.order import OUTSIDE_CONVERSATIONS
     from tools.research.pricing import price_range
 
     settings, service = settings_for_order(use_max, notify), new_service()
@@ -228,7 +229,7 @@ async def _status(job_id: str, as_json: bool) -> None:
 
 
 async def _attach(job_id: str, output: ReportOutput) -> None:
-    from tools.research.job import State
+    from tools.research.job_states import State
 
     service = new_service()
     job = await service.job(job_id)
@@ -238,7 +239,7 @@ async def _attach(job_id: str, output: ReportOutput) -> None:
 
 
 async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> None:
-    from tools.research.job import TERMINAL
+    from tools.research.job_states import TERMINAL
 
     limits, service = checked_settings().limits, new_service()
     job = await service.job(job_id)
@@ -252,7 +253,7 @@ async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> No
 
 
 async def _cancel(job_id: str) -> None:
-    from tools.research.job import State
+    from tools.research.job_states import State
     from tools.research.notices.delivery import delivering
 
     service = new_service()

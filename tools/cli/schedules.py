@@ -19,7 +19,7 @@ from tools.cli.env_file import env_file, lost_variables
 from tools.cli.exit_status import ExitStatus
 from tools.cli.progress import show_progress
 from tools.cli.terminal import err, out, print_fields
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 from tools.settings import load_settings
 from tools.text.time_formats import iso, to_second
 
@@ -101,7 +101,7 @@ async def _schedule(
 ) -> None:
     from tools.cli.research import settings_for_order
     from tools.research.factory import research
-    from tools.research.job import OUTSIDE_CONVERSATIONS
+    from tools.research.order import OUTSIDE_CONVERSATIONS
     from tools.research.schedules.new_schedule import new_schedule
     from tools.research.schedules.schedule import BadSchedule
     from tools.research.schedules.texts import terms

@@ -10,7 +10,7 @@ from rich.markup import escape
 from tools.cli.command_run import run
 from tools.cli.confirmation import confirm
 from tools.cli.terminal import err, out, print_fields
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 from tools.text.time_formats import to_second
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tools.errors import BadArgument
-from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
+from tools.research.order import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
 from tools.text.secret_redaction import redact
 from tools.text.unsafe_characters import sanitize_json
 

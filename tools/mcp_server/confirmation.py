@@ -16,17 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
-from mcp_types import (
-    CallToolRequestParams,
-    ElicitRequest,
-    ElicitRequestFormParams,
-    ElicitResult,
-    InputRequiredResult,
-)
+from mcp_types import CallToolRequestParams, ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from tools.research.job import OUTSIDE_CONVERSATIONS, Job
+from tools.research.job import Job
+from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tools.research.job import ACTIVE, Job, Kind, State
+from tools.research.job import Job, Kind
+from tools.research.job_states import ACTIVE, State
 from tools.research.job_texts import title
 from tools.research.pricing import RUN_MINUTES, price_range
 from tools.research.report.markdown_rendering import inert

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from tools.errors import BadArgument
 from tools.mcp_server.arguments import Report as ReportArguments
-from tools.mcp_server.report_pages import (
-    Page,
-    find_section,
-    opening,
-    outline,
-    paginate,
-    readable_text,
-    sections,
-)
-from tools.research.job import Job, State
+from tools.mcp_server.report_pages import Page, find_section, opening, outline, paginate, readable_text, sections
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.report.report import Report
 from tools.text.time_formats import to_minute
 

@@ -17,7 +17,8 @@ from mcp_types import (
 )
 
 from tools.errors import BadArgument
-from tools.research.job import Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.job_texts import title
 from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
 from tools.research.report.html_pages import render_html

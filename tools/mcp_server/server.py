@@ -232,7 +232,7 @@ async def _foreseen(work: Awaitable[T]) -> T:
     Raises:
         DeskError, AnswerNeeded: as raised by `work`; any other exception becomes `Failed`.
     """
-    from tools.research.database import DATABASE_ERRORS, describe_database_error
+    from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 
     try:
         return await work

@@ -19,7 +19,9 @@ from tools.mcp_server.report_text import answer_text, report_text
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.follow_up import AnswerLater
-from tools.research.job import OUTSIDE_CONVERSATIONS, Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
+from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.research.questions import Question
 from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.report import Report

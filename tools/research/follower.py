@@ -17,7 +17,7 @@ from tools.interactions.resources import Event, Resource
 from tools.load_control.backoff import backoff_s, spread_wait
 from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError, NotFound, Refused
-from tools.research.job import STATE_OF_STATUS
+from tools.research.job_states import STATE_OF_STATUS
 from tools.research.timeouts import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimeouts
 
 

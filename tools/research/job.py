@@ -1,88 +1,19 @@
-"""The job: a research run that a user ordered, and its states."""
+"""The job: a research run that a user ordered, as the ledger stores it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from tools.research.api_client import CreateRequest
+from tools.research.ids import new_id
+from tools.research.job_states import ACTIVE, TERMINAL, State
+from tools.research.order import Order
 from tools.research.pricing import cost_of
-
-
-class State(StrEnum):
-    """State of a job."""
-
-    INTENDED = "intended"
-    """Saved in the ledger; nothing was sent yet."""
-    STARTING = "starting"
-    """The create request is being sent; its answer is not known yet."""
-    START_UNKNOWN = "start_unknown"
-    """The create request was sent, but not answered: a run may be active and billed."""
-    RUNNING = "running"
-    """The server named an interaction."""
-    AWAITING_APPROVAL = "awaiting_approval"
-    """A person has to approve the plan, or the price if there is no plan."""
-    STALLED = "stalled"
-    """The server says that the run is active, but there was no news for longer than any run takes."""
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INCOMPLETE = "incomplete"
-    EXPIRED = "expired"
-    """The server does not have the interaction: it no longer has it, or it never showed it."""
-
-    @property
-    def words(self) -> str:
-        """The state in words for a person, the same everywhere."""
-        return "starting" if self is State.INTENDED else self.value.replace("_", " ")
-
-
-TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
-HAS_INTERACTION = frozenset({State.RUNNING, State.STALLED})
-"""States in which there is an interaction to follow."""
-ACTIVE = HAS_INTERACTION | {State.INTENDED, State.STARTING}
-"""States in which a job has work for a worker."""
-
-STATE_OF_STATUS: Mapping[str, State] = {
-    "completed": State.COMPLETED,
-    "failed": State.FAILED,
-    "cancelled": State.CANCELLED,
-    "incomplete": State.INCOMPLETE,
-    "budget_exceeded": State.INCOMPLETE,
-    "requires_action": State.INCOMPLETE,  # waits for a client function; Deep Research has none
-    "requires_continuation": State.INCOMPLETE,  # needs another create request, which nobody approved
-}
-"""The job's state for each terminal status of the API. With any other status, even an unknown one, the job runs."""
-
-
-MAX_BRIEF_CHARS = 20_000
-"""Maximum characters of a brief, a question about a report, or changes to a plan."""
-MAX_TITLE_CHARS = 120
-OUTSIDE_CONVERSATIONS = "command-line"
-"""The session of runs that are ordered outside conversations, so that the same brief is the same job everywhere."""
-LOCAL_USER = "user"
-"""The user of runs that are ordered on the person's own machine, without authentication."""
-_ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
-
-
-def new_id(kind: str) -> str:
-    """Returns a random id that is easy to type, such as `job_7q2mxk4d`."""
-    return f"{kind}_{''.join(secrets.choice(_ID_CHARACTERS) for _ in range(8))}"
-
-
-def id_pattern(kind: str) -> re.Pattern[str]:
-    """Returns a pattern that matches an id of `new_id` in a message."""
-    return re.compile(rf"(?<!\w){kind}_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
-
-
-JOB_ID = id_pattern("job")
-"""Matches the id of a job in a message."""
 
 
 class Kind(StrEnum):
@@ -92,51 +23,6 @@ class Kind(StrEnum):
     PLAN = "plan"
     REVISION = "revision"
     QUESTION = "question"
-
-
-@dataclass(frozen=True)
-class Order:
-    """An order of a research run. Equal orders share one job; a different `attempt` makes a new one."""
-
-    brief: str
-    user: str
-    session: str
-    agent: str
-    """Name of the Deep Research agent, e.g. "deep-research-preview-04-2026"."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """The API's `agent_config` without its type, e.g. {"thinking_summaries": "auto"}."""
-    inputs: Sequence[Mapping[str, Any]] = ()
-    """Documents and pictures sent with the brief, as API content: {"type", "mime_type", "data" or "uri"}."""
-    attempt: int = 1
-    server: str = ""
-    """Name of the server that runs the order (`tools.interactions.backend.server_name`)."""
-    base: str = ""
-    """Id of the job that this order builds on; empty if there is none."""
-    previous: str = ""
-    """Id of the interaction to continue from, the base job's newest when the order was made; empty without a base."""
-    title: str = ""
-    """A short name of the run, for people; if it is empty, they see the beginning of the brief."""
-    notify: Sequence[str] = ()
-    """Names of the targets that get notices about the run (`notify:` in the researcher's YAML)."""
-    schedule: str = ""
-    """Id of the schedule that ordered the run; empty if a person ordered it."""
-    due: float | None = None
-    """When the run of a schedule was due, in seconds since the epoch."""
-
-    @property
-    def key(self) -> str:
-        """Hash of user, conversation, brief, agent, files, base, server and attempt; the same for equal orders.
-
-        The runs of a schedule are different orders: their schedule and due time count, too.
-
-        White space and case of the brief do not count, nor do the title, `notify`, `options` (how the report is
-        presented) and `previous` (which changes with questions about the base).
-        """
-        brief = " ".join(self.brief.split()).casefold()
-        files = [dict(content) for content in self.inputs]
-        parts = [self.user, self.session, brief, self.agent, files, self.base, self.server, self.attempt]
-        parts += [self.schedule, self.due] if self.schedule else []
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.research.job import ACTIVE, Job
+from tools.research.job import Job
+from tools.research.job_states import ACTIVE
 
 
 @dataclass

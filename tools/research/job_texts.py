@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tools.interactions.resources import Resource
-from tools.research.job import FollowUpAnswer, Job, Order, State
+from tools.research.job import FollowUpAnswer, Job
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.report.markdown_rendering import to_markdown
 from tools.research.report.report import Report
 from tools.text.time_formats import to_minute

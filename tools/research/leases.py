@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from tools.research.database import DATABASE_ERRORS
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 
 log = logging.getLogger(__name__)

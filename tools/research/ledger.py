@@ -10,28 +10,18 @@ from functools import partial
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    and_,
-    case,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 
 from tools.databases.shielded import finish_shielded, shielded
 from tools.research.database import Database
-from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, JobVersion, Order, State
+from tools.research.job import FollowUpAnswer, Job, JobVersion
+from tools.research.job_states import ACTIVE, HAS_INTERACTION, State
 from tools.research.listen_notify import NotificationListener, notification
 from tools.research.locks import Locks
 from tools.research.notices.outbox import Outbox, delete_notices, record_notices
+from tools.research.order import Order
 from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
 from tools.research.questions import Question, Yes
 from tools.research.quota_usage import used_by

@@ -16,7 +16,8 @@ from sqlalchemy import TextClause, text
 
 from tools.databases.shielded import finish_shielded, shielded
 from tools.errors import DeskError
-from tools.research.database import DATABASE_ERRORS, Database
+from tools.research.database import Database
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.timeouts import LOCK_LEASE_S
 
 _TAKE = text(

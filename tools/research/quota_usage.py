@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from tools.research.job import ACTIVE, Job, Kind, State
+from tools.research.job import Job, Kind
+from tools.research.job_states import ACTIVE, State
 from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S
 from tools.research.rows import MAX_COST_USD, MAX_TIME_S
 from tools.research.spending import Used

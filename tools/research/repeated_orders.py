@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from tools.research.job import Job, Order, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 
 _NOT_REUSED = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
 """A job in one of these states is not reused when another conversation places the same order."""

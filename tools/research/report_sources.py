@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx2
 
 from tools.interactions.citation_marks import replace_urls
-from tools.research.job import TERMINAL
+from tools.research.job_states import TERMINAL
 from tools.research.ledger import Ledger
 from tools.research.report.redirect_links import resolve
 from tools.research.report.report import Report, from_json, to_json

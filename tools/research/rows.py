@@ -12,7 +12,9 @@ from sqlalchemy import Column, Float, Integer
 
 from tools.errors import DeskError
 from tools.interactions.server_name import normalized_server
-from tools.research.job import FollowUpAnswer, Job, Kind, Order, Plan, ReportChanges, State
+from tools.research.job import FollowUpAnswer, Job, Kind, Plan, ReportChanges
+from tools.research.job_states import State
+from tools.research.order import Order
 from tools.research.spending import Spending
 from tools.research.tables import JOBS, SafeText
 from tools.text.unsafe_characters import sanitize

@@ -20,11 +20,14 @@ from tools.research import telemetry
 from tools.research.api_client import InteractionsClient
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import FollowUps
-from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.incoming_webhooks import IncomingWebhooks
+from tools.research.job import Job, Plan, new_job
 from tools.research.job_changes import JobChanges
 from tools.research.job_interactions import JobInteractions
+from tools.research.job_states import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, State
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, order_check, quota_check
 from tools.research.repeated_orders import jobs_of_same_order
@@ -40,7 +43,6 @@ from tools.research.timeouts import (
     ResearchTimeouts,
 )
 from tools.research.verification.verifier import Verifier
-from tools.research.webhook_messages import WebhookMessages
 from tools.research.worker import Worker
 from tools.settings import DAY_S, RETENTION_DAYS
 from tools.text.time_formats import to_minute
@@ -84,7 +86,7 @@ class Research:
         self._follows, self._describer = follows, describer
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
-        self.webhooks = WebhookMessages(
+        self.webhooks = IncomingWebhooks(
             ledger, self._worker, self._ensure, lambda: self._data.server, clock, self._timeouts
         )
         self.schedules = Schedules(ledger, client, clock, lambda: self._data.server, may_start, self._ensure)

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from tools.errors import DeskError
 from tools.interactions.server_tools import ServerTool
-from tools.research.job import Order
 from tools.research.notices.targets import Target
+from tools.research.order import Order
 from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
 from tools.settings import MAX_ATTACH_S, load_settings

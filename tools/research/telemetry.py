@@ -16,7 +16,8 @@ from opentelemetry import metrics, trace
 from opentelemetry.trace import Link, Span, SpanContext, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from tools.research.job import HAS_INTERACTION, Job
+from tools.research.job import Job
+from tools.research.job_states import HAS_INTERACTION
 
 SCOPE_NAME = "research-desk"
 TOKENS = {

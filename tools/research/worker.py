@@ -14,10 +14,11 @@ from tools.load_control.backoff import backoff_s
 from tools.research import telemetry
 from tools.research.api_client import CreateRequest, InteractionsClient
 from tools.research.api_errors import ApiError, NotCreated, NotFound, OutcomeUnknown, Unavailable
-from tools.research.database import DATABASE_ERRORS, refuses_value
+from tools.research.database_errors import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
-from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, ReportChanges, State
+from tools.research.job import Job, Plan, ReportChanges
 from tools.research.job_changes import JobChanges
+from tools.research.job_states import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, State
 from tools.research.job_texts import FOLLOWED_ELSEWHERE, MAY_BE_FOUND, NEVER_SHOWN, NOT_FOLLOWED, report_context, stall
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger

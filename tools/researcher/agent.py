@@ -13,7 +13,7 @@ from pydantic import BaseModel, field_validator, model_validator
 
 from tools.adk.llm_agent import Agent, AgentConfig
 from tools.interactions.server_tools import ServerTool
-from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.factory import research
 from tools.research.settings import ResearchSettings
 from tools.researcher.model_instruction import RunList

@@ -20,7 +20,7 @@ from google.adk.agents import InvocationContext
 from tools.adk.chain_plugin import without_rewound
 from tools.adk.contents import lines_of
 from tools.adk.sanitize_plugin import EMPTY_MESSAGE
-from tools.research.job import JOB_ID
+from tools.research.ids import JOB_ID
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.schedules.schedule import SCHEDULE_ID

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from google.adk.models import LlmRequest
 from google.adk.tools import BaseTool, ToolContext
 
-from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.job_texts import title

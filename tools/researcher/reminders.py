@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from tools.research.job import State
+from tools.research.job_states import State
 from tools.research.questions import Action, Question
 from tools.research.service import Research
 from tools.researcher import confirmation, schedule_texts

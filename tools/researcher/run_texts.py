@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.research.job import ACTIVE, Job, State
+from tools.research.job import Job
+from tools.research.job_states import ACTIVE, State
 from tools.research.job_texts import title
 from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 from tools.research.report.markdown_rendering import inert

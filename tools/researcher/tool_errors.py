@@ -11,7 +11,7 @@ from google.adk.tools import ToolContext
 
 from tools.errors import DeskError
 from tools.load_control.user_queues import UserQueues
-from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.timeouts import WATCH_GRACE_S
 from tools.settings import load_settings
 from tools.text.secret_redaction import redact

@@ -13,8 +13,10 @@ from google.adk.tools import ToolContext
 from tools.errors import BadArgument
 from tools.research.errors import NotFinished
 from tools.research.factory import research
-from tools.research.job import MAX_BRIEF_CHARS, MAX_TITLE_CHARS, Job, State
+from tools.research.job import Job
+from tools.research.job_states import State
 from tools.research.job_texts import title
+from tools.research.order import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
 from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action, NotConfirmed
 from tools.research.repeated_orders import job_of_other_session

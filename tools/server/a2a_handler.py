@@ -14,7 +14,7 @@ from google.adk.errors._stale_session_error import StaleSessionError
 from google.adk.errors.input_validation_error import InputValidationError
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 
-from tools.research.database import DATABASE_ERRORS, refuses_value
+from tools.research.database_errors import DATABASE_ERRORS, refuses_value
 from tools.research.locks import Locked
 from tools.server.error_handlers import KeyReused, error_text
 from tools.server.middleware.rate_limit import RateLimited

@@ -25,7 +25,7 @@ from tools.databases.shielded import shielded
 from tools.moderation.gate import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
-from tools.research.job import OUTSIDE_CONVERSATIONS
+from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.errors import DeskError
-from tools.research.database import DATABASE_ERRORS, refuses_value
+from tools.research.database_errors import DATABASE_ERRORS, refuses_value
 from tools.research.locks import Locked
 from tools.server.middleware.rate_limit import RateLimited
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from tools.interactions import backend
 from tools.interactions.errors import BackendError
-from tools.research.database import DATABASE_ERRORS
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.settings import SettingsError
 
 log = logging.getLogger(__name__)

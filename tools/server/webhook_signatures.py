@@ -4,7 +4,7 @@ Both have the headers of Standard Webhooks: `webhook-id`, `webhook-timestamp`, `
 registered webhook is an HMAC over id, time and body. The signature of a request's own webhook is a JWT (RS256) whose
 key is in Google's JWKS. Its claims are not documented: those that the emulator sends (`jti`, the message's id, and
 `sha256`, of its body) are a proposal, and each is checked if it is there. Without `sha256`, the signature says nothing
-about the body; a message is only a hint in any case (`tools.research.webhook_messages`).
+about the body; a message is only a hint in any case (`tools.research.incoming_webhooks`).
 """
 
 from __future__ import annotations

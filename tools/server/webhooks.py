@@ -16,7 +16,8 @@ from starlette.responses import Response
 from tools.databases.shielded import shielded
 from tools.errors import DeskError
 from tools.interactions.resources import MAX_ID_CHARS
-from tools.research.database import DATABASE_ERRORS, Database
+from tools.research.database import Database
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_remaining
 from tools.server.error_handlers import error_response, json_error
@@ -46,7 +47,7 @@ async def handle_and_notify(interaction_id: str, job_id: str) -> str:
     """Handles a message with this process's service, then sends the notices that are due.
 
     Notices are sent before the answer, because a platform may give the process no time after it.
-    See `WebhookMessages.handle`.
+    See `IncomingWebhooks.handle`.
     """
     end = asyncio.get_running_loop().time() + ANSWER_S
     words = await research().webhooks.handle(interaction_id, job_id)
@@ -60,7 +61,7 @@ class WebhookReceiver:
 
     Args:
         handle: called with the ids of the interaction and the job that a message names (the job's is empty if the
-            message names none); returns what was done, in words. See `handle_and_notify` and `WebhookMessages.handle`.
+            message names none); returns what was done, in words. See `handle_and_notify` and `IncomingWebhooks.handle`.
     """
 
     signatures: WebhookSignatures

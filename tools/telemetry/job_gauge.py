@@ -11,8 +11,8 @@ from threading import Thread
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from tools.research.database import DATABASE_ERRORS
-from tools.research.job import State
+from tools.research.database_errors import DATABASE_ERRORS
+from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.telemetry import SCOPE_NAME
 from tools.settings import load_settings

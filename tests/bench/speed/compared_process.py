@@ -225,7 +225,7 @@ async def many(side: Side, *, count: int) -> dict[str, float]:
     """Memory and time of many runs at once: starts them, waits until all run, and lets them end."""
     from tests.bench.followers import control
     from tools.research.factory import close, research
-    from tools.research.job import State
+    from tools.research.job_states import State
 
     service, url = research(), os.environ["GOOGLE_GEMINI_BASE_URL"]
     await service.start(order(-1))

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from tools.databases.shielded import shielded
 from tools.errors import DeskError
 from tools.research import factory
-from tools.research.database import DATABASE_ERRORS
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.ledger import Ledger
 from tools.research.notices.event import Event
 from tools.research.notices.message import Message, ceiling_message, event_of, message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tools.research.job import State
+from tools.research.job_states import State
 
 
 class Event(StrEnum):

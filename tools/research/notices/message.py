@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tools.research.job import TERMINAL, Job, State
+from tools.research.job import Job
+from tools.research.job_states import TERMINAL, State
 from tools.research.job_texts import next_command, order_title, title
 from tools.research.notices.event import Event
 from tools.research.notices.outbox import Notice

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from tools.databases.shielded import shielded
 from tools.research.database import Database, upsert
-from tools.research.job import TERMINAL, State
+from tools.research.job_states import TERMINAL, State
 from tools.research.notices.timeouts import MAX_DESCRIPTION_WAIT_S
 from tools.research.tables import NOTICES
 

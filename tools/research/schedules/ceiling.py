@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from tools.research.job import State
+from tools.research.job_states import State
 from tools.research.pricing import QUESTION_COST_USD
 from tools.research.rows import MAX_COST_USD
 from tools.research.schedules.schedule import Schedule

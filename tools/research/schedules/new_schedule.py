@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tools.research.job import Order, new_id
+from tools.research.ids import new_id
+from tools.research.order import Order
 from tools.research.quotas import Quotas
 from tools.research.schedules.ceiling import MAX_CEILING_USD, affords_run
 from tools.research.schedules.schedule import BadSchedule, Schedule, Status

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.interactions.server_name import normalized_server
-from tools.research.job import Order
+from tools.research.order import Order
 from tools.research.rows import MAX_COST_USD, MAX_TIME_S, stored
 from tools.research.schedules.schedule import Schedule, Status
 from tools.research.schedules.timing import Timing

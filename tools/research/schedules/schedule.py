@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tools.errors import DeskError
-from tools.research.job import Job, Order, id_pattern, new_job
+from tools.research.ids import id_pattern
+from tools.research.job import Job, new_job
+from tools.research.order import Order
 from tools.research.pricing import cost_of
 from tools.research.schedules.timing import Timing
 

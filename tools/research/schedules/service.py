@@ -11,9 +11,10 @@ from tools.errors import DeskError
 from tools.research import telemetry
 from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError
-from tools.research.database import DATABASE_ERRORS
-from tools.research.job import Job, Order
+from tools.research.database_errors import DATABASE_ERRORS
+from tools.research.job import Job
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas
 from tools.research.schedules.new_schedule import new_schedule

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from tools.databases.shielded import shielded
 from tools.research.database import Database
-from tools.research.job import Job, ReportChanges, State
+from tools.research.job import Job, ReportChanges
+from tools.research.job_states import State
 from tools.research.notices.outbox import delete_notices, release_notices
 from tools.research.question_queries import use_yes
 from tools.research.questions import Yes

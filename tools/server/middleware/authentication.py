@@ -14,7 +14,7 @@ import httpx2
 import jwt
 
 from tools.errors import DeskError
-from tools.research.job import LOCAL_USER
+from tools.research.order import LOCAL_USER
 from tools.text.unsafe_characters import sanitize
 
 IAP_KEYS_URL = "https://www.gstatic.com/iap/verify/public_key-jwk"

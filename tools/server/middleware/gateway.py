@@ -25,9 +25,9 @@ from tools.databases.shielded import finish_shielded
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
 from tools.load_control.user_queues import UserQueues, counted
-from tools.research.database import DATABASE_ERRORS
-from tools.research.job import LOCAL_USER
+from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.locks import Locked, Locks
+from tools.research.order import LOCAL_USER
 from tools.server.checked_sessions import (
     FUNCTION_PARTS_REFUSED,
     has_function_parts,

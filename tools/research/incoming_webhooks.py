@@ -14,8 +14,10 @@ from typing import Any
 from tools.interactions.resources import Resource
 from tools.load_control.minute_limit import MinuteLimit
 from tools.research.api_errors import NotFound, Refused, Unavailable
-from tools.research.job import ACTIVE, HAS_INTERACTION, JOB_ID, STATE_OF_STATUS, Job, State
+from tools.research.ids import JOB_ID
+from tools.research.job import Job
 from tools.research.job_interactions import AUTH_STATUSES
+from tools.research.job_states import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, State
 from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
 from tools.research.timeouts import ResearchTimeouts
@@ -32,7 +34,7 @@ Handled = tuple[str, Job | None, bool]
 _NOT_THERE: Handled = ("the API does not have it, so nothing was done", None, False)
 
 
-class WebhookMessages:
+class IncomingWebhooks:
     """Handles the messages about the interactions of one server's jobs."""
 
     def __init__(
