@@ -1,44 +1,43 @@
-"""The ledger: stores jobs in a database. A job is written before any request is sent."""
+"""The ledger: stores jobs in a database, and changes them. A job is written before any request is sent."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 
 from tools.databases.shielded import finish_shielded, shielded
 from tools.research.database import Database
-from tools.research.job import FollowUpAnswer, Job, JobVersion
-from tools.research.job_states import ACTIVE, HAS_INTERACTION, State
+from tools.research.job import FollowUpAnswer, Job
+from tools.research.job_queries import JobQueries
+from tools.research.job_states import HAS_INTERACTION, State
+from tools.research.lease_queries import LeaseQueries
 from tools.research.listen_notify import NotificationListener, notification
 from tools.research.locks import Locks
 from tools.research.notices.outbox import Outbox, delete_notices, record_notices
 from tools.research.order import Order
-from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
-from tools.research.questions import Question, Yes
+from tools.research.question_queries import QuestionQueries, use_yes
+from tools.research.questions import Yes
 from tools.research.quota_usage import used_by
 from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
-from tools.research.rows import UnreadableJob, job_of, row_of, spending_of_row, stored
+from tools.research.rows import job_of, row_of, stored
 from tools.research.schedules.store import ScheduleStore
-from tools.research.spending import Spending, spending_of
-from tools.research.spending_queries import lock_user, newest_create, record_spending
-from tools.research.tables import JOB_COLUMNS, JOBS, LINES, LISTED_COLUMNS, PUSHES, QUESTIONS, SECRETS, SPENDING, TASKS
-
-log = logging.getLogger(__name__)
+from tools.research.spending import spending_of
+from tools.research.spending_queries import SpendingQueries, lock_user, newest_create, record_spending
+from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SECRETS, TASKS
 
 _Row = dict[Any, Any]
 """The columns of a job by their names."""
 
 
-class Ledger:
+class Ledger(JobQueries, LeaseQueries, SpendingQueries, QuestionQueries):
     """Jobs, spending, questions and progress lines in one database. Each change of state is a compare-and-set.
 
     Args:
@@ -49,14 +48,13 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url)
+        super().__init__(Database(url))
         self.notices = Outbox(self._database)
         """The notices to people about changes of state."""
         self.locks = Locks(self._database)
         """The locks that all processes on this database share."""
         self.schedules = ScheduleStore(self._database)
         """The schedules that order runs."""
-        self._named: set[str] = set()
 
     @property
     def url(self) -> URL:
@@ -93,74 +91,6 @@ class Ledger:
             if found is None:
                 raise
             return found, False
-
-    @shielded
-    async def get(self, job_id: str, *, with_files: bool = True) -> Job | None:
-        """Returns the job with that id; None if there is no such job.
-
-        Args:
-            with_files: whether it has the files of its order, which may be large.
-
-        Raises:
-            UnreadableJob: its row cannot be read.
-        """
-        return await self._first(JOBS.c.id == job_id, JOB_COLUMNS if with_files else LISTED_COLUMNS)
-
-    @shielded
-    async def find_by_interaction(self, interaction_id: str) -> Job | None:
-        """Returns the job whose current interaction has that id; None if there is no such job."""
-        query = select(*JOB_COLUMNS).where(JOBS.c.interaction_id == interaction_id)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return next(self._readable(rows), None)
-
-    @shielded
-    async def find(
-        self,
-        *,
-        user: str | None = None,
-        session: str | None = None,
-        states: Collection[State] | None = None,
-        schedule: str | None = None,
-        limit: int = 100,
-    ) -> list[Job]:
-        """Returns jobs without the files of their orders, newest first. Skips rows that cannot be read."""
-        query = select(*LISTED_COLUMNS).order_by(JOBS.c.created.desc(), JOBS.c.id)
-        if user is not None:
-            query = query.where(JOBS.c.user == user)
-        if session is not None:
-            query = query.where(JOBS.c.session == session)
-        if states is not None:
-            query = query.where(JOBS.c.state.in_(list(states)))
-        if schedule is not None:
-            query = query.where(JOBS.c.schedule == schedule)
-
-        def work(connection: Connection) -> list[Job]:
-            jobs, seen = list[Job](), 0
-            while wanted := limit - len(jobs):
-                rows = connection.execute(query.limit(wanted).offset(seen)).all()
-                jobs += self._readable(rows)
-                seen += len(rows)
-                if len(rows) < wanted:
-                    break
-            return jobs
-
-        return await self._database.read(work)
-
-    @shielded
-    async def unreadable(self) -> list[UnreadableJob]:
-        """Returns one error for each job row that cannot be read. Other queries skip these rows."""
-        query = select(*JOB_COLUMNS).execution_options(yield_per=100)
-
-        def work(connection: Connection) -> list[UnreadableJob]:
-            found = []
-            for row in connection.execute(query):
-                try:
-                    job_of(dict(row._mapping))
-                except UnreadableJob as error:
-                    found.append(error)
-            return found
-
-        return await self._database.read(work)
 
     @shielded
     async def change(
@@ -277,62 +207,6 @@ class Ledger:
 
         return _job(await self._database.write(work))
 
-    @shielded
-    async def record_spending(self, job: Job, entry: Spending, check: Check | None) -> None:
-        """Records the cost of a question to a model. Changes no job.
-
-        Args:
-            check: called with what the user has used; nothing is written if it raises.
-        """
-
-        def work(connection: Connection) -> None:
-            lock_user(connection, job.order.user)
-            if check:
-                check(used_by(connection, job, entry.time))
-            record_spending(connection, entry)
-
-        await self._database.write(work)
-
-    @shielded
-    async def spending(self, *, since: float = 0, user: str | None = None) -> list[Spending]:
-        """Returns spending entries since a time (epoch seconds), oldest first, without refused create requests."""
-        query = select(SPENDING).where(SPENDING.c.time >= since, SPENDING.c.refused == 0)
-        query = query.order_by(SPENDING.c.time, SPENDING.c.job, SPENDING.c.number)
-        if user is not None:
-            query = query.where(SPENDING.c.user == user)
-        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        found = list[Spending]()
-        for row in rows:
-            try:
-                found.append(spending_of_row(row))
-            except ValueError as error:  # a person or a newer program wrote it
-                log.warning("entry %s of %s in desk_spending cannot be read: %s", row["number"], row["job"], error)
-        return found
-
-    @shielded
-    async def save_question(self, question: Question) -> None:
-        """Writes a question; it replaces an earlier one about the same subject."""
-        await self._database.write(lambda connection: write_question(connection, question))
-
-    @shielded
-    async def questions(self, user: str, session: str | None = None, *, subject: str | None = None) -> list[Question]:
-        """Returns a user's unanswered questions; with `session` or `subject`, only those that match."""
-        return await self._database.read(lambda connection: read_questions(connection, user, session, subject))
-
-    @shielded
-    async def use_yes(self, yes: Yes) -> None:
-        """Uses up a yes and deletes its question.
-
-        Raises:
-            NotConfirmed: the question was answered, asked again or withdrawn meanwhile, or the yes was used before.
-        """
-        await self._database.write(lambda connection: use_yes(connection, yes))
-
-    @shielded
-    async def withdraw_questions(self, user: str, session: str, subject: str | None = None) -> None:
-        """Deletes a conversation's question about a subject, or all its questions."""
-        await self._database.write(lambda connection: delete_questions(connection, user, session, subject))
-
     async def add_answer(self, job_id: str, answer: FollowUpAnswer) -> Job | None:
         """Appends a model's answer to a job.
 
@@ -388,39 +262,10 @@ class Ledger:
 
         return await self._database.write(work)
 
-    @shielded
-    async def lines(self, job: Job) -> list[str]:
-        """Returns the progress lines of a job's current interaction, oldest first."""
-        query = select(LINES.c.line).where(LINES.c.job == job.id, LINES.c.interaction_id == job.interaction_id)
-        query = query.order_by(LINES.c.number)
-        return await self._database.read(lambda connection: [*connection.execute(query).scalars()])
-
-    @shielded
-    async def versions(self, job_ids: Collection[str]) -> dict[str, JobVersion]:
-        """Returns the versions of jobs by their ids, without those that do not exist."""
-        lease_until = case((JOBS.c.owner.is_(None), 0.0), else_=func.coalesce(JOBS.c.lease_until, 0.0))
-        query = select(JOBS.c.id, JOBS.c.state, JOBS.c.updated, JOBS.c.events, lease_until)
-        query = query.where(JOBS.c.id.in_(job_ids))
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return {job_id: JobVersion(*values) for job_id, *values in rows}
-
     def listener(self, heard: Callable[[str | None], None]) -> NotificationListener | None:
         """Returns a listener for changes of jobs by any process; None if the database sends no notifications."""
         sends = self.url.get_backend_name() == "postgresql"
         return NotificationListener(self._database, heard) if sends else None
-
-    @shielded
-    async def report(self, job_id: str) -> str | None:
-        """Returns the finished report as JSON (`tools.research.report.report.to_json`); None if there is none."""
-        query = select(JOBS.c.report).where(JOBS.c.id == job_id)
-        return await self._database.read(lambda connection: connection.execute(query).scalar())
-
-    @shielded
-    async def reported(self, user: str) -> list[str]:
-        """Returns the ids of a user's jobs that have a report, at all servers, newest first."""
-        query = select(JOBS.c.id).where(JOBS.c.user == user, JOBS.c.report.is_not(None))
-        query = query.order_by(JOBS.c.created.desc(), JOBS.c.id)
-        return await self._database.read(lambda connection: [*connection.execute(query).scalars()])
 
     @shielded
     async def delete(self, job_id: str) -> None:
@@ -437,57 +282,6 @@ class Ledger:
             delete_notices(connection, job_id)
 
         await self._database.write(work)
-
-    @shielded
-    async def count_by_state(self) -> dict[State, int]:
-        """Returns the number of jobs in each state, of all users and servers."""
-        query = select(JOBS.c.state, func.count()).where(JOBS.c.state.in_(list(State))).group_by(JOBS.c.state)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return dict.fromkeys(State, 0) | {State(state): int(count) for state, count in rows}
-
-    @shielded
-    async def take_lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
-        """Takes or renews the lease on a job.
-
-        Returns:
-            False if the job needs no work, or another owner holds a valid lease.
-        """
-        free = and_(
-            JOBS.c.id == job_id,
-            JOBS.c.state.in_(list(ACTIVE)),
-            or_(JOBS.c.owner == owner, _unleased(now)),
-        )
-        found = select(JOBS.c.id).where(free)
-        taken = update(JOBS).where(free).values(owner=owner, lease_until=now + seconds)
-        if await self._database.read(lambda connection: connection.execute(found).first()) is None:
-            return False  # processes that wait for the lease call this at each change: avoid a write
-        return await self._database.write(lambda connection: connection.execute(taken).rowcount == 1)
-
-    @shielded
-    async def renew_leases(self, owner: str, now: float, seconds: float) -> set[str]:
-        """Renews all leases of an owner; returns the ids of active jobs that it still holds."""
-        theirs = and_(JOBS.c.state.in_(list(ACTIVE)), JOBS.c.owner == owner)
-        query = update(JOBS).where(theirs).values(lease_until=now + seconds).returning(JOBS.c.id)
-        return await self._database.write(lambda connection: {*connection.execute(query).scalars()})
-
-    @shielded
-    async def release_lease(self, job_id: str, owner: str) -> None:
-        """Releases an owner's lease on a job."""
-        query = update(JOBS).where(JOBS.c.id == job_id, JOBS.c.owner == owner).values(owner=None, lease_until=None)
-        await self._database.write(
-            lambda connection: connection.execute(query.returning(JOBS.c.id, *notification(connection))).all()
-        )
-
-    @shielded
-    async def find_orphaned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
-        """Returns a server's jobs in these states that have no valid lease and did not change since `before`.
-
-        The jobs come without the files of their orders. The oldest is first.
-        """
-        query = select(*LISTED_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _unleased(now))
-        query = query.order_by(JOBS.c.created)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [job for job in self._readable(rows) if job.order.server == server]  # reading normalizes the server
 
     @shielded
     async def secret(self, name: str) -> str:
@@ -508,28 +302,9 @@ class Ledger:
         await finish_shielded()
         await self._database.close()
 
-    async def _first(self, condition: Any, columns: Sequence[Any] = JOB_COLUMNS) -> Job | None:
-        query = select(*columns).where(condition)
-        row = await self._database.read(lambda connection: connection.execute(query).first())
-        return job_of(dict(row._mapping)) if row else None
-
-    def _readable(self, rows: Iterable[Row[Any]]) -> Iterator[Job]:
-        """Yields the jobs of rows. A row that cannot be read is skipped and logged once."""
-        for row in rows:
-            try:
-                yield job_of(dict(row._mapping))
-            except UnreadableJob as error:
-                if error.job_id not in self._named:
-                    self._named.add(error.job_id)
-                    log.warning("%s", error)
-
 
 def _job(row: _Row | None) -> Job | None:
     return job_of(row) if row else None
-
-
-def _unleased(now: float) -> ColumnElement[bool]:
-    return or_(JOBS.c.owner.is_(None), JOBS.c.lease_until < now)
 
 
 def _change(

@@ -1,4 +1,4 @@
-"""SQL statements for questions to a person and their answers. They run within a transaction of the ledger."""
+"""SQL statements for questions to a person and their answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
-from tools.research.database import upsert
+from tools.databases.shielded import shielded
+from tools.research.database import Database, upsert
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.tables import ANSWERS, QUESTIONS
 
@@ -58,3 +59,33 @@ def use_yes(connection: Connection, yes: Yes) -> None:
 def _of(user: str, session: str | None, subject: str | None) -> ColumnElement[bool]:
     given = {"user": user, "session": session, "subject": subject}
     return and_(*(QUESTIONS.c[name] == value for name, value in given.items() if value is not None))
+
+
+class QuestionQueries:
+    """Writes and reads the questions of a ledger that wait for a person's yes."""
+
+    _database: Database
+
+    @shielded
+    async def save_question(self, question: Question) -> None:
+        """Writes a question; it replaces an earlier one about the same subject."""
+        await self._database.write(lambda connection: write_question(connection, question))
+
+    @shielded
+    async def questions(self, user: str, session: str | None = None, *, subject: str | None = None) -> list[Question]:
+        """Returns a user's unanswered questions; with `session` or `subject`, only those that match."""
+        return await self._database.read(lambda connection: read_questions(connection, user, session, subject))
+
+    @shielded
+    async def use_yes(self, yes: Yes) -> None:
+        """Uses up a yes and deletes its question.
+
+        Raises:
+            NotConfirmed: the question was answered, asked again or withdrawn meanwhile, or the yes was used before.
+        """
+        await self._database.write(lambda connection: use_yes(connection, yes))
+
+    @shielded
+    async def withdraw_questions(self, user: str, session: str, subject: str | None = None) -> None:
+        """Deletes a conversation's question about a subject, or all its questions."""
+        await self._database.write(lambda connection: delete_questions(connection, user, session, subject))
