@@ -7,6 +7,6 @@ ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:  # the `adk` command puts only agents/ on the path
     sys.path.insert(0, ROOT)
 
-from tools.adk.adk_cli_sessions import register  # noqa: E402
+from tools.adk.sessions.adk_cli_sessions import register  # noqa: E402
 
 register()

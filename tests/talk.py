@@ -15,7 +15,7 @@ from google.adk.sessions import BaseSessionService, Session
 from google.genai import types
 
 from interactions_emulator import Emulator
-from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
+from tools.adk.sessions.windowed_sessions import WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
 
 USER = "ada"
 CREATES = ("create", "create_stream")

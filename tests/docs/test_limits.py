@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import ROOT
-from tools.adk import newest_events, windowed_sessions
+from tools.adk.sessions import limits as session_limits
 from tools.board import load_limits, piecewise_sending, routes
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import timeouts as notice_timeouts
@@ -40,8 +40,8 @@ QUOTED = (
     ("serving.md", "may have {:,} bytes of JSON", checked_sessions.MAX_STATE_BYTES),
     ("serving.md", "a limit of {} times", WORDS[rate_limit.CHANGES_PER_TURN]),
     ("serving.md", "a body of more than {:,} bytes counts", rate_limit.LARGE_CHANGE_BYTES),
-    ("serving.md", "at most the {} newest events", windowed_sessions.WINDOW_EVENTS),
-    ("serving.md", "have {:.0f} million characters", newest_events.WINDOW_CHARS / 1_000_000),
+    ("serving.md", "at most the {} newest events", session_limits.WINDOW_EVENTS),
+    ("serving.md", "have {:.0f} million characters", session_limits.WINDOW_CHARS / 1_000_000),
     ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
 )
 

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 import yaml
 
-import tools.adk.model
+import tools.adk.answer_responses
 from evals.result import Case
 from evals.sets import load_sets, select_sets
 from interactions_emulator import Emulator
@@ -123,7 +123,7 @@ async def test_answer_marks_detects_a_tool_that_answers_for_another_place(api: E
 @pytest.mark.parametrize(
     ("case", "module"),
     [
-        pytest.param(SEARCH, "tools.adk.model", marks=pytest.mark.nightly),
+        pytest.param(SEARCH, "tools.adk.answer_responses", marks=pytest.mark.nightly),
         (REPORT, "tools.research.report.reading"),
     ],
 )
@@ -136,8 +136,10 @@ async def test_citation_validity_detects_dropped_citations(
 
 
 async def test_citation_validity_detects_a_wrong_link(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = tools.adk.model.source_list
-    monkeypatch.setattr("tools.adk.model.source_list", lambda sources: real(sources).replace("://", "://elsewhere."))
+    real = tools.adk.answer_responses.source_list
+    monkeypatch.setattr(
+        "tools.adk.answer_responses.source_list", lambda sources: real(sources).replace("://", "://elsewhere.")
+    )
     (case,) = await play(*SEARCH)
     assert failed(case) == {"citation_validity"}
 

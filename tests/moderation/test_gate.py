@@ -29,7 +29,7 @@ from tests.conftest import KINDS_AND_MODES, ROOT
 from tests.routing import test_conversation as conversation
 from tests.scripts import said
 from tests.talk import Talk, new_sessions, refusals, words
-from tools.adk.windowed_sessions import WINDOW_EVENTS
+from tools.adk.sessions.limits import WINDOW_EVENTS
 from tools.app import build_app
 from tools.moderation.gate import RESTORED_EVENTS_HINT, ModerationGate, build_plugins
 from tools.moderation.judge import load_judge

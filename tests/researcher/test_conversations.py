@@ -13,7 +13,7 @@ from google.adk.apps import App
 from interactions_emulator import Emulator
 from tests.researcher.conftest import new_id
 from tests.talk import Talk, words
-from tools.adk.windowed_sessions import WindowedInMemorySessions
+from tools.adk.sessions.windowed_sessions import WindowedInMemorySessions
 from tools.app import build_app
 from tools.research.factory import close, research
 from tools.research.job_states import State

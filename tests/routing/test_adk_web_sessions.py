@@ -19,7 +19,7 @@ from tests.forks import run
 from tests.routing.test_conversation import brain as conversation
 from tests.routing.test_recent import MANY, small_talk
 from tests.talk import Talk
-from tools.adk.adk_cli_sessions import AdkCliSessions
+from tools.adk.sessions.adk_cli_sessions import AdkCliSessions
 from tools.app import build_app
 
 

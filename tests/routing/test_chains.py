@@ -18,8 +18,9 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
 from tests.scripts import call, said, thought
 from tests.talk import USER, Talk, creates, refusals, text_of, words
-from tools.adk.chain_plugin import MAX_ANSWER_CHARS, ChainPlugin, without_rewound
+from tools.adk.chain_plugin import ChainPlugin, without_rewound
 from tools.adk.error_plugin import ErrorPlugin
+from tools.adk.visible_events import MAX_ANSWER_CHARS
 
 LONG = "A long report. " * 1_000
 

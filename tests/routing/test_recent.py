@@ -16,8 +16,9 @@ from google.genai import types
 from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import USER, Talk, creates, words
-from tools.adk.lazy_history import RecentEvents
-from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
+from tools.adk.sessions.lazy_history import RecentEvents
+from tools.adk.sessions.limits import WINDOW_EVENTS
+from tools.adk.sessions.windowed_sessions import WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
 from tools.app import build_app
 from tools.interactions import backend
 

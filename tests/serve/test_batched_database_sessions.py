@@ -24,9 +24,10 @@ from tests.ledger.server import Server, statements
 from tests.routing.test_conversation import TURNS
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import Talk, refusals
-from tools.adk import newest_events
-from tools.adk.batched_database_sessions import KEPT_CHARS, BatchedDatabaseSessions
-from tools.adk.lazy_history import RecentEvents
+from tools.adk.sessions import newest_events
+from tools.adk.sessions.batched_database_sessions import BatchedDatabaseSessions
+from tools.adk.sessions.lazy_history import RecentEvents
+from tools.adk.sessions.limits import KEPT_CHARS
 from tools.app import build_app
 
 NAMES = {"app_name": "desk", "user_id": "ada", "session_id": "s1"}

@@ -413,7 +413,7 @@ def test_an_unexpected_error_is_one_sentence_for_the_client_and_a_log_entry(
     for part in ("get_session", "create_session"):
         monkeypatch.setattr(f"google.adk.sessions.DatabaseSessionService.{part}", fail)
     monkeypatch.setattr(CheckedDatabaseSessions, "last_updates", fail)
-    monkeypatch.setattr("tools.adk.batched_database_sessions.BatchedDatabaseSessions._read", fail)
+    monkeypatch.setattr("tools.adk.sessions.batched_database_sessions.BatchedDatabaseSessions._read", fail)
     for method, path in (("GET", SESSIONS), ("POST", SESSIONS), ("GET", f"{SESSIONS}/s1"), ("POST", "/run")):
         caplog.clear()
         answer = client.request(method, path, json=message("Hello") if path == "/run" else None)

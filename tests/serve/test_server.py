@@ -197,7 +197,7 @@ def test_a_failed_session_write_gets_retry_after_and_the_retry_succeeds(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("tools.adk.batched_database_sessions._update", fail)
+        patch.setattr("tools.adk.sessions.batched_database_sessions.update_session", fail)
         answer = turn(client, "Hello", key="m1")
         assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (status, True)
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"

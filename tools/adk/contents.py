@@ -1,8 +1,11 @@
-"""Reads the parts and the text of ADK's contents."""
+"""Reads the parts and the text of ADK's contents, and names its function for a handover."""
 
 from __future__ import annotations
 
 from google.genai import types
+
+TRANSFER_TOOL = "transfer_to_agent"
+"""ADK's function by which an agent hands over to another."""
 
 
 def parts_of(content: types.Content | None) -> list[types.Part]:

@@ -13,7 +13,7 @@ from google.adk.runners import Runner
 from google.genai import types
 
 from tools.adk.contents import text_of
-from tools.adk.windowed_sessions import WindowedSqliteSessions
+from tools.adk.sessions.windowed_sessions import WindowedSqliteSessions
 from tools.files.atomic_file import write_whole
 from tools.files.private_files import create_private_file, create_private_folder
 from tools.settings import Settings

@@ -210,7 +210,7 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     from google.genai.types import Part
 
     from tools.adk.runner import new_runner, run_turn, save_files
-    from tools.adk.windowed_sessions import windowed_reads
+    from tools.adk.sessions.windowed_sessions import windowed_reads
     from tools.app import build_app
     from tools.interactions import backend
     from tools.research.notices.delivery import delivering

@@ -25,7 +25,7 @@ from google.genai import types
 from opentelemetry import trace
 
 from tools.adk.contents import parts_of
-from tools.adk.lazy_history import RecentEvents
+from tools.adk.sessions.lazy_history import RecentEvents
 from tools.errors import DeskError
 from tools.moderation.judge import ModerationClient, NotModerated, load_judge
 from tools.moderation.message_texts import strings, text_to_judge

@@ -19,8 +19,8 @@ from google.adk.sessions.schemas.shared import utc_datetime_to_timestamp
 from google.adk.sessions.schemas.v1 import StorageSession
 from sqlalchemy import Dialect, Table, select, text
 
-from tools.adk.batched_database_sessions import BatchedDatabaseSessions
-from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSessions
+from tools.adk.sessions.batched_database_sessions import BatchedDatabaseSessions
+from tools.adk.sessions.windowed_sessions import WindowedInMemorySessions, WindowedSessions
 from tools.databases.shielded import shielded
 from tools.moderation.gate import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY

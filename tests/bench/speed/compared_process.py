@@ -62,8 +62,8 @@ class Desk:
         collect_less_garbage()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
-        from tools.adk.adk_cli_sessions import AdkCliSessions
-        from tools.adk.windowed_sessions import (
+        from tools.adk.sessions.adk_cli_sessions import AdkCliSessions
+        from tools.adk.sessions.windowed_sessions import (
             WindowedDatabaseSessions,
             WindowedInMemorySessions,
             WindowedSqliteSessions,

@@ -11,20 +11,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
 
 import aiosqlite
 from google.adk.events import Event
 from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService, Session
-from google.adk.sessions.base_session_service import GetSessionConfig, ListSessionsResponse
+from google.adk.sessions.base_session_service import GetSessionConfig
 from google.adk.sessions.sqlite_session_service import SqliteSessionService
 from sqlalchemy import text
 
-from tools.adk.lazy_history import RecentEvents
+from tools.adk.sessions.lazy_history import RecentEvents
+from tools.adk.sessions.limits import WINDOW_EVENTS
+from tools.adk.sessions.shielded_sessions import ShieldedSessions
 from tools.databases.shielded import shielded
-
-WINDOW_EVENTS = 60
-"""Number of newest events that a turn reads."""
 
 _INDEX = "CREATE INDEX IF NOT EXISTS ix_events_newest ON events (app_name, user_id, session_id, timestamp)"
 _turn: ContextVar[bool] = ContextVar("turn", default=False)
@@ -56,45 +54,6 @@ class WindowedSessions(BaseSessionService):
         return await recent(read) if config is None and _turn.get() else await read(config=config)
 
 
-class _ShieldedSessions(BaseSessionService):
-    """Finishes each database call even if its caller is cancelled, for example when a client disconnects.
-
-    ADK 2.13 cancels a statement half-way, and with it the rollback (docs/upstream/adk-cancelled-session-write.md).
-    """
-
-    @shielded
-    async def create_session(
-        self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
-    ) -> Session:
-        return await super().create_session(  # type: ignore[safe-super]
-            app_name=app_name, user_id=user_id, state=state, session_id=session_id
-        )
-
-    @shielded
-    async def get_session(
-        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
-    ) -> Session | None:
-        return await super().get_session(  # type: ignore[safe-super]
-            app_name=app_name, user_id=user_id, session_id=session_id, config=config
-        )
-
-    @shielded
-    async def list_sessions(self, *, app_name: str, user_id: str | None = None) -> ListSessionsResponse:
-        return await super().list_sessions(app_name=app_name, user_id=user_id)  # type: ignore[safe-super]
-
-    @shielded
-    async def delete_session(self, app_name: str, user_id: str, session_id: str) -> None:
-        await super().delete_session(app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
-
-    @shielded
-    async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
-        return await super().get_user_state(app_name=app_name, user_id=user_id)
-
-    @shielded
-    async def append_event(self, session: Session, event: Event) -> Event:
-        return await super().append_event(session, event)
-
-
 class WindowedInMemorySessions(WindowedSessions, InMemorySessionService):
     """ADK's sessions in memory; a turn gets the newest events."""
 
@@ -115,7 +74,7 @@ class WindowedInMemorySessions(WindowedSessions, InMemorySessionService):
             whole += added
 
 
-class WindowedSqliteSessions(WindowedSessions, _ShieldedSessions, SqliteSessionService):
+class WindowedSqliteSessions(WindowedSessions, ShieldedSessions, SqliteSessionService):
     """ADK's sessions in SQLite; a turn gets the newest events. Adds an index for this, which ADK 2.13 lacks."""
 
     def __init__(self, file: str) -> None:
@@ -137,7 +96,7 @@ class WindowedSqliteSessions(WindowedSessions, _ShieldedSessions, SqliteSessionS
         self._indexed = True
 
 
-class WindowedDatabaseSessions(WindowedSessions, _ShieldedSessions, DatabaseSessionService):
+class WindowedDatabaseSessions(WindowedSessions, ShieldedSessions, DatabaseSessionService):
     """ADK's sessions in a database that SQLAlchemy supports; a turn gets the newest events."""
 
     @shielded

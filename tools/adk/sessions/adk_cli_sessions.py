@@ -13,7 +13,7 @@ from google.adk.cli.service_registry import get_service_registry
 from google.adk.sessions import Session
 from google.adk.sessions.base_session_service import GetSessionConfig
 
-from tools.adk.windowed_sessions import WindowedSqliteSessions, windowed_reads
+from tools.adk.sessions.windowed_sessions import WindowedSqliteSessions, windowed_reads
 
 SCHEME = "windowed"
 _ALL_EVENTS = GetSessionConfig()

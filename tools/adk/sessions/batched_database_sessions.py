@@ -10,13 +10,13 @@ import asyncio
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from google.adk.errors._stale_session_error import StaleSessionError
 from google.adk.errors.session_not_found_error import SessionNotFoundError
@@ -27,77 +27,26 @@ from google.adk.sessions.base_session_service import GetSessionConfig
 from google.adk.sessions.database_session_service import _merge_state
 from google.adk.sessions.migration._schema_check_utils import LATEST_SCHEMA_VERSION
 from google.adk.sessions.schemas.shared import timestamp_to_utc_datetime, utc_datetime_to_timestamp
-from google.adk.sessions.schemas.v1 import StorageAppState, StorageEvent, StorageSession, StorageUserState
-from sqlalchemy import (
-    ColumnClause,
-    Connection,
-    Table,
-    Update,
-    and_,
-    bindparam,
-    column,
-    exists,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import JSONB
 
-from tools.adk.newest_events import NewestEvents, read_newest
-from tools.adk.windowed_sessions import WindowedDatabaseSessions, from_user_message, windowed_reads
+from tools.adk.contents import TRANSFER_TOOL
+from tools.adk.sessions.limits import KEPT_CHARS, KEPT_SESSIONS, WRITE_AFTER_S
+from tools.adk.sessions.newest_events import NewestEvents, read_newest
+from tools.adk.sessions.session_statements import (
+    READ,
+    WRITE_STATE_WITH_EVENTS,
+    WRITE_WITH_EVENTS,
+    SessionKey,
+    row_of,
+    update_session,
+    values_of,
+)
+from tools.adk.sessions.windowed_sessions import WindowedDatabaseSessions, from_user_message, windowed_reads
 from tools.databases.connections import replace_when_closed
 from tools.databases.shielded import shielded
 from tools.databases.transactions import Transactions
 from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
 
 log = logging.getLogger(__name__)
-
-WRITE_AFTER_S = 5.0
-"""Maximum seconds for which an event stays unwritten."""
-KEPT_SESSIONS = 100
-"""Maximum number of conversations whose newest events stay in memory; the least recent are dropped first."""
-KEPT_CHARS = 200_000
-"""Maximum characters of the JSON of a conversation's newest events that stay in memory."""
-TRANSFER_TOOL = "transfer_to_agent"
-
-_Key = tuple[str, str, str]
-"""Application, user and id of a session."""
-
-_S, _E, _A, _U = (
-    cast(Table, each.__table__) for each in (StorageSession, StorageEvent, StorageAppState, StorageUserState)
-)
-_IS_SESSION = and_(
-    _S.c.app_name == bindparam("app"), _S.c.user_id == bindparam("user"), _S.c.id == bindparam("session")
-)
-_READ = (
-    select(_S.c.state, _S.c.update_time, _A.c.state, _U.c.state)
-    .outerjoin(_A, _A.c.app_name == _S.c.app_name)
-    .outerjoin(_U, and_(_U.c.app_name == _S.c.app_name, _U.c.user_id == _S.c.user_id))
-    .where(_IS_SESSION)
-)
-_WRITE = update(_S).where(_IS_SESSION, _S.c.update_time == bindparam("before")).values(update_time=bindparam("now"))
-_WRITE_STATE = _WRITE.values(update_time=bindparam("now"), state=bindparam("new_state"))
-_WRITE_EVENTS = insert(_E)
-
-
-def _with_events(write: Update) -> Any:
-    """Returns `write` and the insert of events as one statement of PostgreSQL, which needs no transaction around it."""
-    written = write.returning(_S.c.id).cte("written")
-    new = (
-        func.jsonb_to_recordset(bindparam("events", type_=JSONB))
-        .table_valued(*_columns())
-        .render_derived(name="new", with_types=True)
-    )
-    rows = select(new).where(exists(select(written)))
-    return insert(_E).from_select([each.name for each in _columns()], rows).returning(_E.c.id)
-
-
-def _columns() -> list[ColumnClause[Any]]:
-    return [column(each.name, each.type) for each in _E.columns]
-
-
-_WRITE_WITH_EVENTS, _WRITE_STATE_WITH_EVENTS = map(_with_events, (_WRITE, _WRITE_STATE))
 
 
 @dataclass
@@ -117,7 +66,7 @@ class _Stored:
 class _Turn:
     """The state of a turn: the session that it has read, and the events that it has not written yet."""
 
-    key: _Key | None = None
+    key: SessionKey | None = None
     stored: _Stored | None = None
     is_fresh: bool = False
     """Whether `stored` was read by this turn and not used yet."""
@@ -147,9 +96,9 @@ class BatchedDatabaseSessions(WindowedDatabaseSessions):
         if self._is_postgresql:
             replace_when_closed(self.db_engine)
         self._transactions = Transactions(self.db_engine, connect_args)
-        self._known: OrderedDict[_Key, tuple[datetime, NewestEvents]] = OrderedDict()
+        self._known: OrderedDict[SessionKey, tuple[datetime, NewestEvents]] = OrderedDict()
         """The revision and the newest events of conversations."""
-        self._running: dict[_Key, _Turn] = {}
+        self._running: dict[SessionKey, _Turn] = {}
         self._late_writes: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -194,7 +143,7 @@ class BatchedDatabaseSessions(WindowedDatabaseSessions):
             return _session(key, stored, [])
         turn.is_fresh = False
         if stored.newest is None:
-            stored.newest = await read_newest(self._transactions, _named(key), self._is_postgresql)
+            stored.newest = await read_newest(self._transactions, values_of(key), self._is_postgresql)
             turn.is_large = turn.is_large or stored.newest.size > LARGE_BYTES
 
         async def read_all() -> Session | None:
@@ -224,7 +173,7 @@ class BatchedDatabaseSessions(WindowedDatabaseSessions):
         self._apply_temp_state(session, event)
         event = self._trim_temp_delta_state(event)
         turn.session = session
-        turn.unwritten.append((event, _row(session, event)))
+        turn.unwritten.append((event, row_of(session, event)))
         if _writes_at_once(event):
             try:
                 await self._write(turn)
@@ -251,8 +200,8 @@ class BatchedDatabaseSessions(WindowedDatabaseSessions):
         await self.prepare_tables()
         return self._db_schema_version == LATEST_SCHEMA_VERSION
 
-    async def _read(self, key: _Key) -> _Stored | None:
-        rows = await self._transactions.execute(_READ, _named(key))
+    async def _read(self, key: SessionKey) -> _Stored | None:
+        rows = await self._transactions.execute(READ, values_of(key))
         if not rows:
             return None
         state, updated, of_app, of_user = rows[0]
@@ -291,24 +240,24 @@ class BatchedDatabaseSessions(WindowedDatabaseSessions):
             turn.session._storage_update_marker = _marker(stored.updated)
 
     async def _write_events(
-        self, key: _Key, stored: _Stored, written: Sequence[tuple[Event, dict[str, Any]]]
+        self, key: SessionKey, stored: _Stored, written: Sequence[tuple[Event, dict[str, Any]]]
     ) -> tuple[dict[str, Any], datetime]:
         """Adds events to a session that is still as `stored` says. Returns its new state and revision."""
         updated = timestamp_to_utc_datetime(written[-1][0].timestamp)
-        values = {**_named(key), "before": stored.updated, "now": updated}
+        values = {**values_of(key), "before": stored.updated, "now": updated}
         delta = {name: value for event, _ in written for name, value in event.actions.state_delta.items()}
         state = {**stored.state, **make_json_safe_state(delta)}
         rows = [row for _, row in written]
         if self._is_postgresql:
             events = json.dumps([{**row, "timestamp": row["timestamp"].isoformat()} for row in rows])
-            statement = _WRITE_STATE_WITH_EVENTS if delta else _WRITE_WITH_EVENTS
+            statement = WRITE_STATE_WITH_EVENTS if delta else WRITE_WITH_EVENTS
             values |= {"events": events, "new_state": json.dumps(state)}
             is_written = bool(await self._transactions.execute(statement, values))
         else:
             values |= {"new_state": state} if delta else {}
-            is_written = await self._transactions.run(partial(_update, values=values, rows=rows))
+            is_written = await self._transactions.run(partial(update_session, values=values, rows=rows))
         if not is_written:
-            if not await self._transactions.execute(_READ, _named(key)):
+            if not await self._transactions.execute(READ, values_of(key)):
                 raise SessionNotFoundError(f"Session {key[2]} not found.")
             raise StaleSessionError("The session was changed by somebody else during this turn.")
         return state, updated
@@ -324,15 +273,6 @@ class BatchedDatabaseSessions(WindowedDatabaseSessions):
         task.add_done_callback(self._late_writes.discard)
 
 
-def _update(connection: Connection, values: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
-    """Writes events and the new revision, if the stored revision is the expected one. Returns whether it wrote them."""
-    statement = _WRITE_STATE if "new_state" in values else _WRITE
-    is_written = connection.execute(statement, values).rowcount == 1
-    if is_written:
-        connection.execute(_WRITE_EVENTS, rows)
-    return is_written
-
-
 def _writes_at_once(event: Event) -> bool:
     """Whether an event has to be stored before anybody sees it: an answer, or a tool that may act on the world.
 
@@ -343,16 +283,12 @@ def _writes_at_once(event: Event) -> bool:
     return any(name != TRANSFER_TOOL for name in names) if names else event.author != "user"
 
 
-def _named(key: _Key) -> dict[str, Any]:
-    return dict(zip(("app", "user", "session"), key, strict=True))
-
-
 def _marker(updated: datetime) -> str:
     """The revision of a session, as ADK writes it (`schemas/v1.py:get_update_marker`)."""
     return updated.isoformat(timespec="microseconds")
 
 
-def _session(key: _Key, stored: _Stored, events: Iterable[Event]) -> Session:
+def _session(key: SessionKey, stored: _Stored, events: Iterable[Event]) -> Session:
     app, user, session_id = key
     updated = utc_datetime_to_timestamp(stored.updated)
     session = Session(
@@ -361,16 +297,3 @@ def _session(key: _Key, stored: _Stored, events: Iterable[Event]) -> Session:
     session.events = list(events)
     session._storage_update_marker = _marker(stored.updated)
     return session
-
-
-def _row(session: Session, event: Event) -> dict[str, Any]:
-    """The row of an event, as ADK writes it."""
-    return {
-        "id": event.id,
-        "app_name": session.app_name,
-        "user_id": session.user_id,
-        "session_id": session.id,
-        "invocation_id": event.invocation_id,
-        "timestamp": timestamp_to_utc_datetime(event.timestamp),
-        "event_data": event.model_dump(exclude_none=True, mode="json"),
-    }

@@ -14,11 +14,8 @@ from google.adk.sessions.schemas.v1 import StorageEvent
 from sqlalchemy import Connection, Table, Text, and_, bindparam, case, func, select
 from sqlalchemy import cast as sql_cast
 
-from tools.adk.windowed_sessions import WINDOW_EVENTS
+from tools.adk.sessions.limits import WINDOW_CHARS, WINDOW_EVENTS
 from tools.databases.transactions import Transactions
-
-WINDOW_CHARS = 8_000_000
-"""Characters of the JSON of a window's events. The event that reaches this number is the window's oldest one."""
 
 _E = cast(Table, StorageEvent.__table__)
 _NEWEST = (
