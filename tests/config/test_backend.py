@@ -15,6 +15,7 @@ from tools.interactions.errors import BackendError
 from tools.interactions.server_name import normalized_server
 from tools.settings import Settings
 from tools.weather.forecast import get_weather
+from tools.weather.server_address import weather_urls
 
 VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "global"}
 
@@ -70,7 +71,7 @@ def test_an_emulator_behind_a_base_url_is_recognised_even_with_a_key(monkeypatch
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", api.url)
         monkeypatch.setenv("GEMINI_API_KEY", "any")
         assert backend.current().kind == "emulator"
-        assert backend.weather_urls()[0] == f"{api.url}/weather/v1/search"
+        assert weather_urls()[0] == f"{api.url}/weather/v1/search"
 
 
 async def test_a_place_that_only_the_emulator_does_not_know_is_not_called_unknown(use: Any) -> None:

@@ -28,7 +28,7 @@ from tests.malformed_answers.server import (
     sent_as_events,
     sent_as_json,
 )
-from tools.interactions import answer_stream
+from tools.interactions import http_answer
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
 from tools.research.api_client import InteractionsClient
@@ -315,7 +315,7 @@ async def test_a_long_error_message_of_the_server_is_truncated(where: Place) -> 
 
 
 async def test_a_stream_with_an_endless_line_is_abandoned(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer_stream, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(http_answer, "MAX_BYTES", 10_000)
     where.server.play(create=[Reply(headers=(EVENT_STREAM,), body=b"data: " + b"a" * 200_000)])
     assert (await check(where, "tides")).state is State.START_UNKNOWN
 

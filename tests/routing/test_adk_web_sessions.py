@@ -17,7 +17,7 @@ from interactions_emulator import Emulator
 from tests.conftest import ROOT
 from tests.forks import run
 from tests.routing.test_conversation import brain as conversation
-from tests.routing.test_recent import MANY, small_talk
+from tests.routing.test_windowed_sessions import MANY, small_talk
 from tests.talk import Talk
 from tools.adk.sessions.adk_cli_sessions import AdkCliSessions
 from tools.app import build_app

@@ -353,7 +353,7 @@ async def test_the_weather_tool_uses_the_urls_of_the_backend(
     weather: Weather, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = (weather.server.geocoding_url, weather.server.forecast_url)
-    monkeypatch.setitem(sys.modules, "tools.interactions.backend", SimpleNamespace(weather_urls=lambda: urls))
+    monkeypatch.setitem(sys.modules, "tools.weather.server_address", SimpleNamespace(weather_urls=lambda: urls))
 
     assert (await get_weather("Paris", 2))["days"][1]["date"] == "2026-11-23"
     assert service.requests

@@ -18,7 +18,8 @@ EMPTY_MESSAGE = "(an empty message)"
 class SanitizePlugin(BasePlugin):
     """Sanitizes messages and whole events in place. It must be the first plugin.
 
-    Answers of the API are already safe (`tools.interactions.resources`); messages, tool results and errors are not.
+    Answers of the API are already safe (`tools.interactions.answer_validation`); messages, tool results and errors are
+    not.
     """
 
     def __init__(self) -> None:

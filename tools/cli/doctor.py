@@ -24,9 +24,9 @@ from tools.config.loader import load_agent
 from tools.databases.database_url import parse_database_url, redacted_url
 from tools.files.private_files import is_open_to_others
 from tools.interactions import backend
-from tools.interactions.answer_stream import describe
 from tools.interactions.connection_check import check_connection
 from tools.interactions.errors import BackendError
+from tools.interactions.http_answer import describe
 from tools.interactions.local_emulator import corpus_problem, model_problem, options_mismatch
 from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
@@ -37,6 +37,7 @@ from tools.research.settings import ResearchSettings
 from tools.server.settings import load_server_settings, sessions_url
 from tools.settings import INSTALLED_CONFIGS, Settings, SettingsError, load_settings
 from tools.text.secret_redaction import redact
+from tools.weather.server_address import weather_urls
 from tools.web_addresses.credentials import without_credentials
 from tools.yaml_files.reading import ConfigError, config_files
 
@@ -262,7 +263,7 @@ def _webhook(settings: Settings, chosen: backend.Backend) -> Finding:
 async def _weather() -> Finding:
     """Checks that the weather service answers; any HTTP status counts as an answer."""
     try:
-        url = backend.weather_urls()[1]
+        url = weather_urls()[1]
     except BackendError as error:
         return Finding("weather", str(error), good=False)
     place = without_credentials(url)

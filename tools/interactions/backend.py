@@ -32,8 +32,6 @@ KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
 """Variables that Cloud Run and Agent Engine set. If one is set, the emulator is never used."""
 EMULATOR_KEY = "no-key"
-GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
-FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
 _ON, _OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
 _VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
 """Matches an API version at the end of an address."""
@@ -241,15 +239,3 @@ def _restart() -> str:
 def _key(backend: Backend) -> str:
     found = next(filter(None, map(os.environ.get, KEY_VARIABLES)), "")
     return EMULATOR_KEY if backend.kind == "emulator" else found
-
-
-def weather_urls() -> tuple[str, str]:
-    """Addresses of the geocoding and the forecast service.
-
-    Raises:
-        BackendError: DESK_WEATHER_URL is not an address.
-    """
-    base = checked_url("DESK_WEATHER_URL", load_settings().weather_url)
-    if not base and current().kind == "emulator":
-        base = f"{current().url}/weather"
-    return (f"{base}/v1/search", f"{base}/v1/forecast") if base else (GEOCODING_URL, FORECAST_URL)

@@ -18,9 +18,9 @@ from urllib.parse import quote
 import httpx2
 from pydantic_core import to_jsonable_python
 
-from tools.interactions.answer_stream import HttpAnswer, describe
 from tools.interactions.endpoint import Endpoint
 from tools.interactions.errors import BadAnswer, Interrupted, NotSent
+from tools.interactions.http_answer import HttpAnswer, describe
 from tools.interactions.resources import Event, Resource
 from tools.text.secret_redaction import redact
 from tools.web_addresses.credentials import credentials_in

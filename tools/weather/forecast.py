@@ -35,7 +35,7 @@ async def get_weather(place: str, days: int = 1, units: Literal["metric", "imper
         "error" with a code ("unknown_place", "ambiguous_place", "service_unreachable", "bad_request"), a
         message, the candidates to choose from and a hint what to do next.
     """
-    from tools.interactions.backend import weather_urls
+    from tools.weather.server_address import weather_urls
 
     return await Weather(OpenMeteo(*weather_urls())).get_weather(place, days, units)
 

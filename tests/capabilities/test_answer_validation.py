@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.interactions.resources import (
-    checked_event,
-    checked_interaction,
-    error_message,
-    interaction_id_of,
-    parse_object,
-)
+from tools.interactions.answer_validation import checked_event, checked_interaction, error_message, parse_object
+from tools.interactions.resources import interaction_id_of
 from tools.text.unsafe_characters import sanitize
 
 json_values: st.SearchStrategy[Any] = st.recursive(

@@ -16,12 +16,7 @@ from urllib.parse import unquote
 
 import httpx2
 
-from tools.interactions.errors import BadAnswer, BadStatus, Interrupted, WireError
-from tools.interactions.resources import (
-    MAX_ID_CHARS,
-    Event,
-    Resource,
-    as_events,
+from tools.interactions.answer_validation import (
     checked_event,
     checked_interaction,
     error_message,
@@ -29,6 +24,8 @@ from tools.interactions.resources import (
     parse_json,
     parse_object,
 )
+from tools.interactions.errors import BadAnswer, BadStatus, Interrupted, WireError
+from tools.interactions.resources import MAX_ID_CHARS, Event, Resource, as_events
 from tools.interactions.sse import SSEDecoder
 from tools.text.unsafe_characters import sanitize
 from tools.web_addresses.credentials import without_credentials
