@@ -15,8 +15,8 @@ from tools.research.errors import UnknownJob
 from tools.research.follow_up import AnswerLater
 from tools.research.job import Job
 from tools.research.order import OUTSIDE_CONVERSATIONS
+from tools.research.ordering import job_of_other_session
 from tools.research.questions import Action, Question, Yes
-from tools.research.repeated_orders import job_of_other_session
 from tools.research.screening import TextScreener, screen_text
 from tools.research.service import Research
 from tools.research.settings import ResearchSettings

@@ -20,8 +20,9 @@ from tools.research.job_interactions import AUTH_STATUSES
 from tools.research.job_states import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, State
 from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
+from tools.research.run_start import warn_of_second_run
 from tools.research.timeouts import ResearchTimeouts
-from tools.research.worker import Worker, warn_of_second_run
+from tools.research.worker import Worker
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from tools.research.job import Job
 from tools.research.job_states import State
 from tools.research.job_texts import title
 from tools.research.order import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
+from tools.research.ordering import job_of_other_session
 from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action, NotConfirmed
-from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.markdown_rendering import inert
 from tools.research.schedules.schedule import Schedule
 from tools.research.service import Research
