@@ -24,7 +24,7 @@ from tests.routing import test_conversation
 from tests.scripts import said
 from tests.talk import USER, Talk, creates, new_sessions, text_of, words
 from tools.app import build_app
-from tools.privacy.erasure import REFUSED_KEY
+from tools.privacy.interaction_deletion import REFUSED_KEY
 from tools.research.factory import close, research
 from tools.research.order import Order
 from tools.research.quotas import Quotas

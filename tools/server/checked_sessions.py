@@ -23,7 +23,7 @@ from tools.adk.sessions.batched_database_sessions import BatchedDatabaseSessions
 from tools.adk.sessions.windowed_sessions import WindowedInMemorySessions, WindowedSessions
 from tools.databases.shielded import shielded
 from tools.moderation.gate import DECISION_KEY
-from tools.privacy.erasure import REFUSED_KEY
+from tools.privacy.interaction_deletion import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
