@@ -7,8 +7,8 @@ from tools.adk.sessions import limits as session_limits
 from tools.board import load_limits, piecewise_sending, routes
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import timeouts as notice_timeouts
-from tools.research.verification import matching
-from tools.research.verification.fetching import FetchLimits
+from tools.research.verification import limits as source_limits
+from tools.research.verification.limits import FetchLimits
 from tools.server import checked_sessions, connection_limits
 from tools.server.middleware import message_limits, rate_limit, request_limits, sse_keepalive
 
@@ -28,7 +28,7 @@ QUOTED = (
     ("verification.md", "{:.0f} seconds a report", FETCH.total_s),
     ("verification.md", "{} redirects", WORDS[FETCH.max_redirects]),
     ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
-    ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
+    ("verification.md", "{:,} characters of its text", source_limits.MAX_PAGE_CHARS),
     ("serving.md", "headers of more than {:,} bytes", connection_limits.MAX_HEAD_BYTES),
     ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", load_limits.MAX_REQUESTS),
     ("serving.md", "at most {} requests of a user about conversations", rate_limit.MAX_READS),

@@ -17,9 +17,9 @@ from tests.verification.test_verifier import PAGE, check
 from tests.verification.web import Web
 from tools.interactions.backend import is_loopback
 from tools.research.verification.addresses import canonical
-from tools.research.verification.fetching import MAX_ROBOTS_RULES, MAX_RULE_CHARS, robots_rules
 from tools.research.verification.figures_and_words import normalized
-from tools.research.verification.matching import MAX_PAGE_CHARS
+from tools.research.verification.limits import MAX_PAGE_CHARS, MAX_ROBOTS_RULES, MAX_RULE_CHARS
+from tools.research.verification.robots_txt import robots_rules
 from tools.research.verification.run_pages import pages_of_run
 from tools.text.unicode_normalization import MAX_MARKS, PIECE_CHARS, normalize
 from tools.web_addresses.parsing import MAX_ADDRESS_CHARS, MAX_HOST_CHARS, split_address

@@ -22,8 +22,9 @@ from tools.research.report.reading import read_report
 from tools.research.report.report import Report
 from tools.research.verification import verifier
 from tools.research.verification.checks import SourceCheck
+from tools.research.verification.limits import MAX_PDF_TEXT_CHARS, MAX_PDF_TITLE_CHARS
 from tools.research.verification.matching import Page
-from tools.research.verification.pdf_worker import MAX_TEXT_CHARS, MAX_TITLE_CHARS, pdf_text
+from tools.research.verification.pdf_worker import pdf_text
 from tools.web_addresses.public_http import look_up
 
 FACT = "The barrage of La Rance has 24 turbines and a peak rating of 240 megawatts."
@@ -357,7 +358,7 @@ def test_of_a_pdf_with_very_much_text_only_the_beginning_is_read() -> None:
     data = BytesIO()
     writer.write(data)
     title, read = pdf_text(data.getvalue())
-    assert (len(data.getvalue()) < 200_000, len(title), len(read)) == (True, MAX_TITLE_CHARS, MAX_TEXT_CHARS)
+    assert (len(data.getvalue()) < 200_000, len(title), len(read)) == (True, MAX_PDF_TITLE_CHARS, MAX_PDF_TEXT_CHARS)
     assert Page(read).truncated
 
 

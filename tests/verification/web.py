@@ -11,7 +11,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tools.research.verification.fetching import FetchLimits
+from tools.research.verification.limits import FetchLimits
 from tools.research.verification.verifier import Verifier
 from tools.web_addresses.public_http import public_client
 

@@ -53,7 +53,8 @@ def opened() -> Research | None:
 
 def new_verifier() -> Verifier:
     """Returns a verifier that reads documents of the emulator if it is in use, and obeys `verify_archive`."""
-    from tools.research.verification.verifier import ARCHIVE_URL, Verifier
+    from tools.research.verification.internet_archive import ARCHIVE_URL
+    from tools.research.verification.verifier import Verifier
 
     return Verifier(_emulator_url, lambda: ARCHIVE_URL if research_settings().verify_archive else "")
 

@@ -7,51 +7,26 @@ no credentials. At most `max_bytes` of a page are kept, also if the server compr
 from __future__ import annotations
 
 import asyncio
-import re
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, cast
 from urllib.robotparser import RobotFileParser
 
 import httpx2
 
 from tools.research.report.redirect_links import is_redirect
+from tools.research.verification.limits import MAX_ROBOTS_BYTES, FetchLimits
+from tools.research.verification.robots_txt import ROBOT, robots_rules
 from tools.web_addresses.parsing import split_address
 from tools.web_addresses.public_http import NotPublic
 
-ROBOT = "research-desk"
-"""This program's name in `robots.txt`."""
 HEADERS = {
     "user-agent": f"{ROBOT} (checks the sources that a report cites)",
     "accept": "text/html, text/plain;q=0.9, */*;q=0.5",
     "accept-encoding": "gzip",
 }
-MAX_ROBOTS_BYTES = 500_000
-"""Maximum size of `robots.txt` that is read (RFC 9309, 2.5)."""
-MAX_ROBOTS_RULES = 2_000
-"""Maximum number of lines with a rule, or with the name of a program, that are used."""
-MAX_RULE_CHARS = 500
-"""A longer line is not used: Python takes quadratic time for one (see `tools.text.unicode_normalization`)."""
-_RULE = re.compile(r"\s*(?:user-agent|allow|disallow)\s*:", re.IGNORECASE)
 REFUSALS = frozenset({401, 402, 403, 405, 406, 407, 429, 451, 503})
 """Statuses that say nothing about the page: the server does not show it to this program, or not now."""
-
-
-@dataclass(frozen=True)
-class FetchLimits:
-    """Limits of fetching: seconds, bytes and counts."""
-
-    request_s: float = 20.0
-    """Maximum time for one request, until the last byte."""
-    total_s: float = 60.0
-    """Maximum time for all pages of a report."""
-    max_bytes: int = 3_000_000
-    """Maximum size of a page; the rest is not read."""
-    max_redirects: int = 8
-    max_requests: int = 6
-    """Maximum number of requests at the same time, each to another host."""
 
 
 @dataclass(frozen=True)
@@ -155,17 +130,6 @@ class Fetcher:
             status = 500  # the page's own server has answered
         data = b"User-agent: *\nDisallow: /" if status >= 500 else answer.data if status == 200 else b""
         return await asyncio.to_thread(robots_rules, data)
-
-
-def robots_rules(data: bytes) -> RobotFileParser:
-    """Reads `robots.txt`. The longest rule that fits decides (RFC 9309, 2.2.2); Python takes the first."""
-    lines = data.decode("utf-8", "replace").splitlines()
-    used = islice((line for line in lines if len(line) <= MAX_RULE_CHARS and _RULE.match(line)), MAX_ROBOTS_RULES)
-    rules: Any = RobotFileParser()  # the type stubs lack its attributes
-    rules.parse([*used])
-    for entry in filter(None, (*rules.entries, rules.default_entry)):
-        entry.rulelines.sort(key=lambda rule: (-len(rule.path), not rule.allowance))
-    return cast("RobotFileParser", rules)
 
 
 def _fetched(url: str, answer: Answer) -> Fetched:

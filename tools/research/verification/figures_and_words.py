@@ -1,4 +1,4 @@
-"""Decides which figures, words, names and quotations count as equal, in time linear in the text."""
+"""Decides which figures and words count as equal, in time linear in the text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tools.research.verification.dates import WRITTEN_DATE, dates_of, fields_of_date, joined_date
 from tools.research.verification.scales_and_units import CONTEXT_CHARS, SCALES, UNKNOWN_UNIT, scale_and_unit
 from tools.text.unicode_normalization import normalize
 
@@ -16,63 +17,16 @@ STEM_CHARS = 6
 """Words are compared by their first characters, so that most inflected forms are equal."""
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: there, two neighbouring characters count as a word."""
 _TOKEN = re.compile(
     rf"""(?P<date>\d{{4}}-\d\d-\d\d(?!\d) | \d{{1,2}}(?P<mark>[./])\d{{1,2}}(?P=mark)\d{{4}}(?!\d))
     | (?P<ratio>\d+:\d+(?!\d))
     | (?P<number>\d{{1,3}}(?:[ ]\d{{3}})+(?:[.,]\d+)?(?![\d]) | \d+(?:[.,'’]\d+)*)
-    | (?P<unspaced>[{_UNSPACED}]+)
-    | (?P<word>(?:(?![{_UNSPACED}])[^\W_])+)""",
+    | (?P<unspaced>[{UNSPACED}]+)
+    | (?P<word>(?:(?![{UNSPACED}])[^\W_])+)""",
     re.VERBOSE,
 )
-_MONTHS = {
-    name: f"{number:02}"
-    for number, names in enumerate(
-        (
-            "january january januar jan janvier enero",
-            "february februar feb février febrero",
-            "march märz mar mär mars marzo",
-            "april apr avril abril",
-            "may mai mayo",
-            "june juni jun juin junio",
-            "july juli jul juillet julio",
-            "august aug août agosto",
-            "september sept sep septembre septiembre",
-            "october oktober oct okt octobre octubre",
-            "november nov novembre noviembre",
-            "december dezember dec dez décembre diciembre",
-        ),
-        1,
-    )
-    for name in names.split()
-}
-"""The English, German, French and Spanish names of months."""
-_MONTH = rf"(?<![^\W\d_])(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![^\W\d_])\.?"
-_YEAR = r"(?P<year>\d{4})(?!\d)"
-_WRITTEN_DATES = (
-    rf"(?<![\d.,])(?P<day>\d{{1,2}})(?:\.|st|nd|rd|th|er)?(?: of| de)? {_MONTH}(?:,? (?:de |del )?{_YEAR})?",
-    rf"{_MONTH} (?P<day>\d{{1,2}})(?![\d.]\d|\d)(?:st|nd|rd|th)?(?:,? {_YEAR})?",
-    rf"{_MONTH},?(?: of| de)?(?: {_YEAR})?",
-    r"(?P<year>\d{4}) ?年 ?(?P<month>\d{1,2}) ?月(?: ?(?P<day>\d{1,2}) ?日)?",
-)
-_WRITTEN_DATE = re.compile("|".join(form.replace(">", f"{n}>") for n, form in enumerate(_WRITTEN_DATES)))
-"""Matches a date in words, in lower case: 3 May 2016, May 3, May 2016, 2016年5月3日."""
-_NAME = re.compile(r"(?<=[\w,;)] )[^\W\d_a-z]+[^\W\d_A-Z][^\W_]+|(?<![\w-])[^\W\d_a-z]{1,4}-?\d+(?![\w.,])")
-"""Matches a capitalized word inside a sentence, and codes such as Q3 or H100."""
-_LABEL = re.compile(r"^[^.:|]{1,60}:\s")
-_QUOTATION = re.compile(
-    r"“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|「([^「」]+)」|『([^『』]+)』|(?<!\w)\"(?=\S)([^\"]+)(?<=\S)\"(?!\w)"
-)
-_FLAT_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_])+")
-_OMISSION = re.compile(r"\[[^\[\]]*\]|…|\.\.\.")
-MIN_QUOTED_WORDS = 4
-"""Minimum words of a quotation: a shorter one may be a title, or a word in scare quotes.
-
-In a script without spaces, such as Chinese, two characters count as a word.
-"""
-HEAD_CHARS = 4
-"""Names are compared by their first characters: Norway's, Norwegian."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +63,7 @@ def terms_of(text: str) -> Terms:
     for token in _TOKEN.finditer(text):
         written = token[0]
         if token["date"]:
-            figures.append(Figure(written, _dates(written)))
+            figures.append(Figure(written, dates_of(written)))
         elif token["ratio"]:
             figures.append(Figure(written, frozenset({written})))
         elif token["number"]:
@@ -130,11 +84,11 @@ def terms_of_passage(text: str) -> Terms:
     plain, figures, rest, end = text.casefold(), list[Figure](), list[str](), 0
     if len(plain) != len(text):  # a few letters have another length in lower case
         text = plain
-    for date in _WRITTEN_DATE.finditer(plain):
-        year, month, day = _fields(date)
+    for date in WRITTEN_DATE.finditer(plain):
+        year, month, day = fields_of_date(date)
         if year:
             written = text[date.start() : date.end()].strip()
-            values = {_joined(year, month, day), _joined("", month, day)}
+            values = {joined_date(year, month, day), joined_date("", month, day)}
             figures += [Figure(written, frozenset(values)), Figure(year, frozenset({year}))]
             rest.append(text[end : date.start()])
             end = date.end()
@@ -154,9 +108,9 @@ def values_on_page(text: str, terms: Terms) -> set[str]:
         values = figure.values.union(*map(_values, _parts(figure)))
         values |= {value[:7] for value in figure.values if re.fullmatch(r"\d{4}-\d\d-\d\d", value)}
         found |= values | {f"{value} {figure.unit}" for value in values}
-    for date in _WRITTEN_DATE.finditer(text.casefold()):
-        year, month, day = _fields(date)
-        found |= {_joined(year, month, day), _joined(year, month, "")}
+    for date in WRITTEN_DATE.finditer(text.casefold()):
+        year, month, day = fields_of_date(date)
+        found |= {joined_date(year, month, day), joined_date(year, month, "")}
     return found
 
 
@@ -165,30 +119,6 @@ def keys_of(figure: Figure) -> set[str]:
     if figure.unit in ("", UNKNOWN_UNIT):
         return {*figure.values}
     return {f"{value} {unit}" for value in figure.values for unit in (figure.unit, "")}
-
-
-def names_of(passage: str) -> list[str]:
-    """Returns the names in a normalized passage: capitalized words inside sentences. A table row has none."""
-    if "|" in passage:
-        return []
-    found = dict.fromkeys(name[0] for name in _NAME.finditer(_LABEL.sub("", passage)))
-    return [name for name in found if name.casefold() not in _MONTHS]
-
-
-def quotations_of(passage: str) -> list[str]:
-    """Returns the quotations of a normalized passage in the form of `flat`, in parts if words are left out."""
-    quoted = ("".join(filter(None, found.groups())) for found in _QUOTATION.finditer(passage))
-    parts = [flat(part) for quotation in quoted for part in _OMISSION.split(quotation)]
-    return [part for part in parts if _size(part) >= MIN_QUOTED_WORDS]
-
-
-def flat(text: str) -> str:
-    """Returns the words of a normalized text in lower case, with a space before and after each."""
-    return f" {' '.join(_FLAT_WORD.findall(text.casefold()))} "
-
-
-def _size(words: str) -> float:
-    return sum(0.5 if re.match(f"[{_UNSPACED}]", word) else 1 for word in words.split())
 
 
 def _stem(word: str) -> str:
@@ -227,36 +157,9 @@ def _scaled(values: frozenset[str], scale: int) -> frozenset[str]:
     return frozenset(_decimal(*f"{value:f}".split(".")) for value in scaled)
 
 
-def _fields(date: re.Match[str]) -> tuple[str, str, str]:
-    """Returns year, month and day of a date in words, as digits; empty if they are not named."""
-    named: dict[str, str] = {}
-    for name, value in date.groupdict().items():
-        if value:
-            named[name[:-1]] = value
-    month = named["month"]
-    return named.get("year", ""), _MONTHS.get(month, month), named.get("day", "")
-
-
-def _joined(year: str, month: str, day: str) -> str:
-    return "-".join(filter(None, (year or "-", month.zfill(2), day and day.zfill(2))))
-
-
 def _parts(figure: Figure) -> list[str]:
     """The numbers in a date, or in digits with spaces, which may be one number or several."""
     is_date = any("-" in value for value in figure.values)
     if is_date or ":" in figure.written:
         return re.findall(r"\d+", figure.written)
     return re.findall(r"\d[\d.,'’]*(?<=\d)", figure.written) if re.search(r"\d \d", figure.written) else []
-
-
-def _dates(written: str) -> frozenset[str]:
-    """Reads 2016-05-03 and 03.05.2016; 03/05/2016 is 3 May or 5 March."""
-    first, second, third = re.findall(r"\d+", written)
-    if len(first) == 4:
-        return frozenset({_date(first, second, third)})
-    either = {_date(third, second, first)}
-    return frozenset(either | {_date(third, first, second)} if "/" in written else either)
-
-
-def _date(year: str, month: str, day: str) -> str:
-    return f"{year}-{month.zfill(2)}-{day.zfill(2)}"

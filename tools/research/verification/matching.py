@@ -14,17 +14,15 @@ from collections.abc import Iterable
 from tools.research.report.languages import UNKNOWN, is_other_language, language_of
 from tools.research.verification.checks import PassageCheck, Verdict
 from tools.research.verification.figures_and_words import (
-    HEAD_CHARS,
     Terms,
-    flat,
     keys_of,
-    names_of,
     normalized,
-    quotations_of,
     terms_of,
     terms_of_passage,
     values_on_page,
 )
+from tools.research.verification.limits import MAX_PAGE_CHARS
+from tools.research.verification.names_and_quotations import HEAD_CHARS, flat, names_of, quotations_of
 
 WINDOW_SENTENCES = 5
 """Consecutive sentences of a page that are compared with a passage at a time."""
@@ -34,8 +32,6 @@ MIN_TERMS = 3
 """A passage with fewer words and figures is too short to be looked for."""
 MIN_PAGE_WORDS = 30
 """A page with fewer words, such as one that a script fills, is not text that can be searched."""
-MAX_PAGE_CHARS = 500_000
-"""Maximum characters of a page that are searched. This takes seconds at most, for any text."""
 MAX_SENTENCE_CHARS = 500
 """A longer sentence of a page is divided."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])|\n+")

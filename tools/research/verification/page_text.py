@@ -7,13 +7,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
+from tools.research.verification.limits import MAX_HEAD_CHARS, MAX_TITLE_CHARS
 from tools.research.verification.pdf_worker import NoPdfText, pdf_text
 from tools.text.unsafe_characters import sanitize
 from tools.web_addresses.parsing import split_address
 
-MAX_HEAD_CHARS = 200_000
-"""Title, character set, and canonical address are looked for in this many characters."""
-MAX_TITLE_CHARS = 300
 _HIDDEN = ("script", "style", "noscript", "template", "svg")
 _MARKUP = re.compile(
     r"<!--.*?(?:-->|\Z)"

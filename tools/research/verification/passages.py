@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 from tools.interactions.citation_marks import Source, split_at_marks
 from tools.research.verification.figures_and_words import normalized, terms_of
+from tools.research.verification.limits import MAX_PASSAGE_CHARS, MAX_SENTENCES
 from tools.research.verification.matching import MIN_TERMS
 
-MAX_PASSAGE_CHARS = 1_000
-MAX_SENTENCES = 3
-"""A short sentence is extended by those before it, up to this number."""
 _BLOCK_START = re.compile(r"\n[ \t]*\n|\n(?=[ \t>]*(?:[-*+#|]|\d+[.)]))")
 """A blank line, or a line that begins a list item, a heading or a row of a table."""
 _SENTENCE_START = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])")

@@ -8,14 +8,12 @@ import sys
 from importlib.util import find_spec
 
 from tools.research.limited_process import limit_memory, run_module
-
-MAX_MEMORY_BYTES = 700_000_000
-"""Memory limit of the process, in bytes, on Linux only."""
-MAX_TEXT_CHARS = 1_000_000
-"""More text is not read: a file of 8 KB can have 10 million characters. `matching.MAX_PAGE_CHARS` is less."""
-MAX_TITLE_CHARS = 1_000
-TIMEOUT_S = 15.0
-"""Timeout for a file, in seconds."""
+from tools.research.verification.limits import (
+    MAX_PDF_MEMORY_BYTES,
+    MAX_PDF_TEXT_CHARS,
+    MAX_PDF_TITLE_CHARS,
+    PDF_TIMEOUT_S,
+)
 
 
 class NoPdfText(Exception):
@@ -23,7 +21,7 @@ class NoPdfText(Exception):
 
 
 def pdf_text(data: bytes) -> tuple[str, str]:
-    """Returns the title and the text of a PDF, as lines. Blocks for `TIMEOUT_S` seconds at most.
+    """Returns the title and the text of a PDF, as lines. Blocks for `PDF_TIMEOUT_S` seconds at most.
 
     Raises:
         NoPdfText: pypdf is not installed, or the file cannot be read.
@@ -31,7 +29,7 @@ def pdf_text(data: bytes) -> tuple[str, str]:
     if find_spec("pypdf") is None:
         raise NoPdfText("it is a PDF; to read PDF, pip install 'research-desk[emulator]'")
     try:
-        done = run_module("tools.research.verification.pdf_worker", data=data, timeout_s=TIMEOUT_S)
+        done = run_module("tools.research.verification.pdf_worker", data=data, timeout_s=PDF_TIMEOUT_S)
         done.check_returncode()
     except (OSError, subprocess.SubprocessError):
         raise NoPdfText("it is a PDF that cannot be read") from None
@@ -41,7 +39,7 @@ def pdf_text(data: bytes) -> tuple[str, str]:
 
 def main() -> None:
     """Reads a PDF from stdin and writes its title, U+0000 and its text to stdout."""
-    limit_memory(MAX_MEMORY_BYTES)
+    limit_memory(MAX_PDF_MEMORY_BYTES)
     from pypdf import PdfReader
 
     reader = PdfReader(io.BytesIO(sys.stdin.buffer.read()))
@@ -49,9 +47,9 @@ def main() -> None:
     text = ""
     for page in reader.pages:
         text += f"{page.extract_text()}\n\n"
-        if len(text) > MAX_TEXT_CHARS:
+        if len(text) > MAX_PDF_TEXT_CHARS:
             break
-    sys.stdout.buffer.write(f"{title[:MAX_TITLE_CHARS]}\0{text[:MAX_TEXT_CHARS]}".encode("utf-8", "replace"))
+    sys.stdout.buffer.write(f"{title[:MAX_PDF_TITLE_CHARS]}\0{text[:MAX_PDF_TEXT_CHARS]}".encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

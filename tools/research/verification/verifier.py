@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
 
 import httpx2
 
@@ -20,27 +17,25 @@ from tools.research.report.report import Report
 from tools.research.report.source_copies import copy_documents, emulator_documents
 from tools.research.verification.addresses import canonical
 from tools.research.verification.checks import PassageCheck, SourceCheck, Verdict
-from tools.research.verification.fetching import Fetched, Fetcher, FetchLimits
+from tools.research.verification.fetching import Fetched, Fetcher
+from tools.research.verification.internet_archive import ARCHIVE_URL, archived_copy
+from tools.research.verification.limits import MAX_SHOWN_CHARS, FetchLimits
 from tools.research.verification.matching import Page
 from tools.research.verification.page_text import NoText, page_text
 from tools.research.verification.passages import cited_passages
 from tools.text.markdown import is_web
 from tools.web_addresses.parsing import split_address
 from tools.web_addresses.public_address import is_public
-from tools.web_addresses.public_http import NotPublic, public_client
+from tools.web_addresses.public_http import public_client
 
 _THREADS = ThreadPoolExecutor(2, "check source")
 """Two threads compare pages with passages: a hostile page takes seconds of CPU time, and a PDF starts a process."""
-ARCHIVE_URL = "https://archive.org/wayback/available"
-"""The Internet Archive's API that finds the copy of a page (archive.org/help/wayback_api.php)."""
 _NO_SUCH_PAGE = re.compile(
     r"^\W*(?:error )?404\b|\b404 (?:error|not found)|\bpage (?:was |could |can)? ?(?:not be |not )found"
     r"|seite (?:wurde )?nicht gefunden|page introuvable|página no encontrada|ページが見つかりません|页面不存在",
     re.IGNORECASE,
 )
 """Matches titles of pages that say that there is no such page, with a status of success."""
-MAX_SHOWN_CHARS = 300
-"""Maximum characters of a passage that are kept with its check."""
 
 
 @dataclass(frozen=True)
@@ -83,25 +78,11 @@ class Verifier:
                 say(f"checked source {source.number} of {len(checks)}: {checked.verdict}")
                 url, askable = fetched.url, checked.dead and not fetched.hide_from_archive
                 if askable and is_public(url) and not is_redirect(url):
-                    found = await self._archived(fetcher, url)
+                    found = await archived_copy(fetcher, self.archive_url(), url)
                     checks[source.number] = replace(checked, archived_url=found)
 
             await _finish([check(source) for source in checks.values() if is_web(source.url)], self.limits.total_s)
         return _compared(checks.values(), report.run_pages)
-
-    async def _archived(self, fetcher: Fetcher, url: str) -> str:
-        """Returns the address of the newest copy of a page; empty if there is none or the archive does not say."""
-        base = self.archive_url()
-        with suppress(NotPublic, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, LookupError, TypeError):
-            answer = await fetcher.get(f"{base}?url={quote(url, safe='')}", 100_000) if base else None
-            found = json.loads(answer.data)["archived_snapshots"]["closest"]["url"] if answer else ""
-            return found if isinstance(found, str) and _is_archived(found) else ""
-        return ""
-
-
-def _is_archived(url: str) -> bool:
-    """Whether an address is a page of the Internet Archive. Raises ValueError if it is no address."""
-    return is_web(url) and split_address(url).hostname == "web.archive.org"
 
 
 def _unchecked(report: Report) -> tuple[dict[int, SourceCheck], str]:
