@@ -308,8 +308,8 @@ async def _play_live(
 
 def _selected_sets(names: Sequence[str], public: bool) -> tuple[list[EvalSet], list[str]]:
     """The sets to play, and messages about the sets that are left out."""
-    from evals.build_sets import CaseError
-    from evals.sets import NoSuchSet, load_sets, select_sets
+    from evals.case_files import CaseError
+    from evals.set_selection import NoSuchSet, load_sets, select_sets
     from tools.settings import ROOT
 
     folder = Path(os.environ.get("DESK_EVAL_DATA") or ROOT.parent / "shared" / "eval-data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evals.result import Case, Run
+from evals.scoring import case_score
 from evals.statistics import interval
 
 CONFIDENCE_LEVEL = 0.95
@@ -63,4 +64,4 @@ def changed_cases(first: Run, second: Run) -> list[tuple[Case, Case]]:
 
 
 def _score(case: Case, metric: str) -> float | None:
-    return float(case.passed) if metric == PASSED else case.score(metric)
+    return float(case.passed) if metric == PASSED else case_score(case, metric)

@@ -1,13 +1,13 @@
 """Our own metrics, for `custom_metrics` of ADK's evaluation.
 
 Each compares the facts of an actual turn with the expected ones, and returns a score from 0 to 1, or None if the metric
-does not apply to the turn. The score of a case is the mean over its turns.
+does not apply to the turn. `scoring.py` combines the scores of turns.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -18,6 +18,7 @@ from google.adk.evaluation.evaluator import EvaluationResult, PerInvocationResul
 from evals.effects import APPROVALS, DELETION_TOOLS, ORDERS, RESEARCHER_TOOLS
 from evals.format_requirements import read_requirements, unmet_requirements
 from evals.invocation_facts import Facts, facts_of
+from evals.scoring import mean
 from tools.research.report.check_texts import NOT_NAMED
 from tools.research.verification.checks import Verdict
 from tools.text.markdown import is_web
@@ -42,7 +43,7 @@ def metric(score: Callable[[Facts, Facts], float | None]) -> Metric:
         threshold = eval_metric.criterion.threshold if eval_metric.criterion else 1.0
         pairs = list(zip(actual_invocations, expected_invocations or [], strict=True))
         scores = [score(facts_of(actual), facts_of(expected)) for actual, expected in pairs]
-        overall = _mean(scores)
+        overall = mean(scores)
         return EvaluationResult(
             overall_score=overall,
             overall_eval_status=_status(overall, threshold),
@@ -112,7 +113,7 @@ def brief_quality(actual: Facts, expected: Facts) -> float | None:
     lacks = [
         not re.search(rf"(?<!\w){re.escape(_normalized(words))}(?!\w)", brief) for words in expectation.brief_lacks
     ]
-    return _mean([float(each) for each in has + lacks]) if brief else 0.0
+    return mean([float(each) for each in has + lacks]) if brief else 0.0
 
 
 @metric
@@ -159,7 +160,7 @@ def answer_marks(actual: Facts, expected: Facts) -> float | None:
     text = _normalized(actual.text)
     wanted = [_normalized(m) in text for m in re.findall(r"\*\*(?!Verdict:)([^*]+)\*\*", expected.text)]
     unwanted = [_normalized(m) not in text for m in re.findall(r"~~([^~]+)~~", expected.text)]
-    return _mean([float(there) for there in wanted + unwanted])
+    return mean([float(there) for there in wanted + unwanted])
 
 
 @metric
@@ -179,7 +180,7 @@ def citation_validity(actual: Facts, expected: Facts) -> float | None:
         source.number == i and source.number in cited and (not source.url or is_web(source.url))
         for i, source in enumerate(prose.sources, 1)
     ]
-    return _mean([float(each) for each in sound])
+    return mean([float(each) for each in sound])
 
 
 @metric
@@ -220,12 +221,7 @@ def supported_addresses(actual: Facts, expected: Facts) -> float | None:
     """Share of the sources whose address the run found, as the checks of sources say. None if no answer shows it."""
     if not actual.source_checks or NOT_NAMED in actual.text:
         return None
-    return _mean([float(not check.unsupported) for check in actual.source_checks])
-
-
-def _mean(scores: Sequence[float | None]) -> float | None:
-    known = [score for score in scores if score is not None]
-    return sum(known) / len(known) if known else None
+    return mean([float(not check.unsupported) for check in actual.source_checks])
 
 
 def _status(score: float | None, threshold: float) -> EvalStatus:

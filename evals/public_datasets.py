@@ -14,7 +14,8 @@ from typing import Any
 
 from google.adk.evaluation.eval_set import EvalSet
 
-from evals.build_sets import CaseError, Cases, Conversation, Turn, build
+from evals.build_sets import build
+from evals.case_files import CaseError, Cases, Conversation, Turn
 
 OFFENSIVE_SET = "public_moderation"
 """Name of the set whose texts are never stored in a result."""

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from evals.compare import Difference
 from evals.result import Case, Run
+from evals.scoring import case_score, run_score
 from evals.statistics import calibration, confusion, expected_error, scores, wilson
 
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
@@ -34,11 +35,11 @@ def summary(run: Run) -> Group:
         sets.add_row(name, *_passed_cells(cases), *_effort_cells(cases))
     metrics = Table("metric", "mean", "cases", "turns that miss it")
     for name in run.metrics:
-        scored = [case for case in run.cases if case.score(name) is not None]
+        scored = [case for case in run.cases if case_score(case, name) is not None]
         if scored:
             missed = sum(name in turn.failed for turn in run.turns)
             metrics.add_row(
-                _title(name), f"{run.mean(name):.3f}", str(len(scored)), f"{missed} turns" if missed else ""
+                _title(name), f"{run_score(run, name):.3f}", str(len(scored)), f"{missed} turns" if missed else ""
             )
     paid = [run.paid] if run.paid else []
     return Group(sets, metrics, *(_labels(title, pairs) for title, pairs in _label_pairs(run).items()), *paid)
@@ -71,13 +72,13 @@ def page(run: Run) -> str:
     charts = [_bars(run), *(_matrix(title, pairs) for title, pairs in paired.items())]
     if bins:
         charts.append(_calibration(bins))
-    metrics = [name for name in run.metrics if run.mean(name) is not None]
+    metrics = [name for name in run.metrics if run_score(run, name) is not None]
     rows = [
         (
             name,
             [
                 *_passed_cells(cases),
-                *(_score_text(run.mean(metric, cases)) for metric in metrics),
+                *(_score_text(run_score(run, metric, cases)) for metric in metrics),
                 *_effort_cells(cases),
             ],
         )
@@ -143,8 +144,8 @@ def _has_confidence(turn: Any) -> bool:
 
 
 def _bars(run: Run) -> Markup:
-    names = [name for name in run.metrics if run.mean(name) is not None]
-    values = [run.mean(name) or 0.0 for name in names]
+    names = [name for name in run.metrics if run_score(run, name) is not None]
+    values = [run_score(run, name) or 0.0 for name in names]
 
     def draw(axes: Axes) -> None:
         axes.barh(range(len(names)), values, color=[_GOOD if v >= 0.95 else _BAD for v in values])

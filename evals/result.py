@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +90,6 @@ class Case(_Data):
         """The reason why the case did not pass."""
         return self.error or ", ".join(dict.fromkeys(name for turn in self.turns for name in turn.failed))
 
-    def score(self, metric: str) -> float | None:
-        """Mean of a metric over the turns that have a score for it."""
-        found = [score for turn in self.turns if (score := turn.scores.get(metric)) is not None]
-        return sum(found) / len(found) if found else None
-
 
 class Run(_Data):
     """An evaluation run over all its sets."""
@@ -144,11 +138,6 @@ class Run(_Data):
     def turns(self) -> list[Turn]:
         """All turns."""
         return [turn for case in self.cases for turn in case.turns]
-
-    def mean(self, metric: str, cases: Sequence[Case] | None = None) -> float | None:
-        """A metric's mean over cases."""
-        scores = [s for case in (self.cases if cases is None else cases) if (s := case.score(metric)) is not None]
-        return sum(scores) / len(scores) if scores else None
 
 
 def save_run(run: Run, path: Path) -> None:

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.build_sets import CaseError, read_cases
+from evals.case_files import CaseError, read_cases
 from tests.conftest import ROOT
 from tools.config.loader import load_agent
 from tools.yaml_files.reading import ConfigError, read_yaml

@@ -16,7 +16,8 @@ import yaml
 
 import tools.adk.answer_responses
 from evals.result import Case
-from evals.sets import load_sets, select_sets
+from evals.scoring import case_score
+from evals.set_selection import load_sets, select_sets
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
@@ -168,7 +169,7 @@ async def test_research_ordered_after_small_talk_is_detected_and_costs_nothing(u
         (case,) = await play("conversation", "thanks-a-lot")
         assert not any(each["target"].startswith("deep-research") for each in api.interactions())
     assert {"effect_match", "false_starts", "false_research_starts"} <= failed(case)
-    assert case.score("false_starts") == 0 and case.creates == case.allowed == 0
+    assert case_score(case, "false_starts") == 0 and case.creates == case.allowed == 0
 
 
 async def test_a_run_started_without_a_question_after_small_talk_is_detected(use: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from evals.compare import CONFIDENCE_LEVEL, PASSED, changed_cases, compare
 from evals.result import Case, ResultError, Run, Turn, TurnOutcome, load_run, save_run
+from evals.scoring import case_score
 from evals.statistics import interval
 
 
@@ -67,7 +68,7 @@ def test_newly_failing_cases_are_listed_before_newly_passing_ones() -> None:
 
 def test_a_case_with_an_error_counts_as_failed_and_has_no_metric_scores() -> None:
     broken = Case(set="s", id="c000", passed=False, error="no answer")
-    assert broken.score("route") is None
+    assert case_score(broken, "route") is None
     (passed,) = compare(run("+", [1.0]), run("+", [1.0]).model_copy(update={"cases": [broken]}))
     assert (passed.metric, passed.first, passed.second) == ("passed", 1.0, 0.0)
 

@@ -21,7 +21,8 @@ from typer.testing import CliRunner, Result
 
 from evals.budget import USD_PER_MILLION
 from evals.result import load_run
-from evals.sets import load_sets
+from evals.scoring import run_score
+from evals.set_selection import load_sets
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
@@ -46,7 +47,7 @@ def sample_cases(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
         found = every(folder, public)
         return {n: each.model_copy(update={"eval_cases": each.eval_cases[::step]}) for n, each in found.items()}
 
-    monkeypatch.setattr("evals.sets.load_sets", fewer)
+    monkeypatch.setattr("evals.set_selection.load_sets", fewer)
 
 
 def test_sampled_cases_pass_on_the_emulator_and_appear_in_the_report(
@@ -62,9 +63,9 @@ def test_sampled_cases_pass_on_the_emulator_and_appear_in_the_report(
     assert {said.route for said in expected} >= {"desk", "assistant", "illustrator", "moderator", "researcher"}
     assert len({said.verdict for said in expected} & {"safe", "spam", "inappropriate", "harmful"}) >= 3
     assert {case.set for case in run.cases} == {*load_sets(ROOT / "evals")}
-    assert run.mean("false_research_starts") == 1
+    assert run_score(run, "false_research_starts") == 1
     assert run.models["runs of researcher"].startswith("deep-research")
-    assert run.mean("false_starts") == run.mean("missed_yeses") == run.mean("brief_quality") == 1
+    assert run_score(run, "false_starts") == run_score(run, "missed_yeses") == run_score(run, "brief_quality") == 1
     assert run.creates == run.allowed > 0
     assert "Deep Research: " in result.output and f"{run.creates} create requests" in result.output
     page = (tmp_path / "all.html").read_text()
@@ -206,7 +207,7 @@ class TestLive:
     def test_judge_models_score_answers_and_every_token_is_counted(self, api: Emulator, tmp_path: Path) -> None:
         desk("--live", "--yes", "--sets", "refusals", "--max-cost", "90", "--name", "l", "--out", str(tmp_path))
         run = load_run(tmp_path / "l.json")
-        assert run.mean("rubric_based_final_response_quality_v1") == 1
+        assert run_score(run, "rubric_based_final_response_quality_v1") == 1
         used = sum(tokens_of(api, i["id"]) for i in api.interactions())
         assert used > 0
         assert run.usd == pytest.approx(used * USD_PER_MILLION / 1e6, abs=1e-4)
@@ -225,7 +226,7 @@ class TestLive:
     ) -> None:
         result = desk("--live", "--yes", "--sets", "memory", "--max-cost", "90", "--name", "l", "--out", str(tmp_path))
         assert not any(i["target"].startswith("deep-research") for i in api.interactions())
-        mean = load_run(tmp_path / "l.json").mean("false_research_starts")
+        mean = run_score(load_run(tmp_path / "l.json"), "false_research_starts")
         assert mean is not None and mean < 0.5  # this brain starts many
         assert result.exit_code == 1
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from google.adk.evaluation.eval_set import EvalSet
 
+from evals.build_sets import SUFFIX
 from evals.public_datasets import read_public
-
-SUFFIX = ".evalset.json"
 
 
 class NoSuchSet(Exception):
