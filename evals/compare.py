@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from evals.result import Case, Run
 from evals.scoring import case_score
-from evals.statistics import interval
+from evals.statistics import CONFIDENCE_LEVEL, interval
 
-CONFIDENCE_LEVEL = 0.95
-"""A difference counts if this interval of its mean does not contain zero."""
 PASSED = "passed"
 
 

@@ -1,7 +1,8 @@
-"""The result of an evaluation run: plain data, stored as JSON."""
+"""The result of an evaluation run: plain data, stored as JSON, and where its file is."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from tools.files.atomic_file import write_whole
 from tools.files.regular_file import regular_size
+
+RESULTS = Path("reports/evals")
+"""Default folder of results."""
 
 
 class ResultError(Exception):
@@ -159,3 +163,13 @@ def load_run(path: Path) -> Run:
         raise ResultError(f"{path}: {error.strerror}") from None
     except ValueError:
         raise ResultError(f"{path}: not a result of `desk eval`") from None
+
+
+def result_file(run: str) -> Path:
+    """The results file of a run, given by the file's path or the run's name."""
+    return Path(run) if run.endswith(".json") else RESULTS / f"{file_name(run)}.json"
+
+
+def file_name(run: str) -> str:
+    """Converts the name of a run into a file name without suffix."""
+    return re.sub(r"\W+", "-", run).strip("-").lower()

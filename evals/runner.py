@@ -18,18 +18,17 @@ from google.adk.evaluation.base_eval_service import (
 )
 from google.adk.evaluation.eval_case import EvalCase, SessionInput
 from google.adk.evaluation.eval_config import EvalConfig, get_eval_metrics_from_config
-from google.adk.evaluation.eval_metrics import EvalMetricResultPerInvocation, EvalStatus
+from google.adk.evaluation.eval_metrics import EvalStatus
 from google.adk.evaluation.eval_set import EvalSet
 from google.adk.evaluation.in_memory_eval_sets_manager import InMemoryEvalSetsManager
 from google.adk.evaluation.local_eval_service import LocalEvalService
 from google.adk.evaluation.metric_evaluator_registry import register_custom_metrics_from_config
 
+from evals.adk_results import turn_of
 from evals.budget import Budget
-from evals.effects import Expectation
 from evals.emulator_control import CreateCount
-from evals.invocation_facts import Facts, facts_of
 from evals.public_datasets import OFFENSIVE_SET
-from evals.result import Case, Turn, TurnOutcome
+from evals.result import Case
 from evals.run_conditions import Conditions
 from tools.load_control.concurrent_calls import run_each
 from tools.research.factory import research
@@ -39,8 +38,6 @@ from tools.researcher.agent import Researcher
 
 SEND_POLL_SECONDS = 1.0
 """Seconds that the runner watches an unsent order before it checks again whether any order is unsent."""
-CALLS_METRIC, TOKENS_METRIC, SECONDS_METRIC = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
-"""Names of ADK's own metrics, which every run measures."""
 
 
 @dataclass(frozen=True)
@@ -137,47 +134,6 @@ def models_of(agent: BaseAgent) -> dict[str, str]:
     return found
 
 
-def turn_of(result: EvalMetricResultPerInvocation) -> Turn:
-    """Converts ADK's evaluation of a turn into a `Turn`."""
-    scores = {each.metric_name: each.score for each in result.eval_metric_results}
-    measured = {name: scores.pop(name, None) for name in (CALLS_METRIC, TOKENS_METRIC, SECONDS_METRIC)}
-    scores.pop("tool_call_count_v1", None)
-    actual = facts_of(result.actual_invocation)
-    expected = facts_of(result.expected_invocation) if result.expected_invocation else None
-    return Turn(
-        user=actual.message,
-        expected=outcome_of(expected, actual.route) if expected else TurnOutcome(),
-        actual=outcome_of(actual),
-        scores=scores,
-        failed=[each.metric_name for each in result.eval_metric_results if each.eval_status == EvalStatus.FAILED],
-        calls=measured[CALLS_METRIC],
-        tokens=measured[TOKENS_METRIC],
-        seconds=measured[SECONDS_METRIC],
-    )
-
-
-def outcome_of(facts: Facts, route: str = "") -> TurnOutcome:
-    """Converts facts into stored form.
-
-    Args:
-        route: the actual route. It is stored if it is accepted; otherwise the best accepted route is stored.
-    """
-    category, confidence = facts.verdicts[0] if facts.verdicts else ("", None)
-    return TurnOutcome(
-        route=route if route in facts.routes else facts.routes[0],
-        tools=[(name, dict(args)) for name, args in facts.tools],
-        research=facts.research,
-        effects=list(facts.effects) if facts.tool_effects or facts.expectation else [],
-        brief=facts.brief or _marked_words(facts.expectation),
-        about=facts.about or " ".join(facts.expectation.about if facts.expectation else ()),
-        creates=facts.creates,
-        yeses=facts.yeses,
-        verdict=category,
-        confidence=confidence,
-        text=facts.text,
-    )
-
-
 def _with_own_user(case: EvalCase, set_id: str) -> EvalCase:
     """A copy of the case with a user of its own, since runs and limits belong to a user."""
     given = case.session_input or SessionInput(app_name="", user_id="")
@@ -198,15 +154,6 @@ async def creates_of(user: str) -> int:
             async for _ in lines:
                 pass
     return sum(entry.kind is not Kind.QUESTION for entry in await service.ledger.spending(user=user))
-
-
-def _marked_words(expectation: Expectation | None) -> str:
-    """The required and forbidden words of a brief, marked as in expected answers."""
-    if expectation is None:
-        return ""
-    return " ".join(
-        [*(f"**{words}**" for words in expectation.brief_has), *(f"~~{words}~~" for words in expectation.brief_lacks)]
-    )
 
 
 def _inference_error(result: InferenceResult) -> str:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+CONFIDENCE_LEVEL = 0.95
+"""Level of the intervals. A difference of two runs counts if the interval of its mean does not contain zero."""
 SAMPLES = 4_000
 """Number of resamplings of the bootstrap."""
 
@@ -87,7 +89,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     """The 95 % Wilson interval of a share."""
     from scipy.stats import binomtest  # takes a second to import, and only reports need it
 
-    interval = binomtest(successes, n).proportion_ci(method="wilson")
+    interval = binomtest(successes, n).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
     return float(interval.low), float(interval.high)
 
 

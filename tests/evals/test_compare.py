@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from evals.compare import CONFIDENCE_LEVEL, PASSED, changed_cases, compare
+from evals.compare import PASSED, changed_cases, compare
 from evals.result import Case, ResultError, Run, Turn, TurnOutcome, load_run, save_run
 from evals.scoring import case_score
-from evals.statistics import interval
+from evals.statistics import CONFIDENCE_LEVEL, interval
 
 
 def run(passed: str, scores: list[float] | None = None, name: str = "a") -> Run:
