@@ -12,8 +12,10 @@ import pytest
 
 from interactions_emulator import Emulator
 from interactions_emulator.cli import main
-from interactions_emulator.fault_table import ANSWERS, FIELDS, NAMED, REQUESTS, STREAMS, help_lines
-from interactions_emulator.faults import Fault, parse_faults
+from interactions_emulator.faults.fault import Fault
+from interactions_emulator.faults.help import ANSWERS, FIELDS, REQUESTS, STREAMS, help_lines
+from interactions_emulator.faults.named import NAMED
+from interactions_emulator.faults.parsing import parse_faults
 from interactions_emulator.requests.create_rules import RULES
 from interactions_emulator.scenarios import load_scenarios
 from interactions_emulator.scenarios.model import Match, ResultMatch, Scenario

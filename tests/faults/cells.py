@@ -23,13 +23,13 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
 from interactions_emulator.engine.events import step_events
-from interactions_emulator.fault_table import NAMED
+from interactions_emulator.faults.named import NAMED
 from tests.scripts import REPORT as REPORT
 from tests.scripts import research_brain
 from tools.research.job_states import State
 
 Fault = dict[str, Any]
-"""A fault of the emulator, see `interactions_emulator.faults`."""
+"""A fault of the emulator, see `interactions_emulator.faults.fault`."""
 
 LINES = (
     "Planning: What moves the sea?",

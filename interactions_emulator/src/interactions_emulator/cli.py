@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
-from pydantic_core import from_json
 
 from interactions_emulator.engine.state_store import JournalError
 from interactions_emulator.errors import Refused
-from interactions_emulator.fault_table import NAMED, help_lines
-from interactions_emulator.faults import EXAMPLE, Fault, parse_faults
+from interactions_emulator.faults.help import help_lines
+from interactions_emulator.faults.parsing import read_option
 from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
-from interactions_emulator.text_file import read_text_file
 from interactions_emulator.webhooks.registry import is_loopback
 
 if TYPE_CHECKING:
@@ -171,7 +169,7 @@ def main(
         os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        rules = [fault for given in faults or () for fault in _faults(given)]
+        rules = [fault for given in faults or () for fault in read_option(given)]
         settings = Settings(
             brain=chosen,
             corpus=corpus,
@@ -240,25 +238,6 @@ def faults() -> None:
     """List all faults: the fields of a fault, and the faults with a name, each with an example."""
     for line in help_lines():
         typer.echo(line)
-
-
-def _faults(given: str) -> list[Fault]:
-    """The faults of a name, a JSON text or a JSON file. Raises `Refused` (400), which names the file."""
-    text, where = given, "--fault"
-    if not given.startswith(("{", "[")):
-        if given in NAMED or not (given.endswith(".json") or Path(given).exists()):
-            return parse_faults(given)
-        where = f"the fault file {given}"
-        text = read_text_file(Path(given), where)
-    try:
-        found = parse_faults(from_json(text))
-    except ValueError as error:
-        raise Refused(400, f"{where} is not JSON ({error}): write a list such as [{EXAMPLE}]") from error
-    except Refused as error:
-        raise Refused(400, f"{where}: {error}") from error
-    if not found:
-        raise Refused(400, f"{where} has no fault: write a list such as [{EXAMPLE}], or leave it out")
-    return found
 
 
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:

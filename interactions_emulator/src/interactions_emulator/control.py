@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from interactions_emulator.assertions import Assertions
-from interactions_emulator.faults import Fault, parse_faults, to_json
+from interactions_emulator.faults.fault import Fault, to_json
+from interactions_emulator.faults.parsing import parse_faults
 from interactions_emulator.http.scopes import HEADER
 from interactions_emulator.http.serving import HOST
 
@@ -34,7 +35,7 @@ class Control(Assertions):
         return Scope(self.port, name)
 
     def faults(self, *faults: Fault | dict[str, Any] | str) -> None:
-        """Add faults: objects, or names from `fault_table.py`. Without arguments, remove all faults."""
+        """Add faults: objects, or names from `faults/named.py`. Without arguments, remove all faults."""
         if not faults:
             self._control("DELETE", "faults")
             return

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.faults import Fault
+from interactions_emulator.faults.fault import Fault
 from wire.brains import brain
 from wire.conftest import MODEL, Wire, research
 

@@ -1,6 +1,6 @@
 """The routes below `/_emulator/`, for tests that control and inspect the server. Only for clients on this machine.
 
-faults        GET, POST (one fault, a name or a list, to add), DELETE: see `faults.py`
+faults        GET, POST (one fault, a name or a list, to add), DELETE: see `faults/`
 clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, sent when each
               run has added all steps that are due by that virtual time
 log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
@@ -39,7 +39,8 @@ from interactions_emulator.contents import text_of
 from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.request_log import MAX_CAPTURES
 from interactions_emulator.errors import Refused
-from interactions_emulator.faults import parse_faults, read_json_or_name, to_json
+from interactions_emulator.faults.fault import to_json
+from interactions_emulator.faults.parsing import parse_faults, read_json_or_name
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.har import details, row, to_har
 from interactions_emulator.webhooks.registry import is_loopback

@@ -7,7 +7,8 @@ import logging
 import re
 
 from interactions_emulator.errors import Refused, error_body, google_error_body
-from interactions_emulator.faults import Fault, parse_header
+from interactions_emulator.faults.fault import Fault
+from interactions_emulator.faults.parsing import parse_header
 from interactions_emulator.http import agents, file_search, files, generate, interactions, models, triggers, webhooks
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext

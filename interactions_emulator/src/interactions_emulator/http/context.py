@@ -10,7 +10,7 @@ from typing import Protocol
 from interactions_emulator.agents.registry import Agents
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
-from interactions_emulator.faults import Faults
+from interactions_emulator.faults.matching import Faults
 from interactions_emulator.file_search.stores import Stores
 from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.registry import Files

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from interactions_emulator.engine.events import DONE
-from interactions_emulator.faults import STREAM_EFFECTS, Fault
+from interactions_emulator.faults.fault import STREAM_EFFECTS, Fault
 from interactions_emulator.http.protocol import Exchange
 
 GARBAGE_LINE = b"upstream connect error or disconnect/reset before headers\n\n"

@@ -17,7 +17,7 @@ from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.engine.usage import usage
 from interactions_emulator.errors import Refused, google_error_body
-from interactions_emulator.faults import Fault
+from interactions_emulator.faults.fault import Fault
 from interactions_emulator.generate_content.answers import Chunks, check_succeeded, details, response
 from interactions_emulator.generate_content.requests import Generate, counted_turn, parse_generate
 from interactions_emulator.http.call import Call

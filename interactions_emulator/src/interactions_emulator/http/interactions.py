@@ -7,7 +7,7 @@ from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.errors import Refused
-from interactions_emulator.faults import Fault
+from interactions_emulator.faults.fault import Fault
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.resource_checks import check_create

@@ -20,7 +20,7 @@ from interactions_emulator.engine.events import DONE
 from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.errors import Refused, error_body, google_error_body
-from interactions_emulator.faults import Fault
+from interactions_emulator.faults.fault import Fault
 from interactions_emulator.http.fault_effects import send_with_fault
 from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.recording.replay import Response as Recorded

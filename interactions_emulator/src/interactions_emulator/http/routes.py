@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from interactions_emulator.faults import Fault
+from interactions_emulator.faults.fault import Fault
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.responses import Answer
 

@@ -24,7 +24,8 @@ from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
-from interactions_emulator.faults import Fault, Faults
+from interactions_emulator.faults.fault import Fault
+from interactions_emulator.faults.matching import Faults
 from interactions_emulator.file_search.stores import Stores
 from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.references import with_files

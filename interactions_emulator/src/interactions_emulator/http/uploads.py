@@ -12,7 +12,7 @@ from collections.abc import Callable
 from email.message import Message
 
 from interactions_emulator.errors import Refused, google_error_body
-from interactions_emulator.faults import Fault
+from interactions_emulator.faults.fault import Fault
 from interactions_emulator.files.uploads import Upload, Uploads
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.responses import Answer, Json, refusal
