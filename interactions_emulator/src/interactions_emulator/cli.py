@@ -21,9 +21,10 @@ from interactions_emulator.engine.state_store import JournalError
 from interactions_emulator.errors import Refused
 from interactions_emulator.faults.help import help_lines
 from interactions_emulator.faults.parsing import read_option
-from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
-from interactions_emulator.webhooks.registry import is_loopback
+from interactions_emulator.http.serving import bind, run, serve
+from interactions_emulator.http.settings import HOST, Settings
+from interactions_emulator.limits import RETENTION_DAYS, ServerLimits
+from interactions_emulator.loopback import is_loopback
 
 if TYPE_CHECKING:
     from interactions_emulator.brain.model import ModelBrain, ResearchLimits
@@ -117,13 +118,13 @@ def main(
     retention_days: Annotated[
         float,
         typer.Option(min=0, help="Virtual days an interaction is kept: 55 on the paid tier, 1 on the free one."),
-    ] = 55.0,
+    ] = RETENTION_DAYS,
     webhook_host: Annotated[
         list[str] | None, typer.Option(help="Host that may receive webhooks, besides this machine; can be repeated.")
     ] = None,
     most_stored: Annotated[
         int, typer.Option(min=1, help="Interactions that are kept; beyond that, the oldest finished one is deleted.")
-    ] = 10_000,
+    ] = ServerLimits.max_stored,
     address_file: Annotated[
         Path | None,
         typer.Option(

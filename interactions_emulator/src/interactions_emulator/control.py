@@ -13,7 +13,7 @@ from interactions_emulator.assertions import Assertions
 from interactions_emulator.faults.fault import Fault, to_json
 from interactions_emulator.faults.parsing import parse_faults
 from interactions_emulator.http.scopes import HEADER
-from interactions_emulator.http.serving import HOST
+from interactions_emulator.http.settings import HOST
 
 
 class Control(Assertions):
@@ -50,7 +50,7 @@ class Control(Assertions):
         self._control("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
 
     def log(self, *, bodies: bool = False) -> dict[str, Any]:
-        """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}; see `http/admin.py`.
+        """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}; see `http/control_routes.py`.
 
         With `bodies`, each of the last 1,000 requests has its body, if that is JSON of at most 64 KB.
         """
@@ -61,18 +61,18 @@ class Control(Assertions):
         return dict(self._control("GET", "log.har"))
 
     def interactions(self, *, steps: bool = False) -> list[dict[str, Any]]:
-        """Return the stored interactions, oldest first; see `http/admin.py`.
+        """Return the stored interactions, oldest first; see `http/control_routes.py`.
 
         With `steps`, each has its whole resource as `resource`, with the input.
         """
         return list(self._control("GET", "interactions?steps" if steps else "interactions"))
 
     def unused(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the faults that have hit no request and the scenarios that have answered none; see `http/admin.py`."""
+        """Return faults that hit no request and scenarios that answered none; see `http/control_routes.py`."""
         return dict(self._control("GET", "unused"))
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """Return the attempts to deliver webhook messages; see `http/admin.py`."""
+        """Return the attempts to deliver webhook messages; see `http/control_routes.py`."""
         return list(self._control("GET", "deliveries"))
 
     def _control(self, method: str, what: str, body: Any = None) -> Any:

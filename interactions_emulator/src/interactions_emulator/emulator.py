@@ -14,8 +14,9 @@ from interactions_emulator.brain.protocol import Brain
 from interactions_emulator.control import Control
 from interactions_emulator.faults.fault import Fault
 from interactions_emulator.faults.parsing import parse_faults
-from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.serving import Settings, bind, run, serve
+from interactions_emulator.http.serving import bind, run, serve
+from interactions_emulator.http.settings import Settings
+from interactions_emulator.limits import RETENTION_DAYS, ServerLimits
 from interactions_emulator.scenarios import Source
 
 
@@ -27,7 +28,7 @@ class Emulator(Control):
             ...
             api.advance(600)
 
-    The arguments are fields of `Settings` (`http/serving.py`). `faults` may also be JSON or names (`faults/`).
+    The arguments are fields of `Settings` (`http/settings.py`). `faults` may also be JSON or names (`faults/`).
     `scenarios` may be the path of a YAML file, a YAML text, or a list. `port` 0 means any free port. Inside the `with`,
     `url` is "http://127.0.0.1:<port>". Raises OSError if the port or the corpus cannot be used, `JournalError` if the
     state file or the index cannot be used, `Refused` for a fault or scenario that cannot be read, and TypeError if
@@ -43,7 +44,7 @@ class Emulator(Control):
         scenarios: Source | None = None,
         state: Path | str | None = None,
         speed: float = math.inf,
-        retention_days: float = 55.0,
+        retention_days: float = RETENTION_DAYS,
         faults: list[Fault | dict[str, Any] | str] | None = None,
         webhook_hosts: Iterable[str] = (),
         token: str = "",

@@ -34,7 +34,7 @@ VALUES: dict[str, Any] = {
 """Values of the fields of steps; any other field has a text."""
 CREDENTIALS = {"x-goog-api-key": "any"}
 QUERY = ("stream", "last_event_id", "include_input")
-"""Parameters of a GET, which `http/interactions.py` reads."""
+"""Parameters of a GET, which `http/interaction_routes.py` reads."""
 CREATES: dict[str, dict[str, Any]] = {
     "agents": {
         "id": "my-agent",

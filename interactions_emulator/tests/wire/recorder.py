@@ -15,8 +15,8 @@ import yaml
 
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.request_log import Log
-from interactions_emulator.http import protocol
-from interactions_emulator.http.protocol import App
+from interactions_emulator.http import connection
+from interactions_emulator.http.connection import App
 from interactions_emulator.http.responses import Replayed
 from interactions_emulator.http.serving import bind, serve_app
 from interactions_emulator.recording.recorder import serve
@@ -74,7 +74,7 @@ def replayed(file: Path) -> Any:
     """A server that has nothing but the recorded answers."""
     replay = Replay(read(file))
 
-    def app(asked: protocol.Exchange) -> protocol.Remainder:
+    def app(asked: connection.Exchange) -> connection.Remainder:
         key = asked.headers.get(b"x-goog-api-key", b"").decode()
         answer = replay.answer(asked.method, asked.path, asked.query.decode(), asked.body, [key])
         assert answer, f"nothing recorded for {asked.method} {asked.path}"

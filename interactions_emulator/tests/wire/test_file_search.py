@@ -19,8 +19,7 @@ from interactions_emulator.brain.protocol import Entry, TextDelta, TimedStep, Tu
 from interactions_emulator.corpus.index import Corpus
 from interactions_emulator.file_search import readable
 from interactions_emulator.file_search.stores import INDEXING_S
-from interactions_emulator.files.uploads import FileLimits
-from interactions_emulator.http.context import ServerLimits
+from interactions_emulator.limits import FileLimits, ServerLimits
 from wire.conftest import AGENT, KEY, MODEL, Wire
 from wire.test_files import upload
 from wire.test_generate import GENERATE, asking, refused

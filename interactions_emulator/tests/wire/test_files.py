@@ -18,8 +18,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.files.registry import LIFETIME_S, PROCESSING_S
-from interactions_emulator.files.uploads import FileLimits
-from interactions_emulator.http.context import ServerLimits
+from interactions_emulator.limits import FileLimits, ServerLimits
 from wire.brains import brain, said
 from wire.conftest import KEY, MODEL, Wire
 from wire.test_generate import GENERATE, asking, parts_of, refused, user

@@ -14,8 +14,9 @@ import pytest
 from interactions_emulator import Emulator
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.http.api import Api
-from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.serving import Settings, build_context
+from interactions_emulator.http.build_context import build_context
+from interactions_emulator.http.settings import Settings
+from interactions_emulator.limits import ServerLimits
 from wire.brains import WAIT, brain
 from wire.conftest import KEY, MODEL, Wire, research
 

@@ -18,14 +18,14 @@ import pytest
 
 from interactions_emulator import Emulator
 from interactions_emulator.errors import Refused
-from interactions_emulator.http import protocol
+from interactions_emulator.http import connection
 from interactions_emulator.recording.file_format import Recording
 from interactions_emulator.recording.recorder import check_upstream, record
 from wire.conftest import KEY, MODEL, Wire, research
 from wire.recorder import application, read, recorder, replayed
 
 
-def odd(asked: protocol.Exchange) -> None:
+def odd(asked: connection.Exchange) -> None:
     """An upstream that says, by the path, what an API seldom says."""
     name = asked.path.rpartition("/")[2]
     status, kind, body, headers = 200, "application/json", b"{}", {"x-name": name}

@@ -13,8 +13,10 @@ from google import genai
 from interactions_emulator import Emulator
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.http.app import App, create_app
+from interactions_emulator.http.build_context import build_context
 from interactions_emulator.http.scopes import HEADER, Scopes
-from interactions_emulator.http.serving import Settings, _stop_when_idle, build_context
+from interactions_emulator.http.serving import _stop_when_idle
+from interactions_emulator.http.settings import Settings
 from interactions_emulator.requests.create import parse_create
 from wire.brains import brain
 from wire.conftest import AGENT, MODEL, Wire, research

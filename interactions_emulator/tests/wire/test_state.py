@@ -16,7 +16,8 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.engine.state_store import Journal, JournalError
 from interactions_emulator.http.app import create_app
-from interactions_emulator.http.serving import Settings, build_context
+from interactions_emulator.http.build_context import build_context
+from interactions_emulator.http.settings import Settings
 from wire.brains import RESEARCH, WAIT, brain, said
 from wire.conftest import KEY, MODEL, Wire, research
 

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Turn
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.errors import Refused
-from interactions_emulator.files.uploads import new_id
+from interactions_emulator.ids import new_id
 from interactions_emulator.requests.create import parse_create
 from interactions_emulator.requests.vocabulary import AGENTS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +19,7 @@ from interactions_emulator.engine.notifier import Notifier
 from interactions_emulator.engine.state_store import Journal, Record
 from interactions_emulator.engine.usage import usage
 from interactions_emulator.errors import Refused, not_found
+from interactions_emulator.ids import interaction_id
 from interactions_emulator.requests.create import Create
 from interactions_emulator.requests.steps import check_balance
 
@@ -114,7 +114,7 @@ class Runs:
             self._enforce_limit()
         now = self.clock.now()
         interaction = Interaction(
-            id=f"v1_emu_{secrets.token_hex(12)}",
+            id=interaction_id(),
             background=request.background,
             echoed=request.echoed,
             input=list(request.input),

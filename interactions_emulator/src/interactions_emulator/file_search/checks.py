@@ -8,9 +8,7 @@ from typing import Any
 from interactions_emulator.errors import Refused
 from interactions_emulator.file_search.metadata_filter import parse_filter
 from interactions_emulator.file_search.stores import Stores
-
-MAX_STORES = 5
-"""Maximum number of stores in one tool, as in the real service."""
+from interactions_emulator.limits import MAX_STORES_IN_TOOL
 
 
 def check_file_search(stores: Stores, tools: Iterable[dict[str, Any]]) -> None:
@@ -19,8 +17,8 @@ def check_file_search(stores: Stores, tools: Iterable[dict[str, Any]]) -> None:
         if tool["type"] != "file_search":
             continue
         names = tool.get("file_search_store_names")
-        if not isinstance(names, list) or not 0 < len(names) <= MAX_STORES:
-            raise Refused(400, f"file_search needs file_search_store_names: a list of 1 to {MAX_STORES} stores")
+        if not isinstance(names, list) or not 0 < len(names) <= MAX_STORES_IN_TOOL:
+            raise Refused(400, f"file_search needs file_search_store_names: a list of 1 to {MAX_STORES_IN_TOOL} stores")
         for name in names:
             stores.searchable(store_id(name))  # with infinite speed, time passes until its documents are indexed
         top_k, text = tool.get("top_k"), tool.get("metadata_filter")

@@ -11,7 +11,6 @@ GET, DELETE  /{version}/fileSearchStores/{id}/documents/{id}             `force=
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +20,9 @@ from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.errors import Refused
 from interactions_emulator.file_search.metadata_filter import Metadata
 from interactions_emulator.files.blobs import Blobs
-from interactions_emulator.files.uploads import FileLimits, new_id
+from interactions_emulator.files.uploads import Upload
+from interactions_emulator.ids import readable_id
+from interactions_emulator.limits import MAX_METADATA_ENTRIES, FileLimits
 from interactions_emulator.requests.fields import field as read_field
 from interactions_emulator.requests.fields import object_field, objects, text_field
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 INDEXING_S = 5.0
 """Virtual seconds until an uploaded document can be searched."""
-MAX_METADATA = 20
 DEFAULT_EMBEDDING_MODEL = "models/gemini-embedding-001"
 
 
@@ -84,7 +84,7 @@ class Stores:
         name = text_field(body, "displayName")
         now = self._clock.now()
         model = text_field(body, "embeddingModel") or DEFAULT_EMBEDDING_MODEL
-        store = Store(_new_id(name), name, model, now, now)
+        store = Store(readable_id(name), name, model, now, now)
         self._all[store.id] = store
         self._save(store)
         return self.resource(store)
@@ -114,9 +114,19 @@ class Stores:
             raise Refused(400, f"a document has at most {self._limits.document} bytes, not {size}")
         name = text_field(body, "displayName") or file_name
         kind = text_field(body, "mimeType") or mime_type
-        document = Document(_new_id(name), store_id, name, kind, size, self._clock.now(), "plain")
+        document = Document(readable_id(name), store_id, name, kind, size, self._clock.now(), "plain")
         document.custom_metadata, document.metadata = _metadata(body)
         return document
+
+    def draft_upload(self, upload: Upload) -> Document:
+        """Return the document of a complete upload, which has yet to be read and then added."""
+        size = self._blobs.size(upload.id)
+        return self.draft(upload.target, upload.metadata, size, upload.mime_type, upload.name)
+
+    def read_upload(self, document: Document, upload: Upload) -> None:
+        """Read the text of a document from its upload, whose bytes are then deleted: only the text is kept."""
+        self.read(document, self._blobs.read(upload.id), upload.name)
+        self._blobs.delete(upload.id)
 
     def read(self, document: Document, data: bytes, file_name: str) -> None:
         """Read the text of a drafted document, or note why it cannot be read. A PDF takes long: call it in a thread."""
@@ -217,11 +227,6 @@ class Stores:
         self._journal.write(("store", store.id, asdict(store) | {"documents": {}}))
 
 
-def _new_id(name: str) -> str:
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].strip("-")
-    return f"{readable}-{new_id()}" if readable else new_id()
-
-
 def _count(number: int) -> str:
     return str(number) if number else ""
 
@@ -229,8 +234,8 @@ def _count(number: int) -> str:
 def _metadata(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Metadata]:
     """Reads the custom metadata of a request. Returns the entries as they were sent, and their values by key."""
     sent = objects(body, "customMetadata")
-    if len(sent) > MAX_METADATA:
-        raise Refused(400, f"customMetadata has at most {MAX_METADATA} entries, not {len(sent)}")
+    if len(sent) > MAX_METADATA_ENTRIES:
+        raise Refused(400, f"customMetadata has at most {MAX_METADATA_ENTRIES} entries, not {len(sent)}")
     metadata: Metadata = {}
     for entry in sent:
         key = read_field(entry, "key")

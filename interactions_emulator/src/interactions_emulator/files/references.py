@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from interactions_emulator.brain.protocol import Brain, Entry, Step, Turn
 from interactions_emulator.files.registry import Files
-from interactions_emulator.webhooks.registry import is_loopback
+from interactions_emulator.loopback import is_loopback
 
 GOOGLE = "generativelanguage.googleapis.com"
 _NAME = re.compile(r"files/([a-z0-9-]+)")

@@ -1,6 +1,6 @@
 """Uploaded files, which interactions and generateContent may refer to by their `uri`. They expire after 48 hours.
 
-POST               /upload/{version}/files    see `http/uploads.py`
+POST               /upload/{version}/files    see `http/upload_protocol.py`
 GET                /{version}/files           pages of `pageSize` (10, at most 100)
 GET, DELETE        /{version}/files/{id}
 """
@@ -16,7 +16,9 @@ from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.errors import Refused
 from interactions_emulator.files.blobs import Blobs
-from interactions_emulator.files.uploads import FileLimits, Upload, new_id
+from interactions_emulator.files.uploads import Upload
+from interactions_emulator.ids import new_id
+from interactions_emulator.limits import FileLimits
 from interactions_emulator.requests.fields import object_field, text_field
 
 LIFETIME_S = 48 * 3_600.0

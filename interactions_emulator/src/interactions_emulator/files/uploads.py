@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.errors import Refused
 from interactions_emulator.files.blobs import Blobs
-
-GIGABYTE = 2**30
-
-
-@dataclass(frozen=True)
-class FileLimits:
-    """Limits on what may be uploaded, in bytes; by default those of the Gemini API."""
-
-    file: int = 2 * GIGABYTE
-    total: int = 20 * GIGABYTE
-    document: int = 100 * 2**20
-    """A document of a file-search store."""
+from interactions_emulator.limits import FileLimits
 
 
 @dataclass
@@ -97,9 +85,3 @@ class Uploads:
     def _check_size(self, size: int) -> None:
         if size > self._limits.file:
             raise Refused(400, f"a file has at most {self._limits.file} bytes, not {size}")
-
-
-def new_id() -> str:
-    """Return a new id: 12 lower-case letters and digits, since SDKs look for these in addresses of files."""
-    alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-    return "".join(secrets.choice(alphabet) for _ in range(12))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
 
 from interactions_emulator.errors import Refused, error_body, google_error_body
-from interactions_emulator.faults.fault import Fault
-from interactions_emulator.faults.parsing import parse_header
-from interactions_emulator.http import agents, file_search, files, generate, interactions, models, triggers, webhooks
+from interactions_emulator.http import (
+    agent_routes,
+    file_routes,
+    file_search_routes,
+    generate_routes,
+    interaction_routes,
+    model_routes,
+    trigger_routes,
+    webhook_routes,
+)
+from interactions_emulator.http.answer_faults import with_fault
+from interactions_emulator.http.api_keys import check_key
 from interactions_emulator.http.call import Call
+from interactions_emulator.http.connection import Exchange
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.protocol import Exchange
-from interactions_emulator.http.responses import Answer, Cut, Delayed, ErrorBody, GivenAnswer, Hang, Replayed, refusal
-from interactions_emulator.http.routes import Action, Found, Routes
+from interactions_emulator.http.responses import Answer, Replayed, refusal
+from interactions_emulator.http.router import Found, Routes
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +37,14 @@ class Api:
     def __init__(self, context: AppContext) -> None:
         self._context = context
         self._routes = Routes(
-            interactions.routes(context),
-            generate.routes(context),
-            files.routes(context),
-            file_search.routes(context),
-            models.routes(context),
-            agents.routes(context),
-            triggers.routes(context),
-            webhooks.routes(context),
+            interaction_routes.routes(context),
+            generate_routes.routes(context),
+            file_routes.routes(context),
+            file_search_routes.routes(context),
+            model_routes.routes(context),
+            agent_routes.routes(context),
+            trigger_routes.routes(context),
+            webhook_routes.routes(context),
         )
 
     def answer(self, exchange: Exchange) -> Answer | None:
@@ -55,7 +63,7 @@ class Api:
                 allowed = " or ".join(found.methods)
                 raise Refused(405, f"{exchange.method} {exchange.path} is not allowed: use {allowed}")
             self._authorize(call, found)
-            answer = self._recorded(call, exchange) or self._with_fault(call, route.operation(call), errors)
+            answer = self._recorded(call, exchange) or with_fault(self._context, call, route.operation(call), errors)
         except Refused as refused:
             answer = refusal(refused, body=errors)
         except Exception as failure:
@@ -87,47 +95,7 @@ class Api:
             )
         if found.collection.startswith("upload/") and "upload_id" in call.query():
             return  # SDKs send chunks without a key: the address that the start of the upload gave is secret enough
-        if not call.key:
-            raise Refused(
-                401, "No API key: send the header x-goog-api-key (any value) or Authorization: Bearer <any value>."
-            )
-        token = self._context.token
-        if token and not hmac.compare_digest(call.key.encode(), token.encode()):
-            raise Refused(401, "This is not the token that the emulator was started with: send that as the API key.")
-
-    def _with_fault(self, call: Call, action: Action, errors: ErrorBody) -> Answer:
-        """Carry out an operation, with the fault that was set for such a request."""
-        header = call.header(b"x-emulator-fault")
-        fault = parse_header(header, call.kind) if header else self._context.faults.hit(call.kind)
-        if fault and header and fault.crashes and not call.is_local:
-            raise Refused(403, "Only programs on the machine the emulator runs on may crash it.")
-        if fault is None:
-            return action(None)
-        if fault.refuses and not fault.after_accept:
-            return self._refusal(fault, call, errors)
-        answer = action(fault)
-        if fault.after_accept:
-            answer = self._refusal(fault, call, errors)
-        return Delayed(answer, fault.delay_ms / 1000) if fault.delay_ms else answer
-
-    def _refusal(self, fault: Fault, call: Call, errors: ErrorBody) -> Answer:
-        if fault.crash:
-            self._context.crash()
-        if fault.hang:
-            return Hang()
-        if fault.body is not None or (fault.status and fault.status < 400):
-            return GivenAnswer(fault, call.interaction_id)
-        if fault.status is None:
-            return Cut()
-        message = f"Injected fault: this {call.kind} request gets status {fault.status}."
-        if (call.kind, fault.status) == ("cancel", 404):
-            message = "Method not found."
-        headers = dict(fault.headers or {})
-        if fault.retry_after_ms is not None:
-            headers["retry-after-ms"] = str(fault.retry_after_ms)
-            if fault.retry_after_ms >= 1000:
-                headers["retry-after"] = str(fault.retry_after_ms // 1000)
-        return refusal(Refused(fault.status, message), headers, errors)
+        check_key(call.key, self._context.token)
 
 
 def internal_error(failure: Exception) -> Refused:

@@ -5,7 +5,7 @@ like the real one: there is no keep-alive and no timeout.
 
 Beside the API: `/` describes the server, as JSON, or to a browser as a timeline of its requests; `/documents/{id}`
 shows the documents that answers cite; `/weather/v1/` is a synthetic weather service; `/.well-known/jwks.json` has the
-key that verifies deliveries; and `/_emulator/` (see `http/admin.py`) is for tests.
+key that verifies deliveries; and `/_emulator/` (see `http/control_routes.py`) is for tests.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from interactions_emulator.errors import Refused, error_body
-from interactions_emulator.http.admin import control_routes
 from interactions_emulator.http.api import Api, internal_error
+from interactions_emulator.http.connection import Exchange, Remainder
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.protocol import Exchange, Remainder
+from interactions_emulator.http.control_routes import control_routes
 from interactions_emulator.http.responses import AsgiResponse, refusal
 from interactions_emulator.synthetic import weather
 from interactions_emulator.version import __version__

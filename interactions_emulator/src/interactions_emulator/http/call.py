@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 
 from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.errors import Refused
-from interactions_emulator.http.protocol import Exchange
-from interactions_emulator.webhooks.registry import is_loopback
+from interactions_emulator.http.api_keys import read_key
+from interactions_emulator.http.connection import Exchange
+from interactions_emulator.loopback import is_loopback
 
 
 class Call:
@@ -23,8 +24,8 @@ class Call:
         """Id of the interaction, None until it is known or if the request is not about one."""
         self.warnings: tuple[str, ...] = ()
         """Warnings about parts of this request that the real service might refuse."""
-        self.key = self._key()
-        """API key or bearer token, "" if there is none. A header has it, or the query parameter `key`."""
+        self.key = read_key(self.header, self.query)
+        """API key or bearer token, "" if there is none."""
 
     @property
     def id(self) -> str:
@@ -74,10 +75,3 @@ class Call:
         if self.warnings:
             entry["warnings"] = list(self.warnings)
         return entry
-
-    def _key(self) -> str:
-        key = self.header(b"x-goog-api-key").strip()
-        if key:
-            return key
-        scheme, _, token = self.header(b"authorization").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else self.query().get("key", "")

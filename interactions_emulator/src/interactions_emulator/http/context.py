@@ -12,9 +12,9 @@ from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.faults.matching import Faults
 from interactions_emulator.file_search.stores import Stores
-from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.registry import Files
-from interactions_emulator.files.uploads import FileLimits, Uploads
+from interactions_emulator.files.uploads import Uploads
+from interactions_emulator.limits import ServerLimits
 from interactions_emulator.recording.replay import Replay
 from interactions_emulator.scenarios import Script
 from interactions_emulator.triggers.registry import Triggers
@@ -33,19 +33,6 @@ class Documents(Protocol):
         """Return the number of documents."""
 
 
-@dataclass(frozen=True)
-class ServerLimits:
-    """Limits on what clients may use."""
-
-    max_body_bytes: int = 64 * 2**20
-    """Maximum bytes of a request's body."""
-    max_concurrent_requests: int = 2_000
-    """Maximum number of requests answered at once; usually these are streams."""
-    max_stored: int = 10_000
-    """Maximum number of interactions kept; beyond that the oldest one that has ended is deleted."""
-    files: FileLimits = field(default_factory=FileLimits)
-
-
 @dataclass
 class AppContext:
     """The parts that the application is built from."""
@@ -54,7 +41,6 @@ class AppContext:
     faults: Faults
     webhooks: Webhooks
     deliveries: Deliveries
-    blobs: Blobs
     files: Files
     stores: Stores
     uploads: Uploads

@@ -1,4 +1,4 @@
-"""The request log as a HAR file, which browsers and other tools for HTTP open, and as rows of the timeline."""
+"""The request log as a HAR file, which browsers and other tools for HTTP open."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from interactions_emulator.engine.request_log import Capture
+from interactions_emulator.http.timeline import details
 from interactions_emulator.recording.redaction import REDACTED, SECRET_HEADERS, Redactor
 from interactions_emulator.version import __version__
 
@@ -25,24 +26,6 @@ def to_har(captures: Iterable[Capture]) -> dict[str, Any]:
             "entries": [_entry(capture) for capture in captures],
         }
     }
-
-
-def row(capture: Capture) -> dict[str, Any]:
-    """Return a request as a row of the timeline: its log entry, and the seconds at which pieces of its answer came."""
-    return capture.entry | {
-        "number": capture.number,
-        "answer_bytes": capture.answer_bytes,
-        "pieces": [seconds for seconds, _ in capture.answer],
-    }
-
-
-def details(capture: Capture) -> dict[str, Any]:
-    """Return a row with the texts of the request and the answer, without secrets."""
-    redactor = capture.redactor()
-    answer = b"".join(piece for _, piece in capture.answer)
-    texts = {"body": redactor.data(capture.body).decode("utf-8", "replace")}
-    texts["answer"] = redactor.data(answer).decode("utf-8", "replace")
-    return row(capture) | texts | {"content_type": capture.content_type}
 
 
 def _entry(capture: Capture) -> dict[str, Any]:

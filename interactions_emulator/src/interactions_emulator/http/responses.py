@@ -21,8 +21,8 @@ from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.errors import Refused, error_body, google_error_body
 from interactions_emulator.faults.fault import Fault
-from interactions_emulator.http.fault_effects import send_with_fault
-from interactions_emulator.http.protocol import Exchange, Remainder
+from interactions_emulator.http.connection import Exchange, Remainder
+from interactions_emulator.http.stream_faults import send_with_fault
 from interactions_emulator.recording.replay import Response as Recorded
 
 EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8"
@@ -88,57 +88,6 @@ def refusal(refused: Refused, headers: dict[str, str] | None = None, body: Error
     if refused.code and isinstance(value["error"]["code"], str):
         value["error"]["code"] = refused.code
     return Json(value, refused.status, headers)
-
-
-class GivenAnswer:
-    """The answer that a fault gives: its status, headers and body, with the id of the interaction for `{id}`."""
-
-    def __init__(self, fault: Fault, interaction_id: str | None) -> None:
-        self.status = fault.status or 200
-        self._headers = {name.lower(): _with_id(text, interaction_id) for name, text in (fault.headers or {}).items()}
-        self._content_type = self._headers.pop("content-type", "application/json")
-        self._body = _with_id(fault.body or "", interaction_id).encode()
-
-    def send(self, exchange: Exchange) -> Remainder:
-        exchange.reply(self.status, self._content_type, self._body, self._headers)
-        return None
-
-
-def _with_id(text: str, interaction_id: str | None) -> str:
-    return text.replace("{id}", interaction_id or "")
-
-
-class Cut:
-    """Closes the connection without an answer."""
-
-    status = None
-
-    def send(self, exchange: Exchange) -> Remainder:
-        exchange.cut()
-        return None
-
-
-class Hang:
-    """Keeps the connection open and sends nothing."""
-
-    status = None
-
-    async def send(self, exchange: Exchange) -> None:
-        await asyncio.Event().wait()
-
-
-class Delayed:
-    """Another answer, sent some seconds (of real time) later."""
-
-    def __init__(self, answer: Answer, seconds: float) -> None:
-        self.status = answer.status
-        self._answer = answer
-        self._seconds = seconds
-
-    async def send(self, exchange: Exchange) -> None:
-        await asyncio.sleep(self._seconds)
-        if (remainder := self._answer.send(exchange)) is not None:
-            await remainder
 
 
 class FinalResource:

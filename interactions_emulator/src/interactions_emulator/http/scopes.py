@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from interactions_emulator.errors import Refused
 from interactions_emulator.http.app import App
-from interactions_emulator.http.protocol import Exchange, Remainder
+from interactions_emulator.http.connection import Exchange, Remainder
 from interactions_emulator.http.responses import Json, refusal
-from interactions_emulator.webhooks.registry import is_loopback
+from interactions_emulator.limits import MAX_SCOPES
+from interactions_emulator.loopback import is_loopback
 
 HEADER = "x-emulator-scope"
 _HEADER = HEADER.encode()
-MAX_SCOPES = 1_000
 
 
 class Scopes:

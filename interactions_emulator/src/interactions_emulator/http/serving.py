@@ -1,88 +1,27 @@
-"""Builds a server from its settings and runs it on a socket until it is stopped."""
+"""Runs a server on a socket until it is stopped."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any
 
-from interactions_emulator.agents.registry import Agents
-from interactions_emulator.brain.protocol import Brain, Entry, Turn
-from interactions_emulator.engine.clock import Clock
-from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.request_log import Log
-from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
-from interactions_emulator.faults.fault import Fault
-from interactions_emulator.faults.matching import Faults
-from interactions_emulator.file_search.stores import Stores
-from interactions_emulator.files.blobs import Blobs
-from interactions_emulator.files.references import with_files
-from interactions_emulator.files.registry import Files
-from interactions_emulator.files.uploads import Uploads
 from interactions_emulator.http.app import App, create_app
-from interactions_emulator.http.context import AppContext, Documents, ServerLimits
-from interactions_emulator.http.protocol import App as AnyApp
-from interactions_emulator.http.protocol import Connection
+from interactions_emulator.http.build_context import build_context, corpus_and_brain
+from interactions_emulator.http.connection import App as AnyApp
+from interactions_emulator.http.connection import Connection
 from interactions_emulator.http.scopes import Scopes
-from interactions_emulator.http.triggers import begin_execution
-from interactions_emulator.recording.replay import Replay
-from interactions_emulator.scenarios import ScenarioFile, Script, Source, load_scenarios
-from interactions_emulator.triggers.registry import Triggers
-from interactions_emulator.triggers.scheduler import Scheduler
-from interactions_emulator.webhooks.delivery import Deliveries
-from interactions_emulator.webhooks.registry import Webhooks
-
-if TYPE_CHECKING:
-    from interactions_emulator.corpus.index import Corpus
-
-HOST = "127.0.0.1"
-
-
-@runtime_checkable
-class SearchingBrain(Protocol):
-    """A brain that searches the server's corpus, such as `brain.model.ModelBrain`."""
-
-    def with_corpus(self, corpus: Corpus) -> Brain: ...
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of a server."""
-
-    brain: Brain | None = None
-    """The function that answers; None: the built-in brain, which quotes `corpus`."""
-    corpus: Path | None = None
-    """A folder of documents; None means the documents that come with the emulator."""
-    index: Path | None = None
-    """File that keeps the search index of the corpus between starts."""
-    state: Path | None = None
-    """SQLite file that keeps the state across restarts; None: the state is lost at the end."""
-    speed: float = math.inf
-    """Virtual seconds per real second. 0: time moves only by request (`http/admin.py`); `math.inf`: nothing waits."""
-    faults: list[Fault] = field(default_factory=list)
-    scenarios: Source | None = None
-    """A YAML file, a YAML text or a list of scenarios and recorded answers; see `docs/scenarios.md`."""
-    retention_days: float = 55.0
-    """Virtual days that an interaction is kept: 55 on the paid tier, 1 on the free one."""
-    webhook_hosts: frozenset[str] = frozenset()
-    """Hosts that webhook messages may be sent to, besides this machine."""
-    token: str = ""
-    """The only API key that is accepted; if empty, any key is accepted."""
-    limits: ServerLimits = field(default_factory=ServerLimits)
-    idle_exit: float | None = None
-    """Real seconds without requests and runs after which the server ends; None: the server never ends by itself."""
+from interactions_emulator.http.settings import HOST, Settings
 
 
 def bind(port: int, host: str = HOST) -> socket.socket:
@@ -98,70 +37,6 @@ def bind(port: int, host: str = HOST) -> socket.socket:
         why = error.strerror if isinstance(error, OSError) else "a port is a number up to 65535"
         raise OSError(f"port {port} on {host} cannot be used ({why}): choose another") from error
     return listener
-
-
-def build_context(
-    settings: Settings,
-    journal: Journal,
-    documents: Documents | None,
-    brain: Brain,
-    closing: asyncio.Event,
-    crash: Callable[[], None] | None = None,
-    on_corpus: Callable[[Corpus], Brain] | None = None,
-) -> AppContext:
-    """Build the parts of the application. Setting `closing` stops the server.
-
-    `on_corpus` makes a brain that searches other documents; None: `brain` itself handles the tool `file_search`.
-    """
-    loaded = ScenarioFile() if settings.scenarios is None else load_scenarios(settings.scenarios)
-    clock = _clock(settings.speed, journal)
-    blobs = Blobs(settings.state and settings.state.with_name(settings.state.name + ".files"))
-    files = Files(journal, clock, blobs, settings.limits.files)
-    stores = Stores(journal, clock, blobs, settings.limits.files)
-    agents = Agents(journal, play_all=settings.brain is not None or bool(loaded.scenarios))
-    if settings.brain is None:
-        brain = agents.only_research(brain)
-    if on_corpus:
-        brain = _with_file_search(brain, on_corpus, stores)
-    script = Script(loaded.scenarios, brain, loaded.strict)
-    webhooks = Webhooks(journal, clock, settings.webhook_hosts)
-    deliveries = Deliveries(journal, clock, webhooks)
-    triggers = Triggers(journal, clock)
-
-    def on_ended(interaction: Interaction) -> None:
-        deliveries.deliver(interaction)
-        scheduler.on_ended(interaction)
-
-    runs = Runs(
-        journal,
-        clock,
-        with_files(agents.with_definitions(script), files),
-        retention_days=settings.retention_days,
-        max_stored=settings.limits.max_stored,
-        on_ended=on_ended,
-    )
-    scheduler = Scheduler(triggers, clock, runs, lambda trigger: begin_execution(context, trigger))
-    context = AppContext(
-        runs=runs,
-        faults=Faults(settings.faults),
-        webhooks=webhooks,
-        deliveries=deliveries,
-        blobs=blobs,
-        files=files,
-        stores=stores,
-        agents=agents,
-        triggers=triggers,
-        scheduler=scheduler,
-        uploads=Uploads(journal, blobs, settings.limits.files),
-        documents=documents,
-        replay=Replay(loaded.exchanges, loaded.strict and not loaded.scenarios) if loaded.exchanges else None,
-        script=script,
-        crash=crash or closing.set,
-        token=settings.token,
-        limits=settings.limits,
-        closing=closing,
-    )
-    return context
 
 
 async def serve(
@@ -180,7 +55,7 @@ async def serve(
     with ExitStack() as stack:
         journal = Journal(settings.state)
         stack.callback(journal.close)
-        documents, brain, on_corpus = _corpus_and_brain(settings)
+        documents, brain, on_corpus = corpus_and_brain(settings)
         closing = asyncio.Event()
         context = build_context(settings, journal, documents, brain, closing, crash, on_corpus)
         context.runs.resume()
@@ -247,60 +122,3 @@ async def _stop_when_idle(seconds: float, scopes: Scopes, closing: asyncio.Event
                 app.context.log.touch()
         left = max(app.context.log.last_activity for app in scopes.apps) + seconds - time.monotonic()
     closing.set()
-
-
-def _clock(speed: float, journal: Journal) -> Clock:
-    """A clock. With speed 0 it starts at the stored time, otherwise at the later of the stored and the real time."""
-    stored = next((value for _, value in journal.read("clock")), None)
-    if stored is None:
-        return Clock(speed)
-    return Clock(speed, start=stored if speed == 0 else max(stored, time.time()))
-
-
-def _corpus_and_brain(settings: Settings) -> tuple[Documents | None, Brain, Callable[[Corpus], Brain] | None]:
-    """The documents, the brain that searches them, and a function that makes the same brain for other documents."""
-    documents: Corpus | None = None
-    brain = settings.brain
-    if brain is None or isinstance(brain, SearchingBrain) or settings.corpus is not None:
-        from interactions_emulator.corpus.index import Corpus
-
-        if settings.corpus and settings.corpus.is_file():
-            raise NotADirectoryError(f"the corpus {settings.corpus} is a file: name the folder of your documents")
-        if settings.index and settings.index.is_dir():
-            raise IsADirectoryError(f"the index {settings.index} is a folder: name a file, which may not exist yet")
-        documents = Corpus.open(settings.corpus, settings.index)
-        if isinstance(brain, SearchingBrain):
-            return documents, brain.with_corpus(documents), brain.with_corpus
-        if brain is None:
-            return documents, _quoting_brain(documents), _quoting_brain
-    return documents, brain, None
-
-
-def _quoting_brain(corpus: Corpus) -> Brain:
-    """The built-in brain, which quotes the corpus. Its module is imported on the first turn."""
-
-    @cache
-    def brain() -> Brain:
-        from interactions_emulator.brain import make_brain
-
-        return make_brain(corpus)
-
-    def answer(turn: Turn) -> Iterator[Entry]:
-        yield from brain()(turn)
-
-    return answer
-
-
-def _with_file_search(brain: Brain, on_corpus: Callable[[Corpus], Brain], stores: Stores) -> Brain:
-    """A brain that searches stores for turns with the tool `file_search`, whose modules are imported then."""
-
-    @cache
-    def searching() -> Brain:
-        from interactions_emulator.file_search.search import FileSearch
-
-        return FileSearch(brain, on_corpus, stores)
-
-    def answer(turn: Turn) -> Iterable[Entry]:
-        return (searching() if any(tool["type"] == "file_search" for tool in turn.tools) else brain)(turn)
-
-    return answer

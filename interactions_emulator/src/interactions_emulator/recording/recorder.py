@@ -22,13 +22,14 @@ import typer
 
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.errors import Refused
-from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.protocol import Exchange
+from interactions_emulator.http.connection import Exchange
 from interactions_emulator.http.responses import refusal
-from interactions_emulator.http.serving import HOST, bind, run, serve_app
+from interactions_emulator.http.serving import bind, run, serve_app
+from interactions_emulator.http.settings import HOST
+from interactions_emulator.limits import ServerLimits
+from interactions_emulator.loopback import is_loopback
 from interactions_emulator.recording.file_format import CapturedExchange, Recording
 from interactions_emulator.recording.redaction import SECRET_HEADERS
-from interactions_emulator.webhooks.registry import is_loopback
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,7 @@ from functools import cache
 from typing import Any
 
 from interactions_emulator.errors import Refused
-
-MAX_TEXT_CHARS = 512
-"""Maximum characters of a display name and of similar names."""
+from interactions_emulator.limits import MAX_NAME_CHARS
 
 
 @cache
@@ -47,6 +45,6 @@ def object_field(source: dict[str, Any], name: str, where: str = "") -> dict[str
 def text_field(source: dict[str, Any], name: str) -> str:
     """Return a field that is a string of at most 512 characters, "" if it is missing. Raises `Refused` (400)."""
     value = field(source, name, "")
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
-        raise Refused(400, f"{name} is a string of at most {MAX_TEXT_CHARS} characters, not {value!r:.100}")
+    if not isinstance(value, str) or len(value) > MAX_NAME_CHARS:
+        raise Refused(400, f"{name} is a string of at most {MAX_NAME_CHARS} characters, not {value!r:.100}")
     return value

@@ -15,7 +15,7 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal, Record
 from interactions_emulator.errors import Refused
-from interactions_emulator.files.uploads import new_id
+from interactions_emulator.ids import new_id
 from interactions_emulator.triggers.cron import next_time
 
 STATUSES = ("active", "paused", "error")

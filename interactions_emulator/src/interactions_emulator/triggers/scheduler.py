@@ -11,7 +11,7 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.errors import Refused
-from interactions_emulator.files.uploads import new_id
+from interactions_emulator.ids import new_id
 from interactions_emulator.triggers.registry import Execution, Trigger, Triggers
 
 Begin = Callable[[Trigger], str]

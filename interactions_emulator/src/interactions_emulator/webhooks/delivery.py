@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.ids import message_id
 from interactions_emulator.webhooks.registry import EVENT_TYPES, Webhooks
 from interactions_emulator.webhooks.signatures import SigningKey, sign_with_secrets
 
@@ -96,7 +96,7 @@ class Deliveries:
         now = self._clock.now()
         message = {"type": event, "version": "v1", "timestamp": timestamp(now), "data": data}
         body = json.dumps(message | ({"user_metadata": metadata} if metadata else {}), ensure_ascii=False)
-        self._begin(Delivery(f"msg_emu_{secrets.token_hex(12)}", uri, webhook, body, now))
+        self._begin(Delivery(message_id(), uri, webhook, body, now))
 
     def _begin(self, delivery: Delivery) -> None:
         self._journal.write(("delivery", delivery.id, delivery))

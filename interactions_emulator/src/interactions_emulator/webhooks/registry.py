@@ -9,7 +9,6 @@ POST               /{version}/webhooks/{id}:rotateSigningSecret  adds a secret; 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,6 +19,8 @@ from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.errors import Refused
 from interactions_emulator.extras import missing_extra
+from interactions_emulator.ids import webhook_id
+from interactions_emulator.loopback import is_loopback
 
 EVENT_TYPES = (
     "interaction.completed",
@@ -80,7 +81,7 @@ class Webhooks:
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         now = self._clock.now()
-        webhook = Webhook(f"wh_emu_{secrets.token_hex(8)}", "", [], now, now)
+        webhook = Webhook(webhook_id(), "", [], now, now)
         self._update_fields(webhook, {"uri": None, "subscribed_events": None} | body)
         secret = self._add_secret(webhook, [])
         return webhook.resource() | {"new_signing_secret": secret}
@@ -170,11 +171,3 @@ class Webhooks:
         webhook.update_time = self._clock.now()
         self._all[webhook.id] = webhook
         self._journal.write(("webhook", webhook.id, webhook))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

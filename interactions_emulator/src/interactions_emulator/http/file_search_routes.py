@@ -12,8 +12,8 @@ from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.json_operations import reading, taking_body
 from interactions_emulator.http.paging import page
 from interactions_emulator.http.responses import Answer, Prepared
-from interactions_emulator.http.routes import Action, Operation, Route, Table
-from interactions_emulator.http.uploads import upload_operation
+from interactions_emulator.http.router import Action, Operation, Route, Table
+from interactions_emulator.http.upload_protocol import upload_operation
 from interactions_emulator.requests.body import parse_object
 from interactions_emulator.requests.fields import field
 
@@ -22,20 +22,15 @@ KIND = "file_search_stores"
 
 def routes(context: AppContext) -> Table:
     """Return the routes of file-search stores."""
-    stores, files, uploads, blobs = context.stores, context.files, context.uploads, context.blobs
+    stores, files, uploads = context.stores, context.files, context.uploads
     max_bytes = context.limits.max_body_bytes
 
     def target(call: Call) -> str:
         return stores.find(call.id).id
 
     def accept(upload: Upload, base_url: str, headers: dict[str, str]) -> Answer:
-        size = blobs.size(upload.id)
-        document = stores.draft(upload.target, upload.metadata, size, upload.mime_type, upload.name)
-
-        def read() -> None:
-            stores.read(document, blobs.read(upload.id), upload.name)
-            blobs.delete(upload.id)  # the document's text is kept
-
+        document = stores.draft_upload(upload)
+        read = partial(stores.read_upload, document, upload)
         return Prepared(read, lambda: stores.add(document, "upload/operations"), headers)
 
     def import_file(call: Call) -> Action:

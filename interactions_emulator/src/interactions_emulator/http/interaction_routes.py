@@ -12,7 +12,7 @@ from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.resource_checks import check_create
 from interactions_emulator.http.responses import Answer, EventStream, FinalResource, Json
-from interactions_emulator.http.routes import Action, Route, Table
+from interactions_emulator.http.router import Action, Route, Table
 from interactions_emulator.requests.create import parse_create
 
 

@@ -9,8 +9,8 @@ from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.json_operations import reading
 from interactions_emulator.http.paging import page
 from interactions_emulator.http.responses import Answer, Json
-from interactions_emulator.http.routes import Route, Table
-from interactions_emulator.http.uploads import upload_operation
+from interactions_emulator.http.router import Route, Table
+from interactions_emulator.http.upload_protocol import upload_operation
 
 
 def routes(context: AppContext) -> Table:

@@ -42,14 +42,13 @@ from interactions_emulator.errors import Refused
 from interactions_emulator.faults.fault import to_json
 from interactions_emulator.faults.parsing import parse_faults, read_json_or_name
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.har import details, row, to_har
-from interactions_emulator.webhooks.registry import is_loopback
+from interactions_emulator.http.har import to_har
+from interactions_emulator.http.timeline import MAX_SHOWN, details, row
+from interactions_emulator.loopback import is_loopback
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _CLOCK = '{"advance": seconds} or {"speed": number or "inf"}'
-MAX_SHOWN = 100
-"""Number of newest interactions on the timeline."""
 
 
 def control_routes(context: AppContext) -> list[Route]:

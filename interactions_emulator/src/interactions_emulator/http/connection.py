@@ -16,11 +16,10 @@ from urllib.parse import unquote
 import httptools
 
 from interactions_emulator.engine.request_log import Capture, Log
+from interactions_emulator.limits import MAX_QUEUED_REQUESTS
 from interactions_emulator.version import __version__
 
 SERVER = f"interactions-emulator/{__version__}"
-MAX_QUEUED_REQUESTS = 100
-"""Maximum number of requests that wait on one connection; at this number the server stops reading from it."""
 NOT_HTTP_BODY = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
 
 Remainder = Coroutine[Any, Any, None] | None

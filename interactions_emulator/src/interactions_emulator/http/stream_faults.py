@@ -1,4 +1,4 @@
-"""Sends an event stream with a fault in it: cut, silent, spoiled or out of order."""
+"""Carries out the faults of streams: sends an event stream cut, silent, spoiled or out of order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from interactions_emulator.engine.events import DONE
 from interactions_emulator.faults.fault import STREAM_EFFECTS, Fault
-from interactions_emulator.http.protocol import Exchange
+from interactions_emulator.http.connection import Exchange
 
 GARBAGE_LINE = b"upstream connect error or disconnect/reset before headers\n\n"
 ERROR_ARRAY = b'[{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}]\n'

@@ -13,7 +13,7 @@ from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.json_operations import reading, taking_body
 from interactions_emulator.http.paging import page
 from interactions_emulator.http.resource_checks import check_create
-from interactions_emulator.http.routes import Route, Table
+from interactions_emulator.http.router import Route, Table
 from interactions_emulator.requests.create import Create, parse_create
 from interactions_emulator.triggers.registry import Trigger
 

@@ -10,7 +10,7 @@ from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.json_operations import reading, taking_body
 from interactions_emulator.http.paging import page
-from interactions_emulator.http.routes import Route, Table
+from interactions_emulator.http.router import Route, Table
 
 
 def routes(context: AppContext) -> Table:

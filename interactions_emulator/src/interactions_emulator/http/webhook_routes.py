@@ -8,7 +8,7 @@ from typing import Any
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.json_operations import taking_body
-from interactions_emulator.http.routes import Route, Table
+from interactions_emulator.http.router import Route, Table
 
 
 def routes(context: AppContext) -> Table:
