@@ -10,8 +10,8 @@ import httpx2
 
 from interactions_emulator import Emulator
 from interactions_emulator.requests import vocabulary
-from interactions_emulator.requests.body import Body
-from interactions_emulator.requests.steps import CONTENT_FIELDS, OPTIONAL_STEP_FIELDS, STEP_FIELDS
+from interactions_emulator.requests.create_body import Body
+from interactions_emulator.requests.vocabulary import CONTENT_FIELDS, OPTIONAL_STEP_FIELDS, STEP_FIELDS
 from schema.names import Names, of_object
 
 MODEL, AGENT, ANTIGRAVITY = "gemini-3.8-flash", "deep-research-preview-04-2026", "antigravity-preview-09-2026"

@@ -13,8 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
-from interactions_emulator.requests.steps import CONTENT_FIELDS, STEP_FIELDS
-from interactions_emulator.requests.vocabulary import TOOL_FIELDS
+from interactions_emulator.requests.vocabulary import CONTENT_FIELDS, STEP_FIELDS, TOOL_FIELDS
 from wire.brains import brain
 from wire.conftest import AGENT, KEY, MODEL
 

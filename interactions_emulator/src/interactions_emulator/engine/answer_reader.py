@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TextDelta, TimedStep, Turn
 from interactions_emulator.contents import text_of
 from interactions_emulator.extras import explain
-from interactions_emulator.requests.steps import STEP_FIELDS
+from interactions_emulator.requests.vocabulary import STEP_FIELDS
 
 logger = logging.getLogger(__name__)
 

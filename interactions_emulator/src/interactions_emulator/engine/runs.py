@@ -21,7 +21,7 @@ from interactions_emulator.engine.usage import usage
 from interactions_emulator.errors import Refused, not_found
 from interactions_emulator.ids import interaction_id
 from interactions_emulator.requests.create import Create
-from interactions_emulator.requests.steps import check_balance
+from interactions_emulator.requests.input_steps import check_balance
 
 DAY_S = 86_400.0
 NEVER = float("inf")

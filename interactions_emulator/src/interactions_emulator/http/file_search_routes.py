@@ -14,8 +14,7 @@ from interactions_emulator.http.paging import page
 from interactions_emulator.http.responses import Answer, Prepared
 from interactions_emulator.http.router import Action, Operation, Route, Table
 from interactions_emulator.http.upload_protocol import upload_operation
-from interactions_emulator.requests.body import parse_object
-from interactions_emulator.requests.fields import field
+from interactions_emulator.requests.fields import field, parse_object
 
 KIND = "file_search_stores"
 

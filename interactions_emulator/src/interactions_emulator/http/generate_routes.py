@@ -22,7 +22,7 @@ from interactions_emulator.http.generate_responses import ChunkStream, WholeResp
 from interactions_emulator.http.json_operations import taking_body
 from interactions_emulator.http.resource_checks import check_create
 from interactions_emulator.http.router import Action, Route, Table
-from interactions_emulator.requests.body import parse_object
+from interactions_emulator.requests.fields import parse_object
 
 
 def routes(context: AppContext) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.responses import Json
 from interactions_emulator.http.router import Action, Operation
-from interactions_emulator.requests.body import parse_object
+from interactions_emulator.requests.fields import parse_object
 
 
 def reading(function: Callable[[Call], Any]) -> Operation:

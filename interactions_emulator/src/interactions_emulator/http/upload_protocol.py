@@ -17,7 +17,7 @@ from interactions_emulator.files.uploads import Upload, Uploads
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.responses import Answer, Json, refusal
 from interactions_emulator.http.router import Action, Operation
-from interactions_emulator.requests.body import parse_object
+from interactions_emulator.requests.fields import parse_object
 
 CHUNK_GRANULARITY = "262144"
 DEFAULT_TYPE = "application/octet-stream"

@@ -12,9 +12,9 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.errors import Refused
-from interactions_emulator.requests.body import parse_body
+from interactions_emulator.requests.create_body import parse_body
 from interactions_emulator.requests.create_rules import check_rules
-from interactions_emulator.requests.steps import input_steps
+from interactions_emulator.requests.input_steps import input_steps
 from interactions_emulator.requests.vocabulary import MODALITIES
 
 ECHOED_FIELDS = (

@@ -1,10 +1,12 @@
-"""Reads fields of a request, which may be named in camelCase or in snake_case."""
+"""Reads the JSON object of a request and its fields, which may be named in camelCase or in snake_case."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 from typing import Any
+
+from pydantic_core import from_json
 
 from interactions_emulator.errors import Refused
 from interactions_emulator.limits import MAX_NAME_CHARS
@@ -48,3 +50,14 @@ def text_field(source: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_NAME_CHARS:
         raise Refused(400, f"{name} is a string of at most {MAX_NAME_CHARS} characters, not {value!r:.100}")
     return value
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Parse a body that is a JSON object. Raises `Refused` (400) with the reason."""
+    try:
+        body = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refused(400, f"the body is not valid JSON in UTF-8: {error}") from error
+    if not isinstance(body, dict):
+        raise Refused(400, "the body must be a JSON object")
+    return body

@@ -1,7 +1,6 @@
 """The names that requests may use: fields, types and values, as the SDKs know them.
 
-`pytest interactions_emulator/tests/schema -m nightly` compares these tables, and those of steps in `requests/steps.py`,
-with the newest SDKs.
+`pytest interactions_emulator/tests/schema -m nightly` compares these tables with the newest SDKs.
 """
 
 from __future__ import annotations
@@ -118,3 +117,65 @@ AGENTS = {
     "deep-research-preview-04-2026",
     "deep-research-pro-preview-12-2025",
 }
+
+
+CONTENT_FIELDS: dict[str, set[str]] = {
+    "text": {"text", "annotations"},
+    "image": {"mime_type", "data", "uri", "resolution"},
+    "audio": {"mime_type", "data", "uri", "channels", "sample_rate", "processing"},
+    "video": {"mime_type", "data", "uri", "resolution", "processing", "name"},
+    "document": {"mime_type", "data", "uri", "resolution", "processing"},
+}
+"""Maps types of content to their fields, without `type`."""
+STEP_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    "user_input": {"content": (list,)},
+    "model_output": {},
+    "thought": {},
+    "function_call": {"id": (str,), "name": (str,), "arguments": (dict,)},
+    "function_result": {"call_id": (str,), "result": (dict, str, list)},
+    "google_search_call": {"id": (str,), "arguments": (dict,)},
+    "google_search_result": {"call_id": (str,), "result": (list,)},
+    "url_context_call": {"id": (str,), "arguments": (dict,)},
+    "url_context_result": {"call_id": (str,), "result": (list,)},
+    "code_execution_call": {"id": (str,), "arguments": (dict,)},
+    "code_execution_result": {"call_id": (str,), "result": (str, dict)},
+    "file_search_call": {"id": (str,)},
+    "file_search_result": {"call_id": (str,)},
+    "google_maps_call": {"id": (str,)},
+    "google_maps_result": {"call_id": (str,), "result": (list,)},
+    "mcp_server_tool_call": {"id": (str,), "server_name": (str,), "name": (str,), "arguments": (dict,)},
+    "mcp_server_tool_result": {"call_id": (str,), "result": (dict, str, list)},
+    "retrieval_call": {"id": (str,), "arguments": (dict,)},
+    "retrieval_result": {"call_id": (str,)},
+    "processing_call": {"id": (str,)},
+    "processing_result": {"call_id": (str,)},
+    "tool_search_call": {"id": (str,), "arguments": (dict,)},
+    "tool_search_result": {"call_id": (str,)},
+}
+"""Types of steps, with the required fields of each and their types."""
+OPTIONAL_STEP_FIELDS: dict[str, set[str]] = {
+    "user_input": set(),
+    "model_output": {"content", "error"},
+    "thought": {"signature", "summary"},
+    "function_call": {"signature"},  # SDKs from 2.34 on have it on the thought before; older clients send it here
+    "function_result": {"name", "is_error", "signature"},
+    "google_search_call": {"search_type", "signature"},
+    "google_search_result": {"is_error", "signature"},
+    "url_context_call": {"signature"},
+    "url_context_result": {"is_error", "signature"},
+    "code_execution_call": {"signature"},
+    "code_execution_result": {"is_error", "signature"},
+    "file_search_call": {"signature"},
+    "file_search_result": {"result", "signature"},
+    "google_maps_call": {"arguments", "signature"},
+    "google_maps_result": {"signature"},
+    "mcp_server_tool_call": set(),
+    "mcp_server_tool_result": {"name", "server_name"},
+    "retrieval_call": {"retrieval_type", "signature"},
+    "retrieval_result": {"is_error", "signature"},
+    "processing_call": {"signature"},
+    "processing_result": {"signature"},
+    "tool_search_call": {"signature"},
+    "tool_search_result": {"result", "signature"},
+}
+"""The other fields of each type of step, without `type`."""

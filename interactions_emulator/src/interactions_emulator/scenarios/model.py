@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.requests.steps import STEP_FIELDS
+from interactions_emulator.requests.vocabulary import STEP_FIELDS
 
 HOP = {"type": "hop"}
 """A step that ends the interaction as requires_continuation; the steps after it answer the SDK's next request."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
 
 from interactions_emulator.errors import Refused
+from interactions_emulator.requests.fields import parse_object
 
 
 class Body(BaseModel):
@@ -36,17 +36,6 @@ class Body(BaseModel):
     webhook_config: dict[str, Any] | None = None
     environment: str | dict[str, Any] | None = None
     continuation_token: str | None = None
-
-
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """Parse a body that is a JSON object. Raises `Refused` (400) with the reason."""
-    try:
-        body = from_json(raw, allow_inf_nan=False)
-    except ValueError as error:
-        raise Refused(400, f"the body is not valid JSON in UTF-8: {error}") from error
-    if not isinstance(body, dict):
-        raise Refused(400, "the body must be a JSON object")
-    return body
 
 
 def parse_body(raw: bytes) -> Body:
