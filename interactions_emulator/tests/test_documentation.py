@@ -18,7 +18,7 @@ from interactions_emulator.faults.named import NAMED
 from interactions_emulator.faults.parsing import parse_faults
 from interactions_emulator.requests.create_rules import RULES
 from interactions_emulator.scenarios import load_scenarios
-from interactions_emulator.scenarios.model import Match, ResultMatch, Scenario
+from interactions_emulator.scenarios.scenario import Match, ResultMatch, Scenario
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGES = {page.name: page.read_text() for page in (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))}

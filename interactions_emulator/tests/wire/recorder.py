@@ -19,8 +19,9 @@ from interactions_emulator.http import connection
 from interactions_emulator.http.connection import App
 from interactions_emulator.http.responses import Replayed
 from interactions_emulator.http.serving import bind, serve_app
+from interactions_emulator.recording.file_format import Exchange, exchanges
 from interactions_emulator.recording.recorder import serve
-from interactions_emulator.recording.replay import Exchange, Replay, exchanges
+from interactions_emulator.recording.replay import Replay
 
 Ready = Callable[[Callable[[], None]], None]
 

@@ -19,8 +19,8 @@ import pytest
 from interactions_emulator import Emulator
 from interactions_emulator.errors import Refused
 from interactions_emulator.http import connection
-from interactions_emulator.recording.file_format import Recording
 from interactions_emulator.recording.recorder import check_upstream, record
+from interactions_emulator.recording.recording_file import Recording
 from wire.conftest import KEY, MODEL, Wire, research
 from wire.recorder import application, read, recorder, replayed
 

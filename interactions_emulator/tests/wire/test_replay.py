@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
 from interactions_emulator.errors import Refused
-from interactions_emulator.recording.file_format import CapturedExchange, frames, to_yaml
+from interactions_emulator.recording.file_format import Exchange, exchanges
+from interactions_emulator.recording.recording_file import CapturedExchange, frames, to_yaml
 from interactions_emulator.recording.redaction import REDACTED, Redactor
-from interactions_emulator.recording.replay import Exchange, Replay, exchanges
+from interactions_emulator.recording.replay import Replay
 from interactions_emulator.scenarios import load_scenarios
 from wire.brains import brain
 from wire.conftest import KEY, MODEL, Wire

@@ -43,6 +43,11 @@ class Turn:
     answered: tuple[Step, ...] = ()
     """Steps of the answer that were sent before the server stopped in the middle of it; see `Brain`."""
 
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Turn:
+        """Return the turn that was stored as JSON."""
+        return cls(**record | {key: tuple(record.get(key, ())) for key in ("steps", "tools", "modalities", "answered")})
+
 
 class TimedStep(NamedTuple):
     """One step of an answer and the virtual seconds that pass before it begins."""

@@ -4,66 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Any
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, TextDelta, Turn
 from interactions_emulator.engine.answer_reader import immediate_answer, read_answer
-from interactions_emulator.engine.chains import Chains, tokens_before
+from interactions_emulator.engine.chains import tokens_before
 from interactions_emulator.engine.clock import Clock
-from interactions_emulator.engine.interaction import Cursor, Interaction, OpenStep
+from interactions_emulator.engine.continuations import Continuations
+from interactions_emulator.engine.interaction import Interaction, OpenStep
 from interactions_emulator.engine.notifier import Notifier
-from interactions_emulator.engine.state_store import Journal, Record
+from interactions_emulator.engine.run import Run
+from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.engine.stored_interactions import StoredInteractions
 from interactions_emulator.engine.usage import usage
-from interactions_emulator.errors import Refused, not_found
+from interactions_emulator.errors import Refused
 from interactions_emulator.ids import interaction_id
 from interactions_emulator.requests.create import Create
 from interactions_emulator.requests.input_steps import check_balance
 
-DAY_S = 86_400.0
 NEVER = float("inf")
 
 
-class Run:
-    """An interaction with the task that answers it, and a notifier for the streams that follow it."""
-
-    def __init__(self, interaction: Interaction, stored: bool = True) -> None:
-        self.interaction = interaction
-        self.stored = stored
-        self.due: float | None = None
-        """Virtual time of the next step; None while the brain works."""
-        self.task: asyncio.Task[None] | None = None
-        self.changed = Notifier()
-        self.pending: deque[Entry] = deque()
-        """The part of the brain's answer that has come and is not yet in the interaction."""
-        self.read = False
-        """Whether the whole answer of the brain has come."""
-        self.arrived = Notifier()
-        """Notifies when a part of the brain's answer has come."""
-
-    async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
-        """Yield the events after the cursor: first the present ones, then each new one."""
-        while not cursor.done:
-            frames = cursor.read()
-            if frames:
-                yield frames
-            else:  # wait only after an empty read: new events may have come during the yield
-                await self.changed.wait()
-
-    async def wait_until_finished(self) -> None:
-        """Return when the interaction has ended."""
-        while not self.interaction.finished:
-            await self.changed.wait()
-
-
 class Runs:
-    """All interactions, in progress and ended. Works within one event loop.
+    """All interactions, in progress and ended; see `StoredInteractions`. Works within one event loop.
 
-    At most `max_stored` interactions are stored; a further one replaces the oldest that has ended. `on_ended` is called
-    with each interaction that ends.
+    `on_ended` is called with each interaction that ends.
     """
 
     def __init__(
@@ -78,22 +46,18 @@ class Runs:
     ) -> None:
         self.clock = clock
         self.live: dict[str, Run] = {}
-        self.stored = OrderedDict((key, _restored(value)) for key, value in journal.read("interaction"))
-        """Maps ids to interactions, oldest first. A dict would take long to find its first item after deletions."""
+        self._continuations = Continuations(journal, max_stored)
+        self.stored = StoredInteractions(journal, clock, self._continuations, retention_days, max_stored)
         self.creates: dict[str, int] = dict(journal.read("creates"))
         """Maps the fingerprint of each API key to the number of interactions ever accepted."""
-        self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))
         self._journal = journal
         self._brain = brain
         self._settled = Notifier()
-        self._retention = retention_days * DAY_S
-        self._max_stored = max_stored
         self._on_ended = on_ended
-        self._chains = Chains(self._stored, self._retention, clock.now)
 
     def resume(self) -> None:
         """Continue the interactions that were in progress when the last server with this state file ended."""
-        for interaction in list(self.stored.values()):
+        for interaction in list(self.stored.all.values()):
             if not interaction.finished:
                 self._begin(Run(interaction))
 
@@ -111,7 +75,7 @@ class Runs:
         """
         turn, hop, tokens_before = self._turn(request, documents_url)
         if request.store:
-            self._enforce_limit()
+            self.stored.enforce_limit()
         now = self.clock.now()
         interaction = Interaction(
             id=interaction_id(),
@@ -132,14 +96,14 @@ class Runs:
         with self._journal:
             self._journal.write(("creates", key, self.creates[key]), ("clock", "now", now))
             if run.stored:
-                self.stored[interaction.id] = interaction
+                self.stored.all[interaction.id] = interaction
                 self._save(run)
             self._begin(run)
         return run
 
     def find(self, interaction_id: str) -> Run:
         """Return the run of a stored interaction. Raises `Refused` (404) if it is unknown, deleted or expired."""
-        interaction = self._stored(interaction_id)
+        interaction = self.stored.find(interaction_id)
         return self.live.get(interaction_id) or Run(interaction)
 
     def cancel(self, interaction_id: str) -> Run:
@@ -153,7 +117,7 @@ class Runs:
     def delete(self, interaction_id: str) -> None:
         """Cancel an interaction and delete it. Raises `Refused` (404)."""
         self._cancel(self.find(interaction_id))
-        self._remove(interaction_id)
+        self.stored.remove(interaction_id)
 
     async def wait_until_settled(self) -> None:
         """Return when each run has added all steps that are due."""
@@ -164,29 +128,13 @@ class Runs:
         """Save the virtual time for the next server with this state file."""
         self._journal.write(("clock", "now", self.clock.now()))
 
-    def _stored(self, interaction_id: str) -> Interaction:
-        interaction = self.stored.get(interaction_id)
-        if interaction is None:
-            raise not_found(interaction_id)
-        if interaction.created + self._retention <= self.clock.now():
-            if interaction.finished:
-                self._remove(interaction_id)
-            raise not_found(interaction_id)
-        return interaction
-
     def _turn(self, request: Create, documents_url: str) -> tuple[Turn, int, dict[str, int] | None]:
         """Return the brain's input, the number of earlier hops of its answer, and the tokens before this input."""
         if request.continuation_token is not None:
-            hop = self._hops.get(request.continuation_token)
-            if hop is None or request.previous not in (None, hop["id"]):
-                raise Refused(
-                    400,
-                    f"continuation_token {request.continuation_token!r} is not one that this server gave"
-                    f" for {request.previous or 'this request'}: send the request without it, from the start",
-                )
-            return _turn_of(hop["turn"]), hop["hop"], None
-        history = self._chains.steps_until(request.previous)
-        last = self.stored[request.previous] if request.previous else None
+            turn, hop = self._continuations.find(request.continuation_token, request.previous)
+            return turn, hop, None
+        history = self.stored.chains.steps_until(request.previous)
+        last = self.stored.all[request.previous] if request.previous else None
         check_balance(tuple(last.steps) if last else (), request.input)
         echoed = request.echoed
         turn = Turn(
@@ -298,7 +246,7 @@ class Runs:
 
     def _save(self, run: Run) -> None:
         if run.stored:
-            self._journal.write(("interaction", run.interaction.id, run.interaction))
+            self.stored.save(run.interaction)
 
     def _update(self, interaction: Interaction, moment: float) -> None:
         interaction.updated = moment
@@ -326,53 +274,13 @@ class Runs:
         interaction.usage = usage(interaction.turn, interaction.steps, interaction.tokens_before)
         interaction.status = ending.status
         interaction.errors = list(ending.errors)
-        records: list[Record] = [("clock", "now", self.clock.now())]
-        if ending.status == "requires_continuation":
-            token = f"hop_{interaction.id}"
-            hop = {"id": interaction.id if run.stored else None, "turn": interaction.turn, "hop": interaction.hop + 1}
-            interaction.continuation_token = token
-            self._hops[token] = {**hop, "turn": vars(interaction.turn)}
-            records.append(("hop", token, hop))
-            if len(self._hops) > self._max_stored:
-                oldest = next(iter(self._hops))
-                del self._hops[oldest]
-                records.append(("hop", oldest, None))
-        interaction.turn = None
-        if run.stored:
-            records.append(("interaction", interaction.id, interaction))
-        self._journal.write(*records)
+        with self._journal:
+            self.save_time()
+            if ending.status == "requires_continuation":
+                interaction.continuation_token = self._continuations.add(interaction, run.stored)
+            interaction.turn = None
+            self._save(run)
         self.live.pop(interaction.id, None)
         self._settled.notify_all()
         run.changed.notify_all()
         self._on_ended(interaction)
-
-    def _enforce_limit(self) -> None:
-        """Delete the oldest ended interaction if the limit is reached. Raises `Refused` (429) if none has ended."""
-        if len(self.stored) < self._max_stored:
-            return None
-        for key, interaction in self.stored.items():
-            if interaction.finished:
-                return self._remove(key)
-        raise Refused(429, f"{self._max_stored} interactions are in progress already: cancel or delete some")
-
-    def _remove(self, interaction_id: str) -> None:
-        self._chains.clear()
-        del self.stored[interaction_id]
-        self._hops.pop(f"hop_{interaction_id}", None)
-        self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))
-
-
-_FORMER_FIELDS = {"head": "echoed", "read": "tokens_before"}
-"""Maps names of fields in older state files to their present names in `Interaction`."""
-
-
-def _restored(record: dict[str, Any]) -> Interaction:
-    shown = tuple(record.get("shown") or (record["created"], record["updated"]))  # older state files have no "shown"
-    fields = {_FORMER_FIELDS.get(name, name): value for name, value in record.items()}
-    # A step that was being written is lost: the brain writes it again.
-    fields |= {"open": None, "pieces": {int(key): value for key, value in record.get("pieces", {}).items()}}
-    return Interaction(**{**fields, "turn": _turn_of(record["turn"]) if record["turn"] else None, "shown": shown})
-
-
-def _turn_of(record: dict[str, Any]) -> Turn:
-    return Turn(**record | {key: tuple(record.get(key, ())) for key in ("steps", "tools", "modalities", "answered")})

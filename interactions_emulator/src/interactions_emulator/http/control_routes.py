@@ -87,7 +87,7 @@ def control_routes(context: AppContext) -> list[Route]:
         if not after.isdecimal():
             raise Refused(400, f"after is the number of a request, not {after!r}")
         rows = [row(capture) for capture in log.captures if capture.number > int(after)]
-        newest = islice(reversed(runs.stored.values()), MAX_SHOWN)
+        newest = islice(reversed(runs.stored.all.values()), MAX_SHOWN)
         return JSONResponse({"requests": rows, "interactions": [_summary(interaction) for interaction in newest]})
 
     async def timeline_row(request: Request) -> Response:
@@ -112,7 +112,7 @@ def control_routes(context: AppContext) -> list[Route]:
         return JSONResponse(
             [
                 _summary(interaction) | ({"resource": interaction.resource(include_input=True)} if steps else {})
-                for interaction in runs.stored.values()
+                for interaction in runs.stored.all.values()
             ]
         )
 

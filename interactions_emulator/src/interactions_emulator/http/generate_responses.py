@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from interactions_emulator.engine.interaction import Cursor
-from interactions_emulator.engine.runs import Run
+from interactions_emulator.engine.run import Run
 from interactions_emulator.errors import Refused, google_error_body
 from interactions_emulator.faults.fault import Fault
 from interactions_emulator.generate_content.answers import Chunks, check_succeeded, response

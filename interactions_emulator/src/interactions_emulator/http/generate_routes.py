@@ -10,7 +10,7 @@ import binascii
 from typing import Any
 
 from interactions_emulator.engine.request_log import fingerprint
-from interactions_emulator.engine.runs import Run
+from interactions_emulator.engine.run import Run
 from interactions_emulator.engine.usage import usage
 from interactions_emulator.errors import Refused
 from interactions_emulator.faults.fault import Fault

@@ -5,7 +5,7 @@ from __future__ import annotations
 from interactions_emulator.engine.events import event_id_prefix
 from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.request_log import fingerprint
-from interactions_emulator.engine.runs import Run
+from interactions_emulator.engine.run import Run
 from interactions_emulator.errors import Refused
 from interactions_emulator.faults.fault import Fault
 from interactions_emulator.http.call import Call

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import DONE
 from interactions_emulator.engine.interaction import Cursor
-from interactions_emulator.engine.runs import Run
+from interactions_emulator.engine.run import Run
 from interactions_emulator.errors import Refused, error_body, google_error_body
 from interactions_emulator.faults.fault import Fault
 from interactions_emulator.http.connection import Exchange, Remainder

@@ -1,195 +1,156 @@
-"""Writes a recording file: turns each exchange into a YAML entry without secrets and appends it."""
+"""The form of recorded exchanges in a scenario file.
+
+The recorder writes an exchange like this:
+
+    - request:
+        method: POST
+        path: /interactions             # without the version
+        query: stream=true              # if there is one
+        body: {model: gemini-3.8-flash} # a mapping or a list is JSON; a string is the text itself
+      response:
+        status: 200
+        content_type: application/json
+        headers: {retry-after: '1'}     # only the headers that say when to retry
+        body: {id: v1_a}                # sent as JSON without spaces; a string is the text itself, !!binary the bytes
+    - request: ...
+      response:
+        status: 200
+        content_type: text/event-stream
+        events:
+        - after: 0.25                   # seconds since the previous event, or since the answer began; default 0
+          data: |+                      # a frame, including the empty line at its end
+            event: done
+            data: [DONE]
+
+        cut: true                       # the connection broke after the events above
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from interactions_emulator.errors import Refused
-from interactions_emulator.recording.redaction import Redactor
-from interactions_emulator.recording.replay import (
-    Exchange,
-    RecordedEvent,
-    RecordedRequest,
-    RecordedResponse,
-    from_bytes,
-    without_version,
-)
-
-EVENT_STREAM = "text/event-stream"
-_FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_DONE = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\]\s*$")
-_FOLDS = re.compile("[\x85\u2028\u2029]")
-"""Line separators that a YAML block would change."""
 
 
-@dataclass
-class CapturedExchange:
-    """One exchange as it was sent and received, with its secrets."""
+def to_bytes(value: Any) -> bytes:
+    """Return the bytes of a body in the file: JSON as the emulator writes it, text, or bytes.
+
+    Raises ValueError with the reason for any other value.
+    """
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, dict | list):
+        raise ValueError("give a mapping or a list for JSON, a string for text, or !!binary")
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except TypeError as error:
+        raise ValueError(f"this is not JSON ({error}): put quotes around dates") from error
+
+
+def _checked(value: Any) -> Any:
+    to_bytes(value)
+    return value
+
+
+Body = Annotated[Any, AfterValidator(_checked)]
+"""A body in the file: a mapping or list is JSON, a string is text, bytes are bytes."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RecordedRequest(_Entry):
+    """A recorded request."""
 
     method: str
-    path: str
-    """The decoded path, with the version of the API."""
-    query: str
-    body: bytes
-    secrets: list[str]
-    """The request's API keys and tokens."""
-    status: int = 0
+    path: str = Field(pattern="^/")
+    query: str = ""
+    body: Body = ""
+
+
+class RecordedEvent(_Entry):
+    """A frame of a stream."""
+
+    after: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    data: str | bytes = Field(min_length=1)
+
+
+class RecordedResponse(_Entry):
+    """A recorded answer: a body or events."""
+
+    status: int = Field(ge=200, le=599)
     content_type: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    chunks: list[tuple[float, bytes]] = field(default_factory=list)
-    """Seconds since the answer began, and the bytes received then."""
+    headers: dict[str, str] = {}
+    body: Body = ""
+    events: list[RecordedEvent] | None = None
     cut: bool = False
 
-    @property
-    def streams(self) -> bool:
-        return self.content_type.startswith(EVENT_STREAM)
-
-    def exchange(self, redactor: Redactor) -> Exchange:
-        """Return the exchange without secrets, in the form of the file."""
-        for secret in self.secrets:
-            redactor.learn(secret)
-        query = redactor.query(self.query)
-        request_body = redactor.data(self.body)
-        answered = b"".join(data for _, data in self.chunks)
-        response = RecordedResponse(
-            status=self.status,
-            content_type=self.content_type,
-            headers={name: redactor.without_known_secrets(value) for name, value in self.headers.items()},
-            cut=self.cut and not (self.streams and _DONE.search(answered)),
-        )
-        if self.streams:
-            response.events = [
-                RecordedEvent(after=after, data=_readable(redactor.data(data))) for after, data in frames(self.chunks)
-            ]
-        else:
-            response.body = from_bytes(redactor.data(answered))
-        path = redactor.without_known_secrets(without_version(self.path))
-        request = RecordedRequest(method=self.method, path=path, query=query, body=_json_or_text(request_body))
-        return Exchange(request=request, response=response)
-
-
-class Recording:
-    """The recording file. Each exchange is written completely or not at all. A failed write calls `on_failure`.
-
-    Raises `Refused` if the file cannot be created or is not empty.
-    """
-
-    def __init__(self, file: Path, upstream: str, on_failure: Callable[[], object] = lambda: None) -> None:
-        try:
-            file.touch()
-        except OSError as error:
-            raise Refused(
-                400, f"{file} cannot be written ({error.strerror}): name a file in an existing folder"
-            ) from error
-        if file.stat().st_size:
-            raise Refused(400, f"{file} is not empty: choose another name, or delete the file first")
-        self._file = file
-        self._head = f"# Recorded from {upstream}; REDACTED replaces secrets.\n"
-        self._redactor = Redactor()
-        self._on_failure = on_failure
-        self._writer = ThreadPoolExecutor(1)  # one thread, so that exchanges keep their order
-        self.exchanges = 0
-        self.failure: OSError | None = None
-
-    def __enter__(self) -> Recording:
+    @model_validator(mode="after")
+    def _one_of_both(self) -> RecordedResponse:
+        if self.events is not None and self.body != "":
+            raise ValueError("an answer has a body or events, not both")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.shutdown()
 
-    def add(self, captured: CapturedExchange) -> Future[None]:
-        """Append an exchange; the future is done when it is on disk."""
-        return self._writer.submit(self._write, captured)
+class Exchange(_Entry):
+    """A request and its answer."""
 
-    def _write(self, captured: CapturedExchange) -> None:
-        try:
-            self._append((self._head + to_yaml(captured.exchange(self._redactor))).encode())
-        except OSError as failure:
-            self.failure = failure
-            self._on_failure()
+    request: RecordedRequest
+    response: RecordedResponse
+    _where: str = PrivateAttr("")
 
-    def _append(self, data: bytes) -> None:
-        with self._file.open("ab", buffering=0) as file:
-            size = file.tell()
-            try:
-                while data:
-                    data = data[file.write(data) :]
-                os.fsync(file.fileno())
-            except OSError:
-                file.truncate(size)
-                raise
-        self._head = ""
-        self.exchanges += 1
+    @property
+    def where(self) -> str:
+        """The place of the exchange: file and line, or its number."""
+        return self._where
 
 
-def frames(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """Divide timed chunks into frames, each with the seconds since the previous frame. The last frame may be cut."""
-    before, kept = 0.0, b""
-    for moment, chunk in chunks:
-        begin, looked_at = 0, max(0, len(kept) - 3)
-        kept += chunk
-        for end in _FRAME_END.finditer(kept, looked_at):
-            yield round(moment - before, 3), kept[begin : end.end()]
-            begin, before = end.end(), moment
-        kept = kept[begin:]
-    if kept:
-        yield round(chunks[-1][0] - before, 3), kept
+def exchanges(entries: list[dict[str, Any]]) -> list[Exchange]:
+    """Parse the entries of a scenario file that have a `request`.
 
-
-def to_yaml(exchange: Exchange) -> str:
-    """Return an exchange as a YAML list item from which the same exchange is loaded.
-
-    Texts of several lines are written as blocks if that does not change them.
+    Raises `Refused` (400) with the position of an invalid entry.
     """
-    entries = [exchange.model_dump(exclude_defaults=True)]
-    text = _dump(entries).removesuffix("...\n")
-    return text if yaml.load(text, _Loader) == entries else _dump(entries, '"')
+    return [_exchange(number, entry) for number, entry in enumerate(entries)]
 
 
-def _dump(value: Any, style: str | None = None) -> str:
-    return yaml.dump(value, Dumper=_Dumper, default_style=style, sort_keys=False, allow_unicode=True, width=2**30)
+def without_version(path: str) -> str:
+    """Return `/v1beta/interactions` as `/interactions`."""
+    return "/" + path[1:].partition("/")[2]
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes YAML with multi-line texts as blocks and without aliases."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text and not _FOLDS.search(text) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
-
-
-_Dumper.add_representer(str, _text)
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _readable(data: bytes) -> str | bytes:
+def from_bytes(data: bytes) -> Any:
+    """Return the most readable value that `to_bytes` converts back to exactly these bytes."""
     try:
-        return data.decode()
+        text = data.decode()
+        value = json.loads(text)
     except UnicodeDecodeError:
         return data
-
-
-def _json_or_text(body: bytes) -> Any:
-    """Return a request's body as JSON or text. The bytes may differ, since replay compares JSON by value."""
-    try:
-        value = json.loads(body)
-        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        return _readable(body)
-    return value if isinstance(value, dict | list) else _readable(body)
+        return text
+    try:
+        return value if isinstance(value, dict | list) and to_bytes(value) == data else text
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can escape but UTF-8 cannot encode
+        return text
+
+
+def _exchange(number: int, entry: dict[str, Any]) -> Exchange:
+    try:
+        return Exchange.model_validate(entry)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in wrong["loc"])
+        raise Refused(400, f"exchange number {number}{_request_line(entry)}: {place}: {wrong['msg']}") from error
+
+
+def _request_line(entry: dict[str, Any]) -> str:
+    """Return the method and path of an invalid entry, for the error message; "" if it has no request."""
+    request = entry.get("request")
+    if not isinstance(request, dict):
+        return ""
+    return f" ({request.get('method')} {request.get('path')})"

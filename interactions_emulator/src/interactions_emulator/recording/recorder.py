@@ -1,7 +1,7 @@
 """A proxy between a client and the real API that records their exchanges for replay by the emulator.
 
 Every request below `/{version}/` goes to the configured upstream with the client's own headers, and the answer is
-passed back as it arrives. Each answer is written to the file (format: `replay.py`) before the client gets the last
+passed back as it arrives. Each answer is written to the file (format: `file_format.py`) before the client gets the last
 byte, so stopping the recorder loses nothing. A stream that breaks, or that the client leaves before its end, is
 recorded as cut. Secrets are removed (`redaction.py`). A request without an answer is not recorded.
 """
@@ -28,7 +28,7 @@ from interactions_emulator.http.serving import bind, run, serve_app
 from interactions_emulator.http.settings import HOST
 from interactions_emulator.limits import ServerLimits
 from interactions_emulator.loopback import is_loopback
-from interactions_emulator.recording.file_format import CapturedExchange, Recording
+from interactions_emulator.recording.recording_file import CapturedExchange, Recording
 from interactions_emulator.recording.redaction import SECRET_HEADERS
 
 logger = logging.getLogger(__name__)

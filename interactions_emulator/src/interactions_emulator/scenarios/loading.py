@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from interactions_emulator.errors import Refused
-from interactions_emulator.recording.replay import Exchange, RecordedEvent, RecordedRequest, RecordedResponse
-from interactions_emulator.scenarios.json_yaml import NotPlain, check_plain
-from interactions_emulator.scenarios.model import Answer, Failure, Match, ResultMatch, Scenario
+from interactions_emulator.recording.file_format import Exchange, RecordedEvent, RecordedRequest, RecordedResponse
+from interactions_emulator.scenarios.scenario import Answer, Failure, Match, ResultMatch, Scenario
+from interactions_emulator.scenarios.yaml_checks import NotPlain, check_plain
 from interactions_emulator.text_file import read_text_file
 
 Source = Path | str | list[dict[str, Any]] | dict[str, Any]

@@ -33,7 +33,7 @@ class Scheduler:
     def resume(self) -> None:
         """Continue with the triggers of the last server with this state file, which may have been killed."""
         for execution in list(self._triggers.running.values()):
-            interaction = self._runs.stored.get(execution.interaction_id or "")
+            interaction = self._runs.stored.all.get(execution.interaction_id or "")
             if interaction is None:
                 self._end(execution, "failed", "The server ended before the interaction began.", self._clock.now())
             elif interaction.finished:

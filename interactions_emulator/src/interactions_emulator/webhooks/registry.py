@@ -34,7 +34,8 @@ EVENT_TYPES = (
 """Events that the API accepts in a subscription. This server sends only the first three."""
 STATES = ("enabled", "disabled", "disabled_due_to_failed_deliveries")
 REVOCATIONS = ("revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately")
-DAY_S = 86_400.0
+SECRET_OVERLAP_S = 86_400.0
+"""Virtual seconds that an old secret still signs after a new one was made."""
 Secret = tuple[str, float | None]
 """A secret and when it expires, in virtual seconds since 1970; None: never."""
 
@@ -111,7 +112,7 @@ class Webhooks:
         behavior = body.get("revocation_behavior", REVOCATIONS[0])
         if behavior not in REVOCATIONS:
             raise Refused(400, f"revocation_behavior is one of {', '.join(REVOCATIONS)}, not {behavior!r}")
-        end = self._clock.now() + DAY_S
+        end = self._clock.now() + SECRET_OVERLAP_S
         old: list[Secret] = [(secret, until or end) for secret, until in webhook.secrets]
         return {"secret": self._add_secret(webhook, old if behavior == REVOCATIONS[0] else [])}
 

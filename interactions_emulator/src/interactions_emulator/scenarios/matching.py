@@ -11,7 +11,7 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TimedStep, Turn
 from interactions_emulator.contents import text_of
-from interactions_emulator.scenarios.model import HOP, Answer, Match, ResultMatch, Scenario
+from interactions_emulator.scenarios.scenario import HOP, Answer, Match, ResultMatch, Scenario
 
 MAX_CONTINUATIONS = 1_000
 """Maximum number of answers with hops that are remembered until the client asks for their rest."""
