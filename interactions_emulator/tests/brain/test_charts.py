@@ -14,7 +14,7 @@ from brain.conftest import DOCUMENTS, document, said
 from interactions_emulator.brain import make_brain
 from interactions_emulator.brain.chart_selection import figures
 from interactions_emulator.brain.protocol import Brain, Step, Turn
-from interactions_emulator.corpus.attached import CombinedCorpus
+from interactions_emulator.corpus.attached_files import CombinedCorpus
 from interactions_emulator.corpus.index import Corpus
 
 PLANTS = """# Tidal power plants

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from interactions_emulator.corpus.documents import Document, Source
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.passages import _ASCII_SIGN, paragraphs
-from interactions_emulator.corpus.quotable import is_quotable
+from interactions_emulator.corpus.passage_splitting import _ASCII_SIGN, paragraphs
+from interactions_emulator.corpus.quotable_sentences import is_quotable
 
 
 def test_markdown_passages_exclude_code_tables_badges_comments_and_urls() -> None:

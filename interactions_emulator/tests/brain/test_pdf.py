@@ -9,7 +9,7 @@ import pytest
 
 from brain.conftest import pdf
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.passages import paragraphs
+from interactions_emulator.corpus.passage_splitting import paragraphs
 from interactions_emulator.corpus.pdf import Unreadable, join_lines, read_pdf
 
 PAGE = """Journal of Tides 1

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.passages import Markup
-from interactions_emulator.corpus.tables import Table, quantity, series_of, tables
+from interactions_emulator.corpus.passage_splitting import Markup
+from interactions_emulator.corpus.table_parsing import tables
+from interactions_emulator.corpus.table_series import Table, quantity, series_of
 
 ROWS = (("Rance", "240"), ("Sihwa", "1,254"), ("Annapolis", "20"))
 TABLE = Table("Capacity", ("Plant", "MW"), ROWS)

@@ -21,7 +21,7 @@ from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.brain.rules.schema import fill_schema
 from interactions_emulator.brain.rules.small_talk import abilities, no_answer, small_talk
 from interactions_emulator.brain.rules.tools import Tools, function_calls, read_tools
-from interactions_emulator.corpus.attached import all_text, media_note, read_documents
+from interactions_emulator.corpus.attached_files import all_text, media_note, read_documents
 from interactions_emulator.corpus.index import Corpus
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from interactions_emulator.corpus.attached import CombinedCorpus
+from interactions_emulator.corpus.attached_files import CombinedCorpus
 from interactions_emulator.corpus.documents import ATTACHED
 from interactions_emulator.corpus.index import Passage
-from interactions_emulator.corpus.tables import Table, series_of
+from interactions_emulator.corpus.table_series import Table, series_of
 from interactions_emulator.corpus.words import clip, join_names, terms
 from interactions_emulator.synthetic.charts import Chart
 

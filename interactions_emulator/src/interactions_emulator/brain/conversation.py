@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from interactions_emulator.brain.answer import SIGN_OFF
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.corpus.attached import described_media, documents_of, text_of
+from interactions_emulator.corpus.attached_files import described_media, documents_of, text_of
 
 MAX_TEXT_CHARS = 60_000
 """Maximum characters of a text that are read, half from its beginning and half from its end."""

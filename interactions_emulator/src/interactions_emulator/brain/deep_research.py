@@ -8,7 +8,7 @@ from typing import NamedTuple
 from interactions_emulator.brain.answer import Ids, image, search_steps, thought
 from interactions_emulator.brain.chart_selection import Figure
 from interactions_emulator.brain.protocol import Step, TimedStep, Turn
-from interactions_emulator.corpus.retrieval import Excerpt
+from interactions_emulator.corpus.excerpts import Excerpt
 from interactions_emulator.corpus.words import clip, join_names
 from interactions_emulator.synthetic.charts import draw_chart
 

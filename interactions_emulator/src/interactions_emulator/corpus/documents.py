@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from interactions_emulator.corpus.passages import Markup, title_of
+from interactions_emulator.corpus.passage_splitting import Markup, title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
-from interactions_emulator.corpus.tables import repeated_columns
+from interactions_emulator.corpus.table_parsing import repeated_columns
 
 log = logging.getLogger(__name__)
 

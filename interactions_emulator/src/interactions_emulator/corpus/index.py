@@ -1,45 +1,25 @@
-"""The full-text index (SQLite FTS5, BM25) of the local documents, which the emulator searches instead of the web."""
+"""Searches the local documents, which the emulator has instead of the web: a full-text index, ranked by BM25."""
 
 from __future__ import annotations
 
-import html
 import json
 import logging
 import math
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interactions_emulator.corpus.document_page import to_page
 from interactions_emulator.corpus.documents import REFERENCE_PREFIX, Source, default_sources, folder_sources
-from interactions_emulator.corpus.passages import paragraphs
-from interactions_emulator.corpus.tables import Table, tables
-from interactions_emulator.corpus.words import clip, terms
+from interactions_emulator.corpus.index_file import is_index, open_updated, without_apostrophes
+from interactions_emulator.corpus.table_series import Table
+from interactions_emulator.corpus.words import terms
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 7
-"""Version of the index file; a file of another version is rebuilt."""
-APPLICATION_ID = int.from_bytes(b"emui")
-"""Marks an index in the header of its SQLite file, so that no other file is rebuilt."""
-TABLES = {"documents", "passages", "sources", "stems", "tables", "vocabulary"}
-SCHEMA = """
-CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
-CREATE TABLE documents (id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL);
-CREATE INDEX documents_source ON documents (source);
-CREATE TABLE passages (
-    id INTEGER PRIMARY KEY, document TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL,
-    text TEXT NOT NULL, page INTEGER NOT NULL
-);
-CREATE INDEX passages_document ON passages (document, position);
-CREATE TABLE tables (document TEXT NOT NULL, position INTEGER NOT NULL, cells TEXT NOT NULL);
-CREATE INDEX tables_document ON tables (document, position);
-CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode61 categories 'L* N* Co M*'");
-CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
-"""
 MIN_REFERENCE_COVERAGE = 0.7
 """Minimum share of the query's words in a found passage of Python's reference, unless the query names Python."""
 MAX_TERMS = 24
@@ -95,7 +75,7 @@ class Corpus:
             NotADirectoryError: `folder` does not exist.
             FileExistsError: `index` is a file of another program.
         """
-        if index is not None and index.is_file() and not _is_index(index):
+        if index is not None and index.is_file() and not is_index(index):
             raise FileExistsError(f"{index} is not an index of the emulator: name another file, or one that is new")
         if folder is not None and not folder.is_dir():
             raise NotADirectoryError(f"the documents' folder {folder} does not exist: name an existing folder, or none")
@@ -143,10 +123,10 @@ class Corpus:
         marks = ", ".join("?" for _ in stems)
         counts = dict(
             self._rows(
-                f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(map(_without_apostrophes, stems))
+                f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(map(without_apostrophes, stems))
             )
         )
-        found = {term: int(counts.get(_without_apostrophes(term), 0)) for term in stems}
+        found = {term: int(counts.get(without_apostrophes(term), 0)) for term in stems}
         return {term: (math.log(1 + (total + 1) / (count + 0.5)), count) for term, count in found.items()}
 
     def document(self, document_id: str) -> Entry | None:
@@ -176,7 +156,10 @@ class Corpus:
     def page(self, document_id: str) -> str | None:
         """The document as a self-contained HTML page without scripts; None if there is no such document."""
         entry = self.document(document_id)
-        return _page(entry, self.passages(document_id), self.tables(document_id)) if entry else None
+        if entry is None:
+            return None
+        passages = [(passage.heading, passage.text) for passage in self.passages(document_id)]
+        return to_page(entry.title, entry.origin, passages, self.tables(document_id))
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -187,137 +170,10 @@ class Corpus:
     def _open_index(self) -> sqlite3.Connection:
         sources = list(self._sources)
         try:
-            return _open_updated(self._index, sources)
+            return open_updated(self._index, sources)
         except sqlite3.DatabaseError as error:
             if self._index is None or isinstance(error, sqlite3.OperationalError):
                 raise
             log.warning("the index %s is damaged (%s) and is rebuilt", self._index, error)
             self._index.unlink()
-            return _open_updated(self._index, sources)
-
-
-def _open_updated(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
-    """Opens the index and updates it from the sources in one transaction."""
-    if index is not None:
-        index.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(index or ":memory:", timeout=60, check_same_thread=False, isolation_level=None)
-    try:
-        database.execute("BEGIN IMMEDIATE")
-        if database.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            for table in sorted(TABLES & _table_names(database), reverse=True):
-                database.execute(f"DROP TABLE {table}")
-            for statement in SCHEMA.split(";"):
-                database.execute(statement)
-            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        stamps = dict(database.execute("SELECT key, stamp FROM sources"))
-        current = {source.key: source.stamp for source in sources}
-        for key in stamps.keys() - current.keys():
-            _remove_source(database, key)
-        for source in sources:
-            if stamps.get(source.key) != source.stamp:
-                _remove_source(database, source.key)
-                _add_source(database, source)
-        database.execute("COMMIT")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _is_index(file: Path) -> bool:
-    """Whether a file is empty, has the mark of an index, or has the tables of an index from before the mark."""
-    with file.open("rb") as opened:
-        header = opened.read(100)
-    if not header or header[68:72] == APPLICATION_ID.to_bytes(4):
-        return True
-    try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            names = _table_names(database)
-            return "passages" in names and all(name.partition("_")[0] in TABLES | {"sqlite"} for name in names)
-    except sqlite3.DatabaseError:
-        return False
-
-
-def _table_names(database: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-
-def _remove_source(database: sqlite3.Connection, key: str) -> None:
-    of_source = "(SELECT id FROM documents WHERE source = ?)"
-    database.execute(
-        f"DELETE FROM stems WHERE rowid IN (SELECT id FROM passages WHERE document IN {of_source})", (key,)
-    )
-    database.execute(f"DELETE FROM passages WHERE document IN {of_source}", (key,))
-    database.execute(f"DELETE FROM tables WHERE document IN {of_source}", (key,))
-    database.execute("DELETE FROM documents WHERE source = ?", (key,))
-    database.execute("DELETE FROM sources WHERE key = ?", (key,))
-
-
-def _add_source(database: sqlite3.Connection, source: Source) -> None:
-    database.execute("INSERT INTO sources VALUES (?, ?)", (source.key, source.stamp))
-    for document in source.read():
-        found = paragraphs(document.source, document.markup)
-        drawable = tables(document.source, document.markup)
-        if not found and not drawable:
-            continue
-        document_id = _unique_id(database, document.document_id)
-        title = clip(document.title, 120)
-        database.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", (document_id, source.key, title, document.origin))
-        title_stems = _stems(title)
-        for position, table in enumerate(drawable):
-            cells = json.dumps(table, ensure_ascii=False)
-            database.execute("INSERT INTO tables VALUES (?, ?, ?)", (document_id, position, cells))
-        for position, (heading, text, page) in enumerate(found):
-            row = database.execute(
-                "INSERT INTO passages (document, position, heading, text, page) VALUES (?, ?, ?, ?, ?)",
-                (document_id, position, heading, text, page),
-            ).lastrowid
-            database.execute("INSERT INTO stems (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
-                             (row, title_stems, _stems(heading), _stems(text)))  # fmt: skip
-
-
-def _unique_id(database: sqlite3.Connection, document_id: str) -> str:
-    """The id, with a number appended if the id is taken: `a b.md` and `a-b.md` have the same readable id."""
-    for candidate in _numbered(document_id):
-        if not database.execute("SELECT 1 FROM documents WHERE id = ?", (candidate,)).fetchone():
-            return candidate
-    raise AssertionError("unreachable")
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name}-{number}"
-        number += 1
-
-
-def _stems(text: str) -> str:
-    return " ".join(map(_without_apostrophes, terms(text)))
-
-
-def _without_apostrophes(term: str) -> str:
-    """A term without apostrophes: FTS5 would divide `don't` at its apostrophe into two words."""
-    return term.replace("'", "")
-
-
-def _page(entry: Entry, passages: list[Passage], drawable: list[Table]) -> str:
-    title = html.escape(entry.title)
-    body, heading = [], ""
-    for passage in passages:
-        if passage.heading != heading and passage.heading != entry.title:
-            body.append(f"<h2>{html.escape(passage.heading)}</h2>")
-        heading = passage.heading
-        body.append(f"<p>{html.escape(passage.text)}</p>")
-    for table in drawable:
-        body.append(f"<h2>{html.escape(table.heading or 'Table')}</h2>\n<table>")
-        body += [f"<tr><td>{'<td>'.join(map(html.escape, row))}" for row in (table.columns, *table.rows)]
-        body.append("</table>")
-    return (
-        f'<!doctype html>\n<html>\n<head><meta charset="utf-8"><title>{title}</title>\n'
-        "<style>body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif;"
-        "color:#222;background:#fff}small{color:#555}td{padding:.1rem 1rem .1rem 0}</style></head>\n"
-        f"<body>\n<h1>{title}</h1>\n<p><small>The readable text of {html.escape(entry.origin)}, from the emulator's "
-        f"corpus.</small></p>\n{chr(10).join(body)}\n</body>\n</html>\n"
-    )
+            return open_updated(self._index, sources)

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from interactions_emulator.corpus.documents import MARKUP, MARKUP_OF_TYPE
-from interactions_emulator.corpus.passages import Markup
+from interactions_emulator.corpus.passage_splitting import Markup
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
 
 __all__ = ["Readable", "Unreadable", "read_document"]

@@ -27,7 +27,7 @@ from interactions_emulator.requests.fields import field as read_field
 from interactions_emulator.requests.fields import object_field, objects, text_field
 
 if TYPE_CHECKING:
-    from interactions_emulator.corpus.passages import Markup
+    from interactions_emulator.corpus.passage_splitting import Markup
 
 INDEXING_S = 5.0
 """Virtual seconds until an uploaded document can be searched."""

@@ -9,7 +9,7 @@ from typing import Any
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.corpus.documents import ATTACHED, Document, attached_markup, attached_source
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.passages import paragraphs, title_of
+from interactions_emulator.corpus.passage_splitting import paragraphs, title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
 
 MAX_DOCUMENT_CHARS = 200_000

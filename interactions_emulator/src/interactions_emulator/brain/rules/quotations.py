@@ -8,9 +8,9 @@ from interactions_emulator.brain.conversation import Conversation
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.call_arguments import subject_of
 from interactions_emulator.brain.rules.message import Message, compiled
-from interactions_emulator.corpus.attached import AttachedDocuments
+from interactions_emulator.corpus.answers import MIN_ATTACHED_COVERAGE, answering_sentences, best_sentences, is_answer
+from interactions_emulator.corpus.attached_files import AttachedDocuments
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.retrieval import MIN_ATTACHED_COVERAGE, answering_sentences, best_sentences, is_answer
 from interactions_emulator.corpus.words import join_names, terms
 
 MAX_SENTENCES, MAX_TABLE_ROWS, _NOTHING = 4, 12, "Nothing about"
@@ -33,7 +33,7 @@ def answer_from_corpus(corpus: Corpus, question: str, url: str, ids: Ids, note: 
     yield from search_steps(ids, [query[:200]])
     draft = Draft(url).write(f"{note}\n\n" if note else "")
     subject = _WORKS.sub(r"\1", query)
-    found = [one for one in answering_sentences(corpus, subject) if is_answer(subject, one[0], one[1].title)]
+    found = [one for one in answering_sentences(corpus, subject, MAX_SENTENCES) if is_answer(subject, *one)]
     if found:
         yield draft.write(f"From the local documents ({_titles(found)}):\n\n").paragraphs(found).step()
         return
@@ -51,7 +51,7 @@ def answer_from_files(attached: AttachedDocuments, message: str, note: str, may_
     asked = set(terms(query)) - _NO_SUBJECT
     if not asked:
         return _overview(corpus, draft)
-    if found := answering_sentences(corpus, query, MIN_ATTACHED_COVERAGE):
+    if found := answering_sentences(corpus, query, MAX_SENTENCES, MIN_ATTACHED_COVERAGE):
         return draft.write(f"From the attached files ({_titles(found)}):\n\n").paragraphs(found)
     rows = [
         (", ".join(f"{name}: {cell}" for name, cell in zip(table.columns, row, strict=True) if cell), entry)

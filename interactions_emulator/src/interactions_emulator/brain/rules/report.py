@@ -7,7 +7,7 @@ from interactions_emulator.brain.answer import NumberedDraft
 from interactions_emulator.brain.chart_selection import Figure
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.brief import DEFAULT_WORDS, Brief
-from interactions_emulator.corpus.retrieval import Excerpt
+from interactions_emulator.corpus.excerpts import Excerpt
 from interactions_emulator.corpus.words import clip
 
 MIN_WORDS, MIN_WORDS_FOR_SECTIONS, MAX_SECTIONS, MAX_TABLE_ROWS = 60, 250, 6, 12

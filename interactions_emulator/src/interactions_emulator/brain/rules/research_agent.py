@@ -10,9 +10,9 @@ from interactions_emulator.brain.deep_research import PLANNING_S, Search, descri
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.brain.rules.brief import Brief, parse, plan_of, read_brief
 from interactions_emulator.brain.rules.report import Found, write_report
-from interactions_emulator.corpus.attached import CombinedCorpus, read_documents
+from interactions_emulator.corpus.attached_files import CombinedCorpus, read_documents
+from interactions_emulator.corpus.excerpts import MIN_SHARE, Subject, excerpts
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.retrieval import MIN_SHARE, Subject, excerpts
 from interactions_emulator.corpus.words import join_names, terms
 
 MAX_EXCERPTS, MAX_SINGLE_EXCERPTS = 4, 10

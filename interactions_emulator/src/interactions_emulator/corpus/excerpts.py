@@ -1,8 +1,7 @@
-"""Finds what a corpus says about a query: single sentences that answer it, and excerpts that a report can quote."""
+"""Finds what a corpus says about a subject: excerpts of a few sentences that a report can quote."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -10,24 +9,14 @@ from typing import NamedTuple, Protocol
 
 from interactions_emulator.corpus.documents import ATTACHED, REFERENCE_PREFIX
 from interactions_emulator.corpus.index import Passage
-from interactions_emulator.corpus.quotable import is_quotable, is_repetition, stands_alone
+from interactions_emulator.corpus.quotable_sentences import is_quotable, is_repetition, stands_alone
 from interactions_emulator.corpus.words import sentences, terms
 
-MIN_COVERAGE, MIN_ATTACHED_COVERAGE = 0.6, 0.34
-"""Minimum share of a question's words, from 0 to 1, in a passage that answers it; lower for an attached document."""
 MIN_SHARE, MIN_ATTACHED_SHARE, MIN_TOPIC_SHARE = 0.5, 0.3, 0.2
 """Minimum share of a subject's words, and of the whole topic's words, in a passage that gives an excerpt."""
-MAX_ANSWER_SENTENCES, MAX_ANSWER_DOCUMENTS = 4, 3
 MAX_EXCERPT_SENTENCES = 3
-_DEFINITION = re.compile(r"(?:An?|The)?\s?[\w\s`'-]{1,40}\b(?:is|are)\s(?:an?|the)\b")
-
-_NAME = re.compile(r"(?<=\s)[A-ZÀ-Þ][\w'-]+")
-_VAGUE = frozenset(
-    terms("get like have make now know mean thing good far one two three four five six seven eight nine ten")
-)
-"""Words that say little about the subject of a question."""
-
-Quotation = tuple[str, Passage]
+DEFINITION = re.compile(r"(?:An?|The)?\s?[\w\s`'-]{1,40}\b(?:is|are)\s(?:an?|the)\b")
+"""Matches the beginning of a sentence that says what something is."""
 
 
 class Searched(Protocol):
@@ -69,62 +58,6 @@ class Subject:
         return sum(self._weights.get(term, 0.0) for term in set(terms(text))) / self._total
 
 
-def answering_sentences(corpus: Searched, query: str, min_coverage: float = MIN_COVERAGE) -> list[Quotation]:
-    """Up to four sentences from up to three documents that match a question best, ordered by document."""
-    subject = Subject(corpus, query)
-    is_narrow = min_coverage >= MIN_COVERAGE and subject.count <= 5
-    scored: list[tuple[float, int, int, str, Passage]] = []
-    for rank, passage in enumerate(corpus.search(query, 40)):
-        about = f"{passage.title} {passage.heading}"
-        if passage.score < min_coverage or (is_narrow and subject.rarest not in terms(f"{about} {passage.text}")):
-            continue
-        for place, sentence in enumerate(sentences(passage.text)):
-            if stands_alone(sentence) if min_coverage >= MIN_COVERAGE else is_quotable(sentence):
-                covered = (subject.share(sentence) + subject.share(f"{about} {sentence}")) / 2
-                score = covered + 0.15 * bool(_DEFINITION.match(sentence)) - 0.01 * rank - 0.03 * place
-                scored.append((-score, rank, place, sentence, passage))
-    chosen: list[Quotation] = []
-    for score, _, _, sentence, passage in sorted(scored, key=lambda one: one[:3]):
-        documents = {other.document_id for _, other in chosen}
-        if len(chosen) == MAX_ANSWER_SENTENCES or (len(chosen) >= 2 and -score < min_coverage / 2):
-            break
-        fits = passage.document_id in documents or len(documents) < MAX_ANSWER_DOCUMENTS
-        if fits and not any(is_repetition(sentence, other) for other, _ in chosen):
-            chosen.append((sentence, passage))
-    order = list(dict.fromkeys(passage.document_id for _, passage in chosen))
-    return sorted(chosen, key=lambda one: (order.index(one[1].document_id), one[1].position, one[1].text.find(one[0])))
-
-
-def is_answer(question: str, sentence: str, title: str = "") -> bool:
-    """Whether a sentence shares enough words with a question: two, a name, or one that is in the title too."""
-    asked = {one for one in terms(question) if not one.isdecimal()} - _VAGUE
-    shared = asked & set(terms(sentence))
-    names = set(terms(f"{title} {' '.join(_NAME.findall(question))}"))
-    defines = re.match(r"(?i)(?:what|who)(?:'s| is| are| does)\s", question)
-    return len(shared) >= 2 or bool(asked & names and shared) or bool(defines and shared)
-
-
-def best_sentences(text: str, question: str, limit: int) -> list[str]:
-    """Up to `limit` sentences of a text that match the question best, in order; without a question, its main ones."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith(("#", "|", ">", "*", "`"))]
-    bare = [re.sub(r"^\s*(?:-|\d+\.)\s+|\s*\[\d+\]", "", line) for line in lines]
-    pool = list(dict.fromkeys(one for line in bare for one in sentences(line) if is_quotable(one)))
-    asked = set(terms(question)) - _VAGUE
-    counts = Counter(term for one in pool for term in set(terms(one)))
-
-    def weight(one: str) -> float:
-        own = set(terms(one))
-        return 10 * sum(1 / math.sqrt(counts[term]) for term in asked & own) + sum(counts[term] for term in own) / (
-            len(own) + 6
-        )
-
-    chosen: list[str] = []
-    for one in sorted(pool, key=lambda one: -weight(one)):
-        if len(chosen) < limit and (not asked or asked & set(terms(one))):
-            chosen += [one] if not any(is_repetition(one, other) for other in chosen) else []
-    return sorted(chosen, key=pool.index)
-
-
 def excerpts(
     corpus: Searched,
     query: str,
@@ -147,7 +80,7 @@ def excerpts(
             continue
         if run := _best_run(passage, subject, said, unwanted):
             score = subject.share(" ".join(run)) + subject.share(about) - 0.02 * rank
-            score += 0.3 * bool(_DEFINITION.match(run[0]))
+            score += 0.3 * bool(DEFINITION.match(run[0]))
             score -= 0.5 * passage.document_id.startswith(REFERENCE_PREFIX)  # articles are easier to read
             found.append(Excerpt(run, passage, score))
     taken: list[Excerpt] = []

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from interactions_emulator.corpus.documents import ATTACHED, Document, Source, attached_markup, attached_source
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.passages import title_of
+from interactions_emulator.corpus.passage_splitting import title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
-from interactions_emulator.corpus.tables import Table
+from interactions_emulator.corpus.table_series import Table
 from interactions_emulator.corpus.words import clip, join_names
 
 _TEXT_FILE = re.compile(r"(?P<name>[^\n:]{1,200}):\n\n(?P<fence>`{3,})\n(?P<text>.*)\n(?P=fence)", re.DOTALL)
