@@ -101,7 +101,7 @@ def test_a_second_wish_for_another_agent_is_named_as_open(ask: Ask, message: str
 def test_a_forecast_has_the_days_and_columns_that_were_asked_for(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, message: str, dates: list[str], now: bool, columns: str
 ) -> None:
-    monkeypatch.setattr("interactions_emulator.brain.rules.results.MAX_COLUMNS", 2)
+    monkeypatch.setattr("interactions_emulator.brain.rules.function_results.MAX_COLUMNS", 2)
     days = ["2026-11-30", *(f"2026-12-0{day}" for day in range(1, 7))]
     value = {
         "current": {"temperature": 1},

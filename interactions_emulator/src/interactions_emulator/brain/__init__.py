@@ -15,12 +15,12 @@ from interactions_emulator.brain.conversation import Conversation, read_conversa
 from interactions_emulator.brain.drawing import draw
 from interactions_emulator.brain.protocol import Brain, Step, TimedStep, Turn
 from interactions_emulator.brain.rules import quotations, research_tools
+from interactions_emulator.brain.rules.function_results import report_result
 from interactions_emulator.brain.rules.message import first_wish, read_message, split_text
 from interactions_emulator.brain.rules.research_agent import research
-from interactions_emulator.brain.rules.results import report_result
-from interactions_emulator.brain.rules.schema import fill_schema
+from interactions_emulator.brain.rules.schema_filling import fill_schema
 from interactions_emulator.brain.rules.small_talk import abilities, no_answer, small_talk
-from interactions_emulator.brain.rules.tools import Tools, function_calls, read_tools
+from interactions_emulator.brain.rules.tool_selection import Tools, function_calls, read_tools
 from interactions_emulator.corpus.attached_files import all_text, media_note, read_documents
 from interactions_emulator.corpus.index import Corpus
 

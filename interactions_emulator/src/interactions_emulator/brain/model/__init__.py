@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from interactions_emulator.brain.model.budget import Asker, ResearchLimits
+from interactions_emulator.brain.model.attached_documents import attached_corpus
+from interactions_emulator.brain.model.budget import Asker
 from interactions_emulator.brain.model.chat import Abilities, Chat
-from interactions_emulator.brain.model.chat_client import TIMEOUT_S, ChatClient, ChatError, describe_problem
+from interactions_emulator.brain.model.chat_client import ChatClient, ChatError, describe_problem
 from interactions_emulator.brain.model.deep_research import Research
-from interactions_emulator.brain.model.documents import attached_corpus
+from interactions_emulator.brain.model.limits import ResearchLimits
 from interactions_emulator.brain.model.sources import Library
+from interactions_emulator.brain.model.timeouts import SILENCE_TIMEOUT_S
 from interactions_emulator.brain.protocol import Ending, Entry, Turn
 from interactions_emulator.corpus.index import Corpus
 
@@ -35,7 +37,7 @@ class ModelBrain:
     """Address that is searched besides the corpus; see `sources.search_http`."""
     limits: ResearchLimits = field(default_factory=ResearchLimits)
     """Limits of Deep Research."""
-    timeout_s: float = TIMEOUT_S
+    timeout_s: float = SILENCE_TIMEOUT_S
     """Longest silence of the server, in seconds."""
     corpus: Corpus | None = None
     """The documents that the tool google_search and Deep Research search; the server sets them."""

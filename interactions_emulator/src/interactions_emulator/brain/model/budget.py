@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
 
 from interactions_emulator.brain.model.chat_client import ChatClient
-
-CHARS_PER_TOKEN = 3
-"""Cautious estimate, for texts in any language."""
-PROMPT_TOKENS = 400
-"""Tokens that instructions and headings need, besides question and sources."""
+from interactions_emulator.brain.model.limits import CHARS_PER_TOKEN, ResearchLimits
 
 
 class BudgetSpent(Exception):
     """The tokens or the time of a research run are used up."""
-
-
-@dataclass(frozen=True)
-class ResearchLimits:
-    """Limits of a research run. A server that is started again in the middle of a run counts from zero."""
-
-    context: int = 4096
-    """Tokens of the model's context; each request of the run stays below it. The default is Ollama's."""
-    minutes: float = 60.0
-    tokens: int = 1_000_000
-    now: Callable[[], float] = time.monotonic
-
-    @property
-    def answer_tokens(self) -> int:
-        """Maximum tokens of one answer, which include the reasoning of models that reason."""
-        return max(128, min(2_000, self.context // 4))
-
-    @property
-    def material_chars(self) -> int:
-        """Maximum characters of the question and the sources in one request."""
-        return max(600, (self.context - self.answer_tokens - PROMPT_TOKENS) * CHARS_PER_TOKEN)
 
 
 class Asker:
@@ -74,20 +47,3 @@ class Asker:
                         yield delta.text
         finally:
             self._tokens += told or size // CHARS_PER_TOKEN
-
-
-def without_heading(pieces: Iterator[str]) -> Iterator[str]:
-    """Yields the pieces of a text without a heading in its first line. Many models repeat the section's heading."""
-    held: str | None = ""
-    for piece in pieces:
-        if held is None:
-            yield piece
-            continue
-        held = (held + piece).lstrip()
-        if held.startswith("#") and "\n" in held:
-            held = held.partition("\n")[2].lstrip()
-        if held and not held.startswith("#"):
-            yield held
-            held = None
-    if held:
-        yield held.lstrip("# ")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from interactions_emulator.brain.model.chat_client import ChatClient, ChatError, Delta
+from interactions_emulator.brain.model.limits import MAX_REPAIRS, MAX_SEARCH_ROUNDS
 from interactions_emulator.brain.model.messages import (
     Message,
     chat_messages,
@@ -17,25 +18,22 @@ from interactions_emulator.brain.model.messages import (
     tool_result,
     without_images,
 )
-from interactions_emulator.brain.model.schema import (
+from interactions_emulator.brain.model.prompts import FIT_SCHEMA
+from interactions_emulator.brain.model.server_tools import call_step, new_id, pending_call, result_step
+from interactions_emulator.brain.model.signature_data import unpack
+from interactions_emulator.brain.model.sources import Found, Library, Sources, as_prompt
+from interactions_emulator.brain.model.structured_output import (
     FORMATS,
-    INSTRUCTION,
     SchemaError,
     check,
     plain_schema,
     response_format,
 )
-from interactions_emulator.brain.model.server_tools import call_step, new_id, pending_call, result_step
-from interactions_emulator.brain.model.sources import Found, Library, Sources, as_prompt
-from interactions_emulator.brain.model.state import unpack
-from interactions_emulator.brain.model.tools import BadCall, Calls, Offer, offer
+from interactions_emulator.brain.model.tool_calls import BadCall, Calls
+from interactions_emulator.brain.model.tool_offer import Offer, offer
 from interactions_emulator.brain.model.writer import Writer
 from interactions_emulator.brain.protocol import Ending, Entry, Step, TextDelta, TimedStep, Turn
 
-MAX_REPAIRS = 2
-"""Maximum number of times that the model is asked again, with the errors of its answer."""
-MAX_SEARCH_ROUNDS = 5
-"""Maximum number of completions in a turn that may search; after them, no tool can be called."""
 _SETTINGS = {
     "max_output_tokens": "max_tokens",
     "temperature": "temperature",
@@ -221,7 +219,7 @@ class Chat:
     def _system(self) -> str:
         parts = [self._turn.system_instruction]
         if self._schema is not None:
-            parts.append(INSTRUCTION + json.dumps(self._schema, ensure_ascii=False))
+            parts.append(FIT_SCHEMA + json.dumps(self._schema, ensure_ascii=False))
         return "\n\n".join(filter(None, parts))
 
     def _checked(self, text: str) -> tuple[str, str]:

@@ -17,14 +17,15 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 
 from interactions_emulator.brain.model.think_tags import ThinkTags
+from interactions_emulator.brain.model.timeouts import (
+    CONNECT_TIMEOUT_S,
+    MAX_RETRY_AFTER_S,
+    PROBE_TIMEOUT_S,
+    RETRY_WAITS_S,
+    SILENCE_TIMEOUT_S,
+)
 from interactions_emulator.corpus.words import clip
 
-CONNECT_TIMEOUT_S, PROBE_TIMEOUT_S = 10.0, 3.0
-TIMEOUT_S = 600.0
-"""Longest silence of a server, if none is given. The first token can take minutes without a GPU."""
-RETRY_WAITS_S = (1.0, 4.0)
-"""Waits before a request is repeated that the server refused for the moment (429 and 503: full, or loading a model)."""
-MAX_RETRY_AFTER_S = 30.0
 MAX_QUOTED_CHARS = 300
 """Maximum characters of the server's own words in a message."""
 _NO_API = "does the address end with /v1, and is it an OpenAI-compatible server?"
@@ -73,7 +74,7 @@ class ChatClient:
     url: str
     model: str
     key: str = field(default="", repr=False)
-    timeout_s: float = TIMEOUT_S
+    timeout_s: float = SILENCE_TIMEOUT_S
     sleep: Callable[[float], None] = time.sleep
 
     @property

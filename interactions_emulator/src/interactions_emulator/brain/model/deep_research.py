@@ -13,11 +13,15 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from interactions_emulator.brain.model.budget import Asker, BudgetSpent, without_heading
+from interactions_emulator.brain.model.budget import Asker, BudgetSpent
 from interactions_emulator.brain.model.citations import cited_numbers, source_list
+from interactions_emulator.brain.model.limits import (
+    MAX_QUERY_CHARS,
+    MAX_SECTION_SEARCHES,
+    SEARCH_SHARE,
+)
 from interactions_emulator.brain.model.mcp import McpServer, found_in, mcp_servers
 from interactions_emulator.brain.model.plan import (
-    MAX_QUERY_CHARS,
     Plan,
     Request,
     Section,
@@ -26,9 +30,10 @@ from interactions_emulator.brain.model.plan import (
     read_lines,
     request_of,
 )
+from interactions_emulator.brain.model.prompts import PLAN, REFLECT, WRITE
 from interactions_emulator.brain.model.server_tools import call_step, result_step
+from interactions_emulator.brain.model.signature_data import pack, unpack
 from interactions_emulator.brain.model.sources import Found, Library, SearchError, Sources, as_prompt
-from interactions_emulator.brain.model.state import pack, unpack
 from interactions_emulator.brain.model.writer import Writer
 from interactions_emulator.brain.protocol import Ending, Entry, Step, TimedStep, Turn
 from interactions_emulator.contents import text_of
@@ -36,23 +41,6 @@ from interactions_emulator.corpus.words import clip, join_names
 
 SEARCH_S = 1.0
 """Virtual seconds before a search. A stopped clock therefore also stops a run."""
-MAX_ROUNDS = 2
-"""Maximum number of searches for a section."""
-SEARCH_SHARE = 0.5
-"""Share of the budget after which no second search is made, so that the rest is for writing."""
-PLAN = (
-    "You plan research. Answer with 3 to 5 lines and nothing else. Each line is the heading of a section of the report,"
-    " a bar, and a query for a search engine, like this:\nCosts of tidal power | tidal barrage construction cost"
-)
-REFLECT = (
-    "You check research. Something may be missing in the texts that were found for a section of a report. If so, answer"
-    " with one query for a search engine, and nothing else. If the texts are enough, answer DONE."
-)
-WRITE = (
-    "You write one section of a research report: one to three paragraphs of Markdown, without a heading. Use only the"
-    " numbered sources, and cite each statement with the number of its source, like this: [1]. If the sources do not"
-    " say something, do not write it. Follow the form and the language that the question asks for."
-)
 Material = list[tuple[int, Found]]
 
 
@@ -155,7 +143,7 @@ class Research:
     def _next_query(self, section: Section, queries: list[str], material: Material) -> str:
         """The next query for a section; "" if the section has enough sources."""
         question = clip(self._request.question, MAX_QUERY_CHARS)
-        if len(queries) >= MAX_ROUNDS:
+        if len(queries) >= MAX_SECTION_SEARCHES:
             return ""
         if not material:
             return "" if question in queries else question
@@ -206,7 +194,7 @@ class Research:
         texts = as_prompt(material, self._chars - len(self._question))
         prompt = f"Question: {self._question}\n\nSection to write: {section.heading}\n\nSources:\n\n{texts}"
         with closing(self._asker.stream(WRITE, prompt)) as pieces:
-            for piece in without_heading(pieces):
+            for piece in _without_heading(pieces):
                 yield from writer.say(piece)
         yield from writer.flush()
         if not cited_numbers(writer.text):
@@ -242,3 +230,20 @@ def _reading_note(section: Section, query: str, new: Material, next_query: str) 
     )
     further = f" Next I search for “{next_query}”." if next_query else ""
     return f"**{section.heading}**\n\n{read}{further}"
+
+
+def _without_heading(pieces: Iterator[str]) -> Iterator[str]:
+    """Yields the pieces of a text without a heading in its first line. Many models repeat the section's heading."""
+    held: str | None = ""
+    for piece in pieces:
+        if held is None:
+            yield piece
+            continue
+        held = (held + piece).lstrip()
+        if held.startswith("#") and "\n" in held:
+            held = held.partition("\n")[2].lstrip()
+        if held and not held.startswith("#"):
+            yield held
+            held = None
+    if held:
+        yield held.lstrip("# ")

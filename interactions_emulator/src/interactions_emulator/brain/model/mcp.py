@@ -11,14 +11,15 @@ from typing import Any
 
 import httpx2
 
+from interactions_emulator.brain.model.limits import MAX_RESULT_CHARS, MAX_RESULTS
 from interactions_emulator.brain.model.server_tools import new_id
-from interactions_emulator.brain.model.sources import MAX_RESULTS, MAX_TEXT_CHARS, Found, SearchError, read_result
+from interactions_emulator.brain.model.sources import Found, SearchError, read_result
+from interactions_emulator.brain.model.timeouts import MCP_TIMEOUT_S
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.corpus.words import clip
 
 VERSION = "2025-06-18"
 """Version of the protocol."""
-TIMEOUT_S = 60.0
 _QUERY_NAMES = ("query", "q", "question", "search_query", "text")
 
 
@@ -101,7 +102,7 @@ class McpServer:
         accept = {"accept": "application/json, text/event-stream"}
         try:
             headers = {**self.headers, **accept, **self._session}
-            response = httpx2.post(self.url, json=body, headers=headers, timeout=TIMEOUT_S)
+            response = httpx2.post(self.url, json=body, headers=headers, timeout=MCP_TIMEOUT_S)
             response.raise_for_status()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             status = error.response.status_code if isinstance(error, httpx2.HTTPStatusError) else 0
@@ -138,7 +139,7 @@ def found_in(call: Step, result: Step) -> list[Found]:
         elif text.strip():
             address = re.search(r"https?://[^\s<>()\"']+", text)
             title = f"{call['server_name']}: {clip(' '.join(map(str, call['arguments'].values())), 100)}"
-            found.append(Found(title, address[0] if address else "", text[:MAX_TEXT_CHARS]))
+            found.append(Found(title, address[0] if address else "", text[:MAX_RESULT_CHARS]))
     return found[:MAX_RESULTS]
 
 

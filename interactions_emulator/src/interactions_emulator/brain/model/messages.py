@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from interactions_emulator.brain.model.documents import document_text
+from interactions_emulator.brain.model.attached_documents import document_text
+from interactions_emulator.brain.model.signature_data import unpack
 from interactions_emulator.brain.model.sources import Found, Sources, as_prompt
-from interactions_emulator.brain.model.state import unpack
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.contents import text_of
 

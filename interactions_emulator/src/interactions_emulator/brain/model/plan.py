@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from interactions_emulator.brain.model.limits import MAX_HEADING_CHARS, MAX_QUERY_CHARS, MAX_SECTIONS, MAX_TITLE_CHARS
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.contents import text_of
 from interactions_emulator.corpus.words import clip, word_set, words
 
-MAX_SECTIONS = 6
-MAX_HEADING_CHARS, MAX_QUERY_CHARS, MAX_TITLE_CHARS = 80, 150, 100
 START = "Research plan: "
 """First words of a plan that is shown to the user."""
 _SHOWN = re.compile(r"^\d+\. \*\*(.+?)\*\*: search for “(.+)”$", re.MULTILINE)

@@ -7,15 +7,14 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from interactions_emulator.brain.model.limits import MAX_QUERIES
+from interactions_emulator.brain.model.signature_data import pack
 from interactions_emulator.brain.model.sources import Found, Library, SearchError
-from interactions_emulator.brain.model.state import pack
-from interactions_emulator.brain.model.tools import BadCall
+from interactions_emulator.brain.model.tool_calls import BadCall
 from interactions_emulator.brain.protocol import Step
 
 logger = logging.getLogger(__name__)
 
-MAX_QUERIES = 3
-"""Maximum number of queries or addresses in one call; further ones are left out."""
 NOTE = "<div>Searched by the emulator in its local documents, not with Google</div>"
 
 

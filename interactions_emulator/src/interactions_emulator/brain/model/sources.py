@@ -9,14 +9,10 @@ from typing import Any, NamedTuple
 
 import httpx2
 
+from interactions_emulator.brain.model.limits import MAX_RESULT_CHARS, MAX_RESULTS
+from interactions_emulator.brain.model.timeouts import SEARCH_TIMEOUT_S
 from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.words import clip
-
-MAX_RESULTS = 5
-"""Maximum number of results of one search."""
-MAX_TEXT_CHARS = 4_000
-"""Maximum characters of one result."""
-HTTP_TIMEOUT_S = 30.0
 
 
 class SearchError(Exception):
@@ -92,7 +88,9 @@ class Library:
             document = corpus.document(url.removeprefix(f"{base.rstrip('/')}/")) if base else None
             if document:
                 text = "\n".join(passage.text for passage in corpus.passages(document.document_id))
-                return Found(document.title, _address(base, document.document_id), text[: MAX_RESULTS * MAX_TEXT_CHARS])
+                return Found(
+                    document.title, _address(base, document.document_id), text[: MAX_RESULTS * MAX_RESULT_CHARS]
+                )
         return None
 
 
@@ -118,7 +116,7 @@ def search_http(address: str, query: str) -> list[Found]:
         SearchError: the address does not answer, or not with such JSON.
     """
     try:
-        response = httpx2.get(httpx2.URL(address).copy_merge_params({"q": query}), timeout=HTTP_TIMEOUT_S)
+        response = httpx2.get(httpx2.URL(address).copy_merge_params({"q": query}), timeout=SEARCH_TIMEOUT_S)
         response.raise_for_status()
         body = response.json()
         items = body["results"] if isinstance(body, dict) else body
@@ -138,11 +136,11 @@ def read_result(item: Any) -> Found | None:
     url, title = str(item.get("url") or item.get("link") or ""), str(item.get("title") or "")
     if not isinstance(text, str) or not (url or title):
         return None
-    return Found(clip(title or url, 200), url, text[:MAX_TEXT_CHARS])
+    return Found(clip(title or url, 200), url, text[:MAX_RESULT_CHARS])
 
 
 def _with_neighbours(corpus: Corpus, hits: Sequence[Passage]) -> str:
     passages = corpus.passages(hits[0].document_id)
     wanted = sorted({place for hit in hits for place in range(hit.position - 1, hit.position + 2)})
     texts = [passages[place].text for place in wanted if 0 <= place < len(passages)]
-    return "\n".join(texts)[:MAX_TEXT_CHARS]
+    return "\n".join(texts)[:MAX_RESULT_CHARS]

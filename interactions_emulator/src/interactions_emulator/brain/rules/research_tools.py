@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
+from interactions_emulator.brain.rules.function_results import report_result
 from interactions_emulator.brain.rules.message import JOB_ID, OF_SCHEDULE, OTHER_FORM, RHYTHM, STUDY, Act, read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, changed, order_of, schedule_in, title_of, with_ceiling
-from interactions_emulator.brain.rules.results import report_result
 from interactions_emulator.corpus.words import terms
 
 START, APPROVE, REVISE, SHOW, LIST = "start_research", "approve", "revise", "show_research", "list_research"

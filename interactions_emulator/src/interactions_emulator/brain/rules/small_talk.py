@@ -4,7 +4,7 @@ import re
 
 from interactions_emulator.brain.conversation import Conversation
 from interactions_emulator.brain.rules.message import Act, Message, compiled, read_message
-from interactions_emulator.brain.rules.tools import Tools, small_talk_act
+from interactions_emulator.brain.rules.tool_selection import Tools, small_talk_act
 from interactions_emulator.corpus.words import clip
 
 SELF = "a local emulator of the Interactions API: a small deterministic program, not Gemini"

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interactions_emulator.brain.allowed_tools import allowed_tools
 from interactions_emulator.brain.answer import Ids, function_call, say
 from interactions_emulator.brain.conversation import Conversation, PastCall
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.call_arguments import fill, is_place
 from interactions_emulator.brain.rules.message import JOB_ID, RUN, Act, Message, compiled, read_message
-from interactions_emulator.brain.tool_choice import allowed_tools
 from interactions_emulator.corpus.words import sentences, stem, terms
 
 PURPOSES: dict[Act, frozenset[str]] = {

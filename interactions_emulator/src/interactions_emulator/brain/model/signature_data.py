@@ -8,10 +8,10 @@ import json
 import zlib
 from typing import Any
 
+from interactions_emulator.brain.model.limits import MAX_SIGNATURE_DATA_BYTES
 from interactions_emulator.brain.protocol import Step
 
 _MARK = b"emu1"
-MAX_BYTES = 5_000_000
 
 
 def pack(data: Any) -> str:
@@ -25,6 +25,6 @@ def unpack(step: Step) -> Any:
         raw = base64.b64decode(step.get("signature") or "", validate=True)
         if not raw.startswith(_MARK):
             return None
-        return json.loads(zlib.decompressobj().decompress(raw[len(_MARK) :], MAX_BYTES))
+        return json.loads(zlib.decompressobj().decompress(raw[len(_MARK) :], MAX_SIGNATURE_DATA_BYTES))
     except (binascii.Error, TypeError, ValueError, zlib.error):
         return None

@@ -6,14 +6,12 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
+from interactions_emulator.brain.model.limits import MAX_DOCUMENT_CHARS
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.corpus.documents import ATTACHED, Document, attached_markup, attached_source
 from interactions_emulator.corpus.index import Corpus
 from interactions_emulator.corpus.passage_splitting import paragraphs, title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
-
-MAX_DOCUMENT_CHARS = 200_000
-"""Maximum characters of a document that are sent to the model."""
 
 
 def document_text(content: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ import json
 import re
 from typing import Any
 
-INSTRUCTION = "Answer with one JSON value only, without any other text, that fits this JSON schema:\n"
 FORMATS = ("json_schema", "json_object", "")
 """Ways to ask for JSON, best first: with the schema, with llama.cpp's dialect, in words only."""
 

@@ -1,18 +1,13 @@
-"""The tools of a request as functions for a model, and the model's tool calls, checked."""
+"""The tools of a request as functions that are offered to a model."""
 
 from __future__ import annotations
 
-import ast
-import json
 import logging
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from interactions_emulator.brain.model.chat_client import CallPiece
-from interactions_emulator.brain.model.schema import plain_schema
+from interactions_emulator.brain.model.structured_output import plain_schema
 from interactions_emulator.brain.protocol import Turn
 
 logger = logging.getLogger(__name__)
@@ -38,10 +33,6 @@ SERVER_TOOLS: dict[str, dict[str, Any]] = {
     },
 }
 """Server tools that the brain executes itself, as functions."""
-
-
-class BadCall(Exception):
-    """A tool call cannot be used. The message says why, for the model and for people."""
 
 
 @dataclass(frozen=True)
@@ -90,72 +81,6 @@ def offer(turn: Turn) -> Offer:
         forced = "required"
     tools = [{"type": "function", "function": function} for function in offered]
     return Offer(tools, forced, frozenset(tool["name"] for tool in own))
-
-
-@dataclass
-class Call:
-    """A tool call that comes in pieces."""
-
-    name: str = ""
-    text: str = ""
-    """The arguments as the model wrote them."""
-
-    def arguments(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return the arguments. Raises `BadCall` if they are not an object, or if the name is not in `names`."""
-        if self.name not in names:
-            known = ", ".join(sorted(names)) or "none"
-            raise BadCall(f"there is no tool {self.name!r}; the tools are: {known}")
-        value = parse_object(self.text)
-        if value is None:
-            raise BadCall(f"the arguments of {self.name} are not a JSON object: {self.text[:300]!r}")
-        return value
-
-
-class Calls:
-    """The tool calls of an answer, put together from their pieces."""
-
-    def __init__(self) -> None:
-        self._open: dict[int, tuple[str, Call]] = {}
-        self.all: list[Call] = []
-        """The calls in the order of their first pieces."""
-
-    def add(self, piece: CallPiece) -> None:
-        known, call = self._open.get(piece.number, ("", None))
-        if call is None or (known and piece.id not in ("", known)):  # some servers give each call the index 0
-            call = Call()
-            self.all.append(call)
-        self._open[piece.number] = piece.id or known, call
-        if piece.name != call.name:  # some servers repeat the name with each piece
-            call.name += piece.name
-        call.text += piece.arguments
-
-
-def parse_object(text: str) -> dict[str, Any] | None:
-    """Read a JSON object that a model wrote, perhaps between other text or with Python's quotes; else None."""
-    text = re.sub(r"^\s*```\w*\s*|\s*```\s*$", "", text)
-    if not text.strip():
-        return {}
-    for read in (json.loads, _first_object, _python):
-        try:
-            value = read(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            continue
-        if isinstance(value, str) and value != text:  # JSON inside a JSON string
-            return parse_object(value)
-        if isinstance(value, dict):
-            return value
-    return None
-
-
-def _first_object(text: str) -> Any:
-    return json.JSONDecoder().raw_decode(text, max(text.find("{"), 0))[0]
-
-
-def _python(text: str) -> Any:
-    """A Python literal, if it is JSON data."""
-    value = ast.literal_eval(text.strip())
-    json.dumps(value)
-    return value
 
 
 def _function(tool: dict[str, Any]) -> dict[str, Any]:
