@@ -20,8 +20,8 @@ from tools.files.atomic_file import write_whole
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from evals.deep_research_bench import Task
-    from evals.deep_research_fact import Check
+    from evals.citation_check import Check
+    from evals.deep_research_files import Task
     from tools.research.verification.checks import Verification
 
 USER = "deepresearch-bench"
@@ -80,8 +80,9 @@ async def _bench(
 ) -> None:
     import asyncio
 
-    from evals.deep_research_bench import Bench, TasksError, read_tasks, write_articles
-    from evals.deep_research_fact import check
+    from evals.citation_check import check
+    from evals.deep_research_bench import Bench
+    from evals.deep_research_files import TasksError, read_tasks, write_articles
     from tools.interactions import backend
     from tools.research.factory import new_verifier, research
     from tools.research.job_states import State

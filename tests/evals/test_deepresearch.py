@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from evals.deep_research_bench import Bench, Task, TaskResult, TasksError, article, read_tasks, write_articles
+from evals.deep_research_bench import Bench, TaskResult
+from evals.deep_research_files import Task, TasksError, article, read_tasks, write_articles
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain, Ending, TimedStep, Turn
 from tests.conftest import Desk

@@ -47,7 +47,7 @@ def sample_cases(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
         found = every(folder, public)
         return {n: each.model_copy(update={"eval_cases": each.eval_cases[::step]}) for n, each in found.items()}
 
-    monkeypatch.setattr("evals.set_selection.load_sets", fewer)
+    monkeypatch.setattr("evals.evaluation.load_sets", fewer)
 
 
 def test_sampled_cases_pass_on_the_emulator_and_appear_in_the_report(

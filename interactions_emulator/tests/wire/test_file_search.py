@@ -17,7 +17,7 @@ from google.genai import errors, types
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Entry, TextDelta, TimedStep, Turn
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.file_search import readable
+from interactions_emulator.file_search import document_text
 from interactions_emulator.file_search.stores import INDEXING_S
 from interactions_emulator.limits import FileLimits, ServerLimits
 from wire.conftest import AGENT, KEY, MODEL, Wire
@@ -225,12 +225,12 @@ def test_other_requests_are_answered_while_a_document_is_read(
 ) -> None:
     reads, read = threading.Event(), threading.Event()
 
-    def slow(data: bytes, mime_type: str, name: str) -> readable.Readable:
+    def slow(data: bytes, mime_type: str, name: str) -> document_text.Readable:
         reads.set()
         read.wait()
-        return readable.Readable(data.decode(), "plain")
+        return document_text.Readable(data.decode(), "plain")
 
-    monkeypatch.setattr(readable, "read_document", slow)
+    monkeypatch.setattr(document_text, "read_document", slow)
     url = f"/upload/v1beta/{store}:uploadToFileSearchStore"
     with httpx2.Client(base_url=api.url, headers=KEY) as http, ThreadPoolExecutor() as pool:
         uploading = pool.submit(http.post, url, content=KEEPER.encode(), headers={"content-type": "text/plain"})

@@ -13,10 +13,10 @@ from interactions_emulator.corpus import documents as corpus_documents
 from interactions_emulator.corpus.documents import Source
 from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.errors import Refused
-from interactions_emulator.file_search.checks import store_id
-from interactions_emulator.file_search.conversion import BASE, Conversion
-from interactions_emulator.file_search.metadata_filter import parse_filter
+from interactions_emulator.file_search.answer_conversion import BASE, Conversion
+from interactions_emulator.file_search.metadata import parse_filter
 from interactions_emulator.file_search.stores import Document, Stores
+from interactions_emulator.file_search.tool_checks import store_id
 
 _INDEXES = 8
 """Number of sets of documents whose index is kept."""

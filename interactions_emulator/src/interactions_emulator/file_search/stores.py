@@ -18,13 +18,12 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.errors import Refused
-from interactions_emulator.file_search.metadata_filter import Metadata
+from interactions_emulator.file_search.metadata import Metadata, read_metadata
 from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.uploads import Upload
 from interactions_emulator.ids import readable_id
-from interactions_emulator.limits import MAX_METADATA_ENTRIES, FileLimits
-from interactions_emulator.requests.fields import field as read_field
-from interactions_emulator.requests.fields import object_field, objects, text_field
+from interactions_emulator.limits import FileLimits
+from interactions_emulator.requests.fields import text_field
 
 if TYPE_CHECKING:
     from interactions_emulator.corpus.passage_splitting import Markup
@@ -115,7 +114,7 @@ class Stores:
         name = text_field(body, "displayName") or file_name
         kind = text_field(body, "mimeType") or mime_type
         document = Document(readable_id(name), store_id, name, kind, size, self._clock.now(), "plain")
-        document.custom_metadata, document.metadata = _metadata(body)
+        document.custom_metadata, document.metadata = read_metadata(body)
         return document
 
     def draft_upload(self, upload: Upload) -> Document:
@@ -130,7 +129,10 @@ class Stores:
 
     def read(self, document: Document, data: bytes, file_name: str) -> None:
         """Read the text of a drafted document, or note why it cannot be read. A PDF takes long: call it in a thread."""
-        from interactions_emulator.file_search.readable import Unreadable, read_document  # slow, and few runs need it
+        from interactions_emulator.file_search.document_text import (  # slow, and few runs need it
+            Unreadable,
+            read_document,
+        )
 
         try:
             text, document.markup = read_document(data, document.mime_type, file_name or document.display_name)
@@ -229,27 +231,3 @@ class Stores:
 
 def _count(number: int) -> str:
     return str(number) if number else ""
-
-
-def _metadata(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Metadata]:
-    """Reads the custom metadata of a request. Returns the entries as they were sent, and their values by key."""
-    sent = objects(body, "customMetadata")
-    if len(sent) > MAX_METADATA_ENTRIES:
-        raise Refused(400, f"customMetadata has at most {MAX_METADATA_ENTRIES} entries, not {len(sent)}")
-    metadata: Metadata = {}
-    for entry in sent:
-        key = read_field(entry, "key")
-        text, number = read_field(entry, "stringValue"), read_field(entry, "numericValue")
-        texts = read_field(object_field(entry, "stringListValue"), "values")
-        value = next((one for one in (text, number, texts) if one is not None), None)
-        listed = value if isinstance(value, list) else []
-        if (
-            not isinstance(key, str)
-            or not isinstance(value, str | int | float | list)
-            or not all(isinstance(one, str) for one in listed)
-        ):
-            raise Refused(
-                400, "customMetadata: each entry needs a key and a stringValue, numericValue or stringListValue"
-            )
-        metadata[key] = value
-    return sent, metadata

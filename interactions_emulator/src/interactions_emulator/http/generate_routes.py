@@ -14,11 +14,11 @@ from interactions_emulator.engine.run import Run
 from interactions_emulator.engine.usage import usage
 from interactions_emulator.errors import Refused
 from interactions_emulator.faults.fault import Fault
-from interactions_emulator.generate_content.answers import details
 from interactions_emulator.generate_content.requests import Generate, counted_turn, parse_generate
+from interactions_emulator.generate_content.responses import details
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.generate_responses import ChunkStream, WholeResponse
+from interactions_emulator.http.generate_sending import ChunkStream, WholeResponse
 from interactions_emulator.http.json_operations import taking_body
 from interactions_emulator.http.resource_checks import check_create
 from interactions_emulator.http.router import Action, Route, Table

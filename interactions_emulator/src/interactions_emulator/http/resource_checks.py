@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interactions_emulator.file_search.checks import check_file_search
+from interactions_emulator.file_search.tool_checks import check_file_search
 from interactions_emulator.files.references import check_references
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.requests.create import Create

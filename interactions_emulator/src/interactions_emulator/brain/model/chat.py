@@ -8,7 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from interactions_emulator.brain.model.chat_client import ChatClient, ChatError, Delta
+from interactions_emulator.brain.model.chat_chunks import Delta
+from interactions_emulator.brain.model.chat_client import ChatClient, ChatError
 from interactions_emulator.brain.model.limits import MAX_REPAIRS, MAX_SEARCH_ROUNDS
 from interactions_emulator.brain.model.messages import (
     Message,

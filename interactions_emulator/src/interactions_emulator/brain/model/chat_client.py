@@ -11,11 +11,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
+from interactions_emulator.brain.model.chat_chunks import Delta, clean_text, read_call_piece
 from interactions_emulator.brain.model.think_tags import ThinkTags
 from interactions_emulator.brain.model.timeouts import (
     CONNECT_TIMEOUT_S,
@@ -44,27 +45,6 @@ class ChatError(Exception):
         self.message = message
         self.status = status
         self.cut = cut
-
-
-class CallPiece(NamedTuple):
-    """A part of a tool call. Parts with the same number belong together."""
-
-    number: int
-    id: str
-    name: str
-    arguments: str
-
-
-class Delta(NamedTuple):
-    """One event of a completion."""
-
-    text: str = ""
-    reasoning: str = ""
-    calls: tuple[CallPiece, ...] = ()
-    finish: str = ""
-    """The reason why the completion ended: stop, length, tool_calls, content_filter; "" until it has ended."""
-    tokens: int = 0
-    """Total tokens of the request and its answer; 0 if the server does not report them."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +149,9 @@ class ChatClient:
             choices: list[dict[str, Any]] = event.get("choices") or [{}]
             choice = choices[0]
             delta = choice.get("delta") or choice.get("message") or {}
-            text, reasoning = tags.feed(_clean(delta.get("content")))
-            told = _clean(delta.get("reasoning_content") or delta.get("reasoning"))
-            calls = tuple(_call_piece(piece, place) for place, piece in enumerate(delta.get("tool_calls") or ()))
+            text, reasoning = tags.feed(clean_text(delta.get("content")))
+            told = clean_text(delta.get("reasoning_content") or delta.get("reasoning"))
+            calls = tuple(read_call_piece(piece, place) for place, piece in enumerate(delta.get("tool_calls") or ()))
             return Delta(text, told + reasoning, calls, choice.get("finish_reason") or "", int(usage))
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise self._no_api(f"sends an event that is not a chunk of a completion: {_shown(data)!r}") from error
@@ -254,26 +234,6 @@ def describe_problem(client: ChatClient) -> str:
         f"The model server at {client.address} does not list the model {client.model!r}; it has"
         f" {', '.join(names[:20])}: set --model (EMULATOR_MODEL) to one of them."
     )
-
-
-def _call_piece(piece: dict[str, Any], place: int) -> CallPiece:
-    function = piece.get("function") or {}
-    arguments = function.get("arguments")
-    if isinstance(arguments, dict):  # some servers send the object itself
-        arguments = json.dumps(arguments)
-    index = piece.get("index")
-    return CallPiece(
-        place if index is None else int(index), piece.get("id") or "", function.get("name") or "", _clean(arguments)
-    )
-
-
-def _clean(text: Any) -> str:
-    """A text without lone surrogates, which JSON can contain but UTF-8 cannot encode."""
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise TypeError(f"{text!r} is not a string")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _words(response: httpx2.Response) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from interactions_emulator.brain.model.chat_client import CallPiece
+from interactions_emulator.brain.model.chat_chunks import CallPiece
 
 
 class BadCall(Exception):

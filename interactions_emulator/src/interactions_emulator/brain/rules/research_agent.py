@@ -7,7 +7,7 @@ from interactions_emulator.brain.answer import Draft
 from interactions_emulator.brain.chart_selection import figures
 from interactions_emulator.brain.conversation import read_conversation
 from interactions_emulator.brain.protocol import TimedStep, Turn
-from interactions_emulator.brain.research_steps import PLANNING_S, Search, describe_search, research_steps
+from interactions_emulator.brain.research_run import PLANNING_S, Search, describe_search, research_steps
 from interactions_emulator.brain.rules.brief import Brief, parse, plan_of, read_brief
 from interactions_emulator.brain.rules.report import Found, write_report
 from interactions_emulator.corpus.attached_files import CombinedCorpus, read_documents

@@ -1,4 +1,4 @@
-"""Filters documents by their metadata: `author = "Robert Graves" AND year >= 1934`.
+"""Reads the metadata of documents, and filters documents by them: `author = "Robert Graves" AND year >= 1934`.
 
 A filter compares keys with values by =, !=, <, <=, > or >=. OR binds more strongly than AND, as in AIP-160.
 """
@@ -11,6 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from interactions_emulator.errors import Refused
+from interactions_emulator.limits import MAX_METADATA_ENTRIES
+from interactions_emulator.requests.fields import field as read_field
+from interactions_emulator.requests.fields import object_field, objects
 
 Metadata = dict[str, str | float | list[str]]
 Filter = Callable[[Metadata], bool]
@@ -61,3 +64,27 @@ def _comparison(text: str, whole: str) -> Filter:
             return False
 
     return matches
+
+
+def read_metadata(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Metadata]:
+    """Reads the custom metadata of a request. Returns the entries as they were sent, and their values by key."""
+    sent = objects(body, "customMetadata")
+    if len(sent) > MAX_METADATA_ENTRIES:
+        raise Refused(400, f"customMetadata has at most {MAX_METADATA_ENTRIES} entries, not {len(sent)}")
+    metadata: Metadata = {}
+    for entry in sent:
+        key = read_field(entry, "key")
+        text, number = read_field(entry, "stringValue"), read_field(entry, "numericValue")
+        texts = read_field(object_field(entry, "stringListValue"), "values")
+        value = next((one for one in (text, number, texts) if one is not None), None)
+        listed = value if isinstance(value, list) else []
+        if (
+            not isinstance(key, str)
+            or not isinstance(value, str | int | float | list)
+            or not all(isinstance(one, str) for one in listed)
+        ):
+            raise Refused(
+                400, "customMetadata: each entry needs a key and a stringValue, numericValue or stringListValue"
+            )
+        metadata[key] = value
+    return sent, metadata

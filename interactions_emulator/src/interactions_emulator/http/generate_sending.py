@@ -1,4 +1,4 @@
-"""The answers of generateContent: a whole response, or a stream of chunks."""
+"""Sends the answers of generateContent: a whole response, or a stream of chunks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.run import Run
 from interactions_emulator.errors import Refused, google_error_body
 from interactions_emulator.faults.fault import Fault
-from interactions_emulator.generate_content.answers import Chunks, check_succeeded, response
 from interactions_emulator.generate_content.requests import Generate
+from interactions_emulator.generate_content.responses import Chunks, check_succeeded, response
 from interactions_emulator.http.connection import Exchange
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.responses import EVENT_STREAM_TYPE, refusal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.deep_research_fact import Pair, check
+from evals.citation_check import Pair, check
 from tools.interactions.citations import Citation, cite
 from tools.interactions.source_list import source_list
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from interactions_emulator.errors import Refused
-from interactions_emulator.file_search.metadata_filter import parse_filter
+from interactions_emulator.file_search.metadata import parse_filter
 from interactions_emulator.file_search.stores import Stores
 from interactions_emulator.limits import MAX_STORES_IN_TOOL
 
