@@ -9,9 +9,9 @@ from google.adk.evaluation.eval_case import EvalCase, IntermediateData, Invocati
 from google.adk.evaluation.eval_set import EvalSet
 from google.genai import types
 
+from evals.case_conditions import Conditions
 from evals.case_files import CaseError, Cases, Conversation, Turn, read_cases
 from evals.effects import EXPECTATION_CALL, Expectation
-from evals.run_conditions import Conditions
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"

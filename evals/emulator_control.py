@@ -9,14 +9,13 @@ from typing import Any
 
 import httpx2
 
+from evals.timeouts import EMULATOR_TIMEOUT_SECONDS
 from tools.interactions import backend
 
 KEPT_BODIES = 1_000
 """Number of newest requests whose bodies the emulator keeps (`interactions_emulator.engine.request_log`)."""
 TURNS_PER_READ = 40
 """Number of turns between two reads of the log. A turn makes fewer than ten requests."""
-TIMEOUT_S = 60.0
-"""Timeout of a request to the emulator, in seconds."""
 
 
 @asynccontextmanager
@@ -90,7 +89,7 @@ def _url() -> str:
 
 
 async def _control(url: str, what: str, body: Any = None) -> dict[str, Any]:
-    async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client:
+    async with httpx2.AsyncClient(timeout=EMULATOR_TIMEOUT_SECONDS) as client:
         response = await client.request("GET" if body is None else "POST", f"{url}/_emulator/{what}", json=body)
         response.raise_for_status()
         found: dict[str, Any] = response.json()

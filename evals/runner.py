@@ -26,18 +26,16 @@ from google.adk.evaluation.metric_evaluator_registry import register_custom_metr
 
 from evals.adk_results import turn_of
 from evals.budget import Budget
+from evals.case_conditions import Conditions
 from evals.emulator_control import CreateCount
 from evals.public_datasets import OFFENSIVE_SET
 from evals.result import Case
-from evals.run_conditions import Conditions
+from evals.timeouts import SEND_POLL_SECONDS
 from tools.load_control.concurrent_calls import run_each
 from tools.research.factory import research
 from tools.research.job import Kind
 from tools.research.job_states import State
 from tools.researcher.agent import Researcher
-
-SEND_POLL_SECONDS = 1.0
-"""Seconds that the runner watches an unsent order before it checks again whether any order is unsent."""
 
 
 @dataclass(frozen=True)

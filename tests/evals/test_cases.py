@@ -9,11 +9,11 @@ import pytest
 from google.adk.evaluation.eval_case import EvalCase
 
 from evals.build_sets import AGENT, CASES, HERE, build, main
+from evals.case_conditions import Conditions
 from evals.case_files import CaseError, Category, Turn, agent_names, read_cases
 from evals.effects import Effect, Expectation
 from evals.invocation_facts import facts_of
 from evals.public_datasets import OFFENSIVE_SET, read_public
-from evals.run_conditions import Conditions
 from evals.set_selection import load_sets
 from tests.conftest import ROOT
 from tools.yaml_files.reading import read_yaml

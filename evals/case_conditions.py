@@ -11,12 +11,9 @@ from typing import Any
 from google.adk.evaluation.eval_case import EvalCase
 
 from evals.emulator_control import clock_stopped
+from evals.timeouts import FULL_WATCH_SECONDS, SHORT_WATCH_SECONDS
 
 ASK_VARIABLE, ATTACH_VARIABLE = "DESK_ASK_ABOVE_USD", "DESK_ATTACH_SECONDS"
-SHORT_WATCH_SECONDS = 0.2
-"""Seconds that a turn watches a run that should still be running when the next turn comes."""
-FULL_WATCH_SECONDS = 3_900
-"""Seconds that a turn watches any other run, which should then have finished. The longest run takes 60 minutes."""
 
 
 @dataclass(frozen=True)
