@@ -17,6 +17,7 @@ from evals.budget import Budget
 from evals.case_files import CaseError
 from evals.live_run import count_tokens, play_live
 from evals.progress import play
+from evals.public_datasets import public_folder
 from evals.report import page, summary
 from evals.result import Run, file_name, save_run
 from evals.runner import Player, load_criteria, models_of
@@ -104,7 +105,7 @@ async def evaluate(options: EvalOptions) -> None:
 
 def _selected_sets(names: Sequence[str], public: bool) -> tuple[list[EvalSet], list[str]]:
     """The sets to play, and messages about the sets that are left out."""
-    folder = Path(os.environ.get("DESK_EVAL_DATA") or ROOT.parent / "shared" / "eval-data")
+    folder = public_folder()
     exists = folder.is_dir()
     skipped = [] if exists or not public else [f"the public samples: there is no folder {folder} (DESK_EVAL_DATA)"]
     try:

@@ -8,6 +8,7 @@ from LongFact.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from google.adk.evaluation.eval_set import EvalSet
 
 from evals.build_sets import build
 from evals.case_files import CaseError, Cases, Conversation, Turn
+from tools.settings import ROOT
 
 OFFENSIVE_SET = "public_moderation"
 """Name of the set whose texts are never stored in a result."""
@@ -23,6 +25,11 @@ AGENT_BY_LABEL = {"assistant": "assistant", "moderation": "moderator", "research
 """Maps the labels of `routing.jsonl` to our agents."""
 
 Row = Mapping[str, Any]
+
+
+def public_folder() -> Path:
+    """The folder of the public samples, which need not exist."""
+    return Path(os.environ.get("DESK_EVAL_DATA") or ROOT.parent / "shared" / "eval-data")
 
 
 def read_public(folder: Path) -> list[EvalSet]:
