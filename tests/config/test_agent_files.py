@@ -17,9 +17,10 @@ from tools.adk.llm_agent import Agent
 from tools.adk.model import InteractionsLlm
 from tools.cli.app import app
 from tools.cli.doctor import configuration_warnings
-from tools.config.loader import ConfigError, load_agent
+from tools.config.loader import load_agent
 from tools.research.settings import load_research_settings
 from tools.researcher.agent import Researcher
+from tools.yaml_files.reading import ConfigError
 
 
 @pytest.fixture

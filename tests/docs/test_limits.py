@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from tests.conftest import ROOT
-from tools.adk.sessions import limits as session_limits
 from tools.board import load_limits, piecewise_sending, routes
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import timeouts as notice_timeouts
-from tools.research.verification import limits as source_limits
+from tools.research.verification import matching
 from tools.research.verification.limits import FetchLimits
-from tools.server import checked_sessions, connection_limits
-from tools.server.middleware import message_limits, rate_limit, request_limits, sse_keepalive
+from tools.server import limits as server_limits
+from tools.server import timeouts as server_timeouts
 
 FETCH = FetchLimits()
 WORDS = {5: "five", 6: "six", 8: "eight"}
@@ -28,21 +27,21 @@ QUOTED = (
     ("verification.md", "{:.0f} seconds a report", FETCH.total_s),
     ("verification.md", "{} redirects", WORDS[FETCH.max_redirects]),
     ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
-    ("verification.md", "{:,} characters of its text", source_limits.MAX_PAGE_CHARS),
-    ("serving.md", "headers of more than {:,} bytes", connection_limits.MAX_HEAD_BYTES),
+    ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
+    ("serving.md", "headers of more than {:,} bytes", server_limits.MAX_HEAD_BYTES),
     ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", load_limits.MAX_REQUESTS),
-    ("serving.md", "at most {} requests of a user about conversations", rate_limit.MAX_READS),
-    ("serving.md", "more than {} levels of nesting", request_limits.MAX_JSON_DEPTH),
-    ("serving.md", "or {:,} values", request_limits.MAX_JSON_VALUES),
-    ("serving.md", "a message of more than {} parts", message_limits.MAX_PARTS),
-    ("serving.md", "restores at most {} events", message_limits.MAX_RESTORED_EVENTS),
-    ("serving.md", "of {:,} JSON values together", message_limits.MAX_RESTORED_VALUES),
-    ("serving.md", "may have {:,} bytes of JSON", checked_sessions.MAX_STATE_BYTES),
-    ("serving.md", "a limit of {} times", WORDS[rate_limit.CHANGES_PER_TURN]),
-    ("serving.md", "a body of more than {:,} bytes counts", rate_limit.LARGE_CHANGE_BYTES),
-    ("serving.md", "at most the {} newest events", session_limits.WINDOW_EVENTS),
-    ("serving.md", "have {:.0f} million characters", session_limits.WINDOW_CHARS / 1_000_000),
-    ("serving.md", "after each {:.0f} seconds without an event", sse_keepalive.PING_INTERVAL_S),
+    ("serving.md", "at most {} requests of a user about conversations", server_limits.MAX_READS),
+    ("serving.md", "more than {} levels of nesting", server_limits.MAX_JSON_DEPTH),
+    ("serving.md", "or {:,} values", server_limits.MAX_JSON_VALUES),
+    ("serving.md", "a message of more than {} parts", server_limits.MAX_PARTS),
+    ("serving.md", "restores at most {} events", server_limits.MAX_RESTORED_EVENTS),
+    ("serving.md", "of {:,} JSON values together", server_limits.MAX_RESTORED_VALUES),
+    ("serving.md", "may have {:,} bytes of JSON", server_limits.MAX_STATE_BYTES),
+    ("serving.md", "a limit of {} times", WORDS[server_limits.CHANGES_PER_TURN]),
+    ("serving.md", "a body of more than {:,} bytes counts", server_limits.LARGE_CHANGE_BYTES),
+    ("serving.md", "at most the {} newest events", windowed_sessions.WINDOW_EVENTS),
+    ("serving.md", "have {:.0f} million characters", newest_events.WINDOW_CHARS / 1_000_000),
+    ("serving.md", "after each {:.0f} seconds without an event", server_timeouts.PING_INTERVAL_S),
 )
 
 

@@ -420,7 +420,7 @@ def test_a_message_of_the_api_sends_the_notices_that_are_due_although_nothing_el
     monkeypatch.setattr("tools.research.background.run_background", asyncio.Event().wait)
     if hangs:
         receiver.hangs = threading.Event()
-        monkeypatch.setattr("tools.server.webhooks.ANSWER_S", 0)
+        monkeypatch.setattr("tools.server.webhooks.WEBHOOK_ANSWER_S", 0)
         monkeypatch.setattr("tools.server.webhooks.MIN_DELIVERY_S", 0.1)
     client = serve(webhook_secrets=SECRET)
     answer = client.post("/webhooks/research", content=ended("v1_x"), headers=signed(ended("v1_x"), SECRET))

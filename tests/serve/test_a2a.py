@@ -43,7 +43,8 @@ from tools.research.database import Database
 from tools.research.locks import Locks
 from tools.research.timeouts import LOCK_LEASE_S
 from tools.server.a2a_handler import A2A_INTERNAL_ERROR
-from tools.server.a2a_stores import MAX_HISTORY_BYTES, MAX_HISTORY_MESSAGES, MAX_LISTED_WITH_ARTIFACTS, Tasks
+from tools.server.a2a_stores import Tasks
+from tools.server.limits import MAX_HISTORY_BYTES, MAX_HISTORY_MESSAGES, MAX_LISTED_WITH_ARTIFACTS
 from tools.server.middleware.gateway import CARD_PATH
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.session_lock import lock_name

@@ -18,15 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.server.app import build_authenticator
-from tools.server.middleware.authentication import (
-    IAP_ISSUER,
-    KEY_TTL_S,
-    JwksCache,
-    JwksUnavailable,
-    TokenVerifier,
-    Unauthorized,
-)
+from tools.server.middleware.authentication import IAP_ISSUER, JwksCache, JwksUnavailable, TokenVerifier, Unauthorized
 from tools.server.settings import ServerSettings, load_server_settings
+from tools.server.timeouts import KEY_TTL_S
 from tools.settings import SettingsError
 
 STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.kill.test_kill import until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, raw, ready
-from tools.server.connection_limits import MAX_CONNECTIONS, MAX_HEADERS, MAX_OPEN_FILES, timed_protocol
+from tools.server.connection_limits import timed_protocol
+from tools.server.limits import MAX_CONNECTIONS, MAX_HEADERS, MAX_OPEN_FILES
 
 SESSIONS = "/apps/desk/users/me/sessions"
 

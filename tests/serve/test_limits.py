@@ -29,11 +29,17 @@ from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.error_handlers import RequestRejected
+from tools.server.limits import (
+    MAX_A2A_VALUES,
+    MAX_AGENT_BYTES,
+    MAX_JSON_VALUES,
+    MAX_READS,
+    MAX_RESTORED_VALUES,
+    SMALL_BODY_BYTES,
+)
 from tools.server.middleware import sse_keepalive
-from tools.server.middleware.gateway import A2A_PATH, CARD_PATH, MAX_A2A_VALUES, MAX_AGENT_BYTES
-from tools.server.middleware.message_limits import MAX_RESTORED_VALUES
-from tools.server.middleware.rate_limit import MAX_READS
-from tools.server.middleware.request_limits import MAX_JSON_VALUES, SMALL_BYTES, check_values
+from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
+from tools.server.middleware.request_limits import check_values
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -157,7 +163,7 @@ def test_nothing_of_a_body_is_read_before_the_user_is_known(serve: Serve, issuer
 def test_requests_that_are_too_large_together_are_refused_and_take_no_memory_from_other_users(
     serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BYTES", 5_000)
+    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BODY_BYTES", 5_000)
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
 
     def status(user: str, size: int = 8_000) -> int:
@@ -181,7 +187,7 @@ def test_requests_that_are_too_large_together_are_refused_and_take_no_memory_fro
 def test_strangers_with_unfinished_messages_keep_no_message_from_the_webhook(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.middleware.gateway._MESSAGE_TIMEOUT_S", 3_000)
+    monkeypatch.setattr("tools.server.middleware.gateway.WEBHOOK_TIMEOUT_S", 3_000)
     client, size = serve(request_seconds=3_000, webhook_secrets="whsec_c2VjcmV0"), 10_000
     with ExitStack() as connections:
         for _ in range(1_000):
@@ -196,7 +202,7 @@ def test_two_users_who_do_not_finish_their_large_bodies_are_cut_off_once_another
     serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
-    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BYTES", 5_000)
+    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BODY_BYTES", 5_000)
     monkeypatch.setattr("tools.server.middleware.request_limits.FULL_TIMEOUT_S", 0.1)
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
     headers = {"Authorization": f"Bearer {issuer.token('joe')}"}
@@ -336,7 +342,7 @@ def test_other_requests_are_served_while_a_large_body_is_parsed(
 
     monkeypatch.setattr("tools.server.middleware.gateway.parse_json", slow)
     with ThreadPoolExecutor(1) as threads:
-        large = threads.submit(client.post, f"{SESSIONS}/s2", json={"text": "x" * 2 * SMALL_BYTES})
+        large = threads.submit(client.post, f"{SESSIONS}/s2", json={"text": "x" * 2 * SMALL_BODY_BYTES})
         assert begun.wait(60)
         try:
             assert client.get("/healthz").status_code == 200
@@ -359,7 +365,7 @@ def test_a_large_body_does_not_wait_for_all_the_large_bodies_of_another_user(
         return {}
 
     def send(user: str) -> int:
-        body = {"user": user, "text": "x" * 2 * SMALL_BYTES}
+        body = {"user": user, "text": "x" * 2 * SMALL_BODY_BYTES}
         headers = {"Authorization": f"Bearer {issuer.token(user)}"}
         return client.post(SESSIONS, json=body, headers=headers).status_code
 
@@ -439,7 +445,7 @@ def test_a_value_that_the_database_refuses_gets_400_without_retry_after(
 def test_a_server_that_cannot_write_is_not_ready(
     serve: Serve, environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 0.0)
+    monkeypatch.setattr("tools.server.health.READINESS_TTL_S", 0.0)
     client = serve()
     until(lambda: client.get("/readyz").status_code == 200)
     monkeypatch.setattr("tools.server.health.PROBE_TIMEOUT_S", 0.5)  # short, since no other process holds these locks
@@ -453,7 +459,7 @@ def test_a_server_that_cannot_write_is_not_ready(
 def test_repeated_readiness_probes_do_not_reach_the_database(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 1e6)
+    monkeypatch.setattr("tools.server.health.READINESS_TTL_S", 1e6)
     assert client.get("/readyz").status_code == 200
     looked: list[object] = []
     monkeypatch.setattr(Database, "write", looked.append)

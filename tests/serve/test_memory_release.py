@@ -13,7 +13,7 @@ from google.adk.sessions import DatabaseSessionService
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message, said
 from tools.load_control import memory_release
-from tools.server.checked_sessions import MAX_STATE_BYTES
+from tools.server.limits import MAX_STATE_BYTES
 
 SESSIONS = "/apps/desk/users/me/sessions"
 

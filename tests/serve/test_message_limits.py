@@ -11,16 +11,17 @@ import pytest
 
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.server.error_handlers import RequestRejected
-from tools.server.middleware.gateway import A2A_PATH
-from tools.server.middleware.message_limits import MAX_PARTS, MAX_RESTORED_EVENTS, MAX_RESTORED_VALUES
-from tools.server.middleware.rate_limit import (
+from tools.server.limits import (
     CHANGES_PER_TURN,
     LARGE_CHANGE_BYTES,
-    ChangeLimiter,
-    RateLimited,
-    RateLimiter,
+    MAX_JSON_VALUES,
+    MAX_PARTS,
+    MAX_RESTORED_EVENTS,
+    MAX_RESTORED_VALUES,
 )
-from tools.server.middleware.request_limits import MAX_JSON_VALUES, check_values
+from tools.server.middleware.gateway import A2A_PATH
+from tools.server.middleware.rate_limit import ChangeLimiter, RateLimited, RateLimiter
+from tools.server.middleware.request_limits import check_values
 
 SESSIONS = "/apps/desk/users/me/sessions"
 

@@ -14,7 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from interactions_emulator import Emulator
 from tests.serve.conftest import Serve, message
-from tools.server.middleware.sse_keepalive import PING, PING_INTERVAL_S, SseKeepalive
+from tools.server.middleware.sse_keepalive import PING, SseKeepalive
+from tools.server.timeouts import PING_INTERVAL_S
 
 SESSION = "/apps/desk/users/me/sessions/s1"
 

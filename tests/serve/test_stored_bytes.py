@@ -27,7 +27,8 @@ from tools.server import stored_bytes
 from tools.server.a2a_stores import Pushes, Tasks
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.stored_bytes import COST_FACTOR, FILE_BYTES, KEPT_S, KEPT_TO_REFUSE_S, StorageLimit, storage_limit
+from tools.server.stored_bytes import COST_FACTOR, FILE_BYTES, StorageLimit, storage_limit
+from tools.server.timeouts import REFUSAL_TTL_S, STORED_BYTES_TTL_S
 from tools.settings import load_settings
 
 SESSIONS = "/apps/desk/users/me/sessions"
@@ -37,7 +38,7 @@ LONG = "x" * 600_000
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts at each request."""
-    for name in ("KEPT_S", "KEPT_TO_REFUSE_S", "COST_FACTOR"):
+    for name in ("STORED_BYTES_TTL_S", "REFUSAL_TTL_S", "COST_FACTOR"):
         monkeypatch.setattr(stored_bytes, name, 0)
 
 
@@ -179,13 +180,13 @@ async def test_a_count_is_used_for_a_while_and_what_is_sent_meanwhile_is_added_t
     assert counts == ["ada", "bob"]
     with pytest.raises(RateLimited):
         await limit.admit("ada", 1)
-    now[0] += KEPT_TO_REFUSE_S
+    now[0] += REFUSAL_TTL_S
     await limit.admit("ada", 1)  # what was sent has not been stored
-    now[0] += KEPT_S
-    took_s[0] = KEPT_S
+    now[0] += STORED_BYTES_TTL_S
+    took_s[0] = STORED_BYTES_TTL_S
     await limit.admit("ada", 1)
     assert counts == ["ada", "bob", "ada", "ada"]
-    now[0] += (COST_FACTOR - 1) * KEPT_S
+    now[0] += (COST_FACTOR - 1) * STORED_BYTES_TTL_S
     await limit.admit("ada", 1)
     assert len(counts) == 4
 
@@ -205,7 +206,7 @@ async def test_while_a_store_cannot_be_counted_the_count_before_and_what_was_sen
 
     limit = StorageLimit(100, [bucket, database], lambda: now[0])
     await limit.admit("ada", 20)
-    now[0] += KEPT_S
+    now[0] += STORED_BYTES_TTL_S
     await limit.admit("ada", 10)
     assert "what a user stores could not be counted: OSError('the bucket does not answer')" in caplog.text
     with pytest.raises(RateLimited):

@@ -28,9 +28,9 @@ from tools.research.factory import close, research
 from tools.research.job import new_job
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
-from tools.research.order import Order
+from tools.server.limits import MAX_MESSAGE_ID_CHARS
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.server.webhooks import MAX_MESSAGE_ID_CHARS, WebhookReceiver
+from tools.server.webhooks import WebhookReceiver
 from tools.settings import SettingsError, load_settings
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()

@@ -45,7 +45,8 @@ async def _serve(host: str, port: int, browser: bool) -> None:
     import uvicorn
 
     from tools.board.local import LOCAL_SHUTDOWN_GRACE_S, background_research, listen, local_app, opening_file
-    from tools.server.connection_limits import REQUEST_S, timed_protocol
+    from tools.server.connection_limits import timed_protocol
+    from tools.server.timeouts import DEFAULT_REQUEST_S
     from tools.settings import load_settings
 
     try:
@@ -55,7 +56,7 @@ async def _serve(host: str, port: int, browser: bool) -> None:
     access = local_app(socket)
     if access.host == "127.0.0.1" and not host:
         err.print("This system has no second loopback address: do not open another program's page at this port.")
-    protocol = timed_protocol(REQUEST_S)  # other users of this machine may send requests that never end
+    protocol = timed_protocol(DEFAULT_REQUEST_S)  # other users of this machine may send requests that never end
     config = uvicorn.Config(access, http=protocol, log_config=None, access_log=False, lifespan="off")
     config.timeout_graceful_shutdown = LOCAL_SHUTDOWN_GRACE_S
     server = uvicorn.Server(config)

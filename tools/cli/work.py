@@ -28,8 +28,9 @@ def work(
     contents: LogContents = False,
 ) -> None:
     """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
-    from tools.server.connection_limits import REQUEST_S, timed_protocol
+    from tools.server.connection_limits import timed_protocol
     from tools.server.run_server import run_server
+    from tools.server.timeouts import DEFAULT_REQUEST_S
     from tools.server.work_server import build_worker
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
@@ -42,4 +43,4 @@ def work(
         app = build_worker(load_settings())
     except DeskError as error:
         fail(error)
-    run_server(app, host, port, timed_protocol(REQUEST_S))
+    run_server(app, host, port, timed_protocol(DEFAULT_REQUEST_S))

@@ -25,10 +25,8 @@ from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.push_addresses import PushAddresses
+from tools.server.timeouts import INTERRUPTED_TASK_TTL_S
 from tools.settings import ROOT
-
-INTERRUPTED_TASK_TTL_S = 60.0
-"""Seconds for which a task that waits for the user stays in memory; after that it is read from the database."""
 
 
 def read_card(url: str, issuer: str) -> AgentCard:

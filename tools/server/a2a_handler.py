@@ -17,13 +17,11 @@ from google.protobuf.message import Message  # type: ignore[import-untyped]
 from tools.research.database_errors import DATABASE_ERRORS, refuses_value
 from tools.research.locks import Locked
 from tools.server.error_handlers import KeyReused, error_text
+from tools.server.limits import MAX_NAME_CHARS, MAX_TASK_ID_CHARS
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.middleware.request_limits import MAX_NAME_CHARS
 
 log = logging.getLogger(__name__)
 
-MAX_TASK_ID_CHARS = 36
-"""Maximum characters of a task id: the size of its column in `desk_tasks`."""
 A2A_INTERNAL_ERROR = (
     "The server failed to handle this message. Its log says why. It may be sent again, with its messageId."
 )

@@ -18,19 +18,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from tools.databases.shielded import shielded
 from tools.research.database import Database
 from tools.research.locks import Locks
-from tools.research.timeouts import LOCK_LEASE_S
+from tools.server.limits import MAX_HISTORY_BYTES, MAX_HISTORY_MESSAGES, MAX_LISTED_WITH_ARTIFACTS, MAX_RECEIVERS
 from tools.server.middleware.session_lock import lock_name
-
-MAX_RECEIVERS = 8
-"""Maximum number of push notification receivers of a task."""
-
-MAX_HISTORY_MESSAGES, MAX_HISTORY_BYTES = 100, 100_000
-"""Limits of a task's messages, of which it keeps the newest: each progress writes all of them, each poll reads them.
-
-The conversation keeps all messages.
-"""
-MAX_LISTED_WITH_ARTIFACTS = 5
-"""Maximum number of tasks on a page of a list with artifacts: each may have pictures."""
 
 _TASKS = create_task_model("desk_tasks")  # own table name: the database is shared with the ledger
 _TASK_TABLE: Any = _TASKS.__table__  # type: ignore[attr-defined]

@@ -27,9 +27,9 @@ from tools.privacy.interaction_deletion import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
+from tools.server.limits import MAX_NAME_CHARS, MAX_STATE_BYTES
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.middleware.request_limits import MAX_NAME_CHARS
 
 _S = cast(Table, StorageSession.__table__)
 PROTECTED_STATE = frozenset({REFUSED_KEY})
@@ -38,8 +38,6 @@ PROTECTED_METADATA = frozenset(
     {MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY}
 )
 """Keys of event metadata that the desk trusts; clients may not write them."""
-MAX_STATE_BYTES = 1_000_000
-"""Maximum bytes of a conversation's state and its user's, after a client has changed it. Each turn reads both."""
 ROW_BYTES = 500
 """Approximate bytes that the names and the indexes of a row take."""
 FUNCTION_PARTS_REFUSED = (

@@ -12,18 +12,8 @@ import sys
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-REQUEST_S = 60.0
-"""Timeout for a request to arrive, where no setting gives another one."""
-CLOSE_GRACE_S = 5.0
-"""Seconds between the request timeout and the closing of the connection. Meanwhile a slow body is answered by 408."""
-MAX_HEAD_BYTES = 32_768
-"""Maximum bytes of a request's address and headers, and of the headers after a body. The last read may exceed it."""
-MAX_HEADERS = 100
-MAX_CONNECTIONS = 4_000
-"""Maximum number of connections. One with an unfinished head of 30 KB takes up to 80 KB of memory, so all together
-about 320 MB, and anybody can open them."""
-MAX_OPEN_FILES = 65_536
-"""The process raises its limit of open files up to this number, if the system lets it."""
+from tools.server.limits import MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_OPEN_FILES
+from tools.server.timeouts import CLOSE_GRACE_S
 
 
 def timed_protocol(request_seconds: float) -> type[LimitedProtocol]:

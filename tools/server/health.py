@@ -13,14 +13,10 @@ from starlette.responses import JSONResponse, Response
 from tools.interactions import backend
 from tools.interactions.errors import BackendError
 from tools.research.database_errors import DATABASE_ERRORS
+from tools.server.timeouts import PROBE_TIMEOUT_S, READINESS_TTL_S
 from tools.settings import SettingsError
 
 log = logging.getLogger(__name__)
-
-CACHE_TTL_S = 5.0
-"""Seconds for which a readiness check is cached: the endpoint needs no token, so anybody can call it often."""
-PROBE_TIMEOUT_S = 5.0
-"""Timeout of a write to a store, in seconds."""
 
 
 @dataclass
@@ -46,7 +42,7 @@ class Health:
     async def ready(self, request: object) -> Response:
         """Readiness: 200 if all stores accept writes, a backend is configured and the server is not shutting down."""
         problems = {} if self.open else {"server": "is ending"}
-        if self._looking is None or (self._looking.done() and self.clock() - self._looked >= CACHE_TTL_S):
+        if self._looking is None or (self._looking.done() and self.clock() - self._looked >= READINESS_TTL_S):
             self._looking = asyncio.create_task(self._look())
         problems |= await asyncio.shield(self._looking)
         try:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import httpx
 from a2a.utils.errors import InvalidParamsError
 
+from tools.server.timeouts import PUSH_TIMEOUT_S
 from tools.web_addresses.public_address import is_public
 from tools.web_addresses.public_http import LookUp, NotPublic, look_up, public_ip
 
-TIMEOUT_S = 5.0
-"""Timeout of each step of a request to a receiver, in seconds."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -61,7 +60,7 @@ class PushAddresses:
         """An HTTP client that reaches only allowed addresses. It follows no redirects and reads only the status."""
         # httpx keeps connections by IP address: a reused one would skip the certificate check of another host.
         limits = httpx.Limits(max_keepalive_connections=0)
-        return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=TIMEOUT_S)
+        return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=PUSH_TIMEOUT_S)
 
 
 class _Transport(httpx.AsyncHTTPTransport):

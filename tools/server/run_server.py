@@ -7,8 +7,7 @@ from typing import Any
 
 import uvicorn
 
-SHUTDOWN_GRACE_S = 8
-"""Seconds for requests to finish after SIGTERM; Cloud Run kills the process after 10 seconds."""
+from tools.server.timeouts import SHUTDOWN_GRACE_S
 
 
 def run_server(app: Callable[..., Any] | str, host: str, port: int, protocol: type | str, **options: Any) -> None:

@@ -22,14 +22,10 @@ from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database
 from tools.server.checked_sessions import CheckedSessions, sum_of_bytes
 from tools.server.middleware.rate_limit import RateLimited
-from tools.text.secret_redaction import redact
+from tools.server.timeouts import REFUSAL_TTL_S, STORED_BYTES_TTL_S
 
 log = logging.getLogger(__name__)
 
-KEPT_S = 60.0
-"""Seconds for which a count is used. What the user sends to this process meanwhile is added to it."""
-KEPT_TO_REFUSE_S = 5.0
-"""Seconds for which a count is used to refuse requests: the user may have deleted something."""
 COST_FACTOR = 20
 """A count is used for at least this many times the time that it took, so that counting takes little of all time."""
 FILE_BYTES = 4096
@@ -73,7 +69,7 @@ class StorageLimit:
         async with self._queues.of(user):
             counted = self._counted.get(user)
             is_over = counted is not None and counted.stored_bytes + size > self.max_bytes
-            if counted is None or not counted.is_newer(KEPT_TO_REFUSE_S if is_over else KEPT_S, self.clock()):
+            if counted is None or not counted.is_newer(REFUSAL_TTL_S if is_over else STORED_BYTES_TTL_S, self.clock()):
                 counted = await self._count(user)
         if counted.stored_bytes + size > self.max_bytes:
             raise RateLimited(
@@ -92,7 +88,7 @@ class StorageLimit:
             known = self._counted.get(user)
             stored = max(stored, known.stored_bytes if known else 0)
         now = self.clock()
-        self._counted = {name: each for name, each in self._counted.items() if each.is_newer(KEPT_S, now)}
+        self._counted = {name: each for name, each in self._counted.items() if each.is_newer(STORED_BYTES_TTL_S, now)}
         self._counted[user] = _Counted(stored, now, now - begun)
         return self._counted[user]
 

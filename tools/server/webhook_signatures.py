@@ -19,10 +19,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from tools.server.middleware.authentication import JwksCache
+from tools.server.timeouts import SIGNATURE_TOLERANCE_S
 from tools.settings import SettingsError
-
-TOLERANCE_S = 300.0
-"""Maximum difference in seconds between a message's time and this machine's (Google's documentation: 5 minutes)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,9 @@ class WebhookSignatures:
             key = await keys.find(str(jwt.get_unverified_header(token).get("kid")))
             if key is None:
                 return False
-            claims = jwt.decode(token, key, algorithms=["RS256"], options={"verify_aud": False}, leeway=TOLERANCE_S)
+            claims = jwt.decode(
+                token, key, algorithms=["RS256"], options={"verify_aud": False}, leeway=SIGNATURE_TOLERANCE_S
+            )
             digest = hashlib.sha256(body).hexdigest()
             return (
                 self._is_recent(float(claims.get("iat", self.clock())))
@@ -81,7 +81,7 @@ class WebhookSignatures:
             return False
 
     def _is_recent(self, seconds: float) -> bool:
-        return abs(self.clock() - seconds) <= TOLERANCE_S
+        return abs(self.clock() - seconds) <= SIGNATURE_TOLERANCE_S
 
 
 def _signed(secret: str, body: bytes, headers: dict[str, str]) -> bool:

@@ -21,24 +21,15 @@ from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_remaining
 from tools.server.error_handlers import error_response, json_error
+from tools.server.limits import MAX_MESSAGE_ID_CHARS, MAX_MESSAGE_IDS
 from tools.server.middleware.authentication import JwksUnavailable
+from tools.server.timeouts import MESSAGE_ID_TTL_S, MIN_DELIVERY_S, WEBHOOK_ANSWER_S
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.text.unsafe_characters import sanitize_json
 from tools.web_addresses.credentials import without_credentials
 
 log = logging.getLogger(__name__)
 
-MESSAGE_ID_TTL_S = 2 * 86_400.0
-"""Seconds for which a webhook's id is kept, to ignore repeats; the API repeats a webhook for up to a day."""
-MAX_MESSAGE_ID_CHARS = 255
-"""Maximum characters of a message's id."""
-MAX_MESSAGE_IDS = 10_000
-"""Maximum number of ids that are kept. Further messages are handled too; a repeat of one is then handled again."""
-
-ANSWER_S = 10.0
-"""Seconds from the arrival of a message, up to which notices are sent before the answer."""
-MIN_DELIVERY_S = 2.0
-"""Seconds for which notices may be sent at least, even if handling the message took longer than `ANSWER_S`."""
 
 _LATER = {"Retry-After": "5"}
 
@@ -49,7 +40,7 @@ async def handle_and_notify(interaction_id: str, job_id: str) -> str:
     Notices are sent before the answer, because a platform may give the process no time after it.
     See `IncomingWebhooks.handle`.
     """
-    end = asyncio.get_running_loop().time() + ANSWER_S
+    end = asyncio.get_running_loop().time() + WEBHOOK_ANSWER_S
     words = await research().webhooks.handle(interaction_id, job_id)
     await deliver_remaining(max(MIN_DELIVERY_S, end - asyncio.get_running_loop().time()))
     return words

@@ -15,21 +15,15 @@ import jwt
 
 from tools.errors import DeskError
 from tools.research.order import LOCAL_USER
+from tools.server.limits import MAX_NAME_CHARS
+from tools.server.timeouts import KEY_TTL_S, KEYS_FAILURE_TTL_S, KEYS_INTERVAL_S, KEYS_TIMEOUT_S
 from tools.text.unsafe_characters import sanitize
 
 IAP_KEYS_URL = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_ISSUER = "https://cloud.google.com/iap"
 """IAP's JWKS and its issuer name (cloud.google.com/iap/docs/signed-headers-howto)."""
-REFRESH_INTERVAL_S = 60.0
-"""Minimum seconds between two JWKS fetches that unknown key ids cause."""
-KEY_TTL_S = 3600.0
-"""Seconds for which fetched keys are used; a withdrawn key may be accepted for this long."""
-FAILURE_TTL_S = 1.0
-"""For this many seconds after a failed fetch, requests fail at once. Else each waiting request would fetch again."""
 FETCH_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError, RecursionError)
 """Exceptions of a fetch of keys: the server does not answer, or its answer has no keys."""
-MAX_USER_ID_CHARS = 128
-"""Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 _NOT_LOCAL = f"%{ord(LOCAL_USER[0]):X}{LOCAL_USER[1:]}"
 """The id of an account whose subject is `LOCAL_USER`: a spelling that no other subject has."""
 
@@ -60,7 +54,7 @@ class JwksCache:
 
     url: str
     """Address of the JWKS, or of a discovery document, which ends with `/openid-configuration`."""
-    new_client: Callable[[], httpx2.AsyncClient] = lambda: httpx2.AsyncClient(timeout=10)
+    new_client: Callable[[], httpx2.AsyncClient] = lambda: httpx2.AsyncClient(timeout=KEYS_TIMEOUT_S)
     clock: Callable[[], float] = time.monotonic
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     _fetched: float | None = None
@@ -76,7 +70,7 @@ class JwksCache:
         if self._is_due(key_id):
             async with self._lock:
                 now = self.clock()
-                if self._failed is not None and now - self._failed < FAILURE_TTL_S:
+                if self._failed is not None and now - self._failed < KEYS_FAILURE_TTL_S:
                     raise JwksUnavailable(self.url)
                 if self._is_due(key_id):
                     try:
@@ -90,7 +84,7 @@ class JwksCache:
     def _is_due(self, key_id: str) -> bool:
         """Whether the keys have to be fetched before a key is looked up."""
         age = math.inf if self._fetched is None else self.clock() - self._fetched
-        return age >= (KEY_TTL_S if key_id in self._keys else REFRESH_INTERVAL_S)
+        return age >= (KEY_TTL_S if key_id in self._keys else KEYS_INTERVAL_S)
 
     async def _fetch(self) -> dict[str, jwt.PyJWK]:
         async with self.new_client() as client:
@@ -130,7 +124,7 @@ class TokenVerifier:
             raise Unauthorized("this account has no access")
         subject = str(claims["sub"])
         user = quote(sanitize(subject), safe="@:|+=,! ")
-        if sanitize(subject) != subject or not user.strip(" ") or len(user) > MAX_USER_ID_CHARS:
+        if sanitize(subject) != subject or not user.strip(" ") or len(user) > MAX_NAME_CHARS:
             raise Unauthorized("the token's subject is empty, is too long for a user id, or is not a string")
         return _NOT_LOCAL if user == LOCAL_USER else user
 

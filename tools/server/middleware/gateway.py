@@ -35,13 +35,26 @@ from tools.server.checked_sessions import (
     without_protected,
 )
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
+from tools.server.limits import (
+    MAX_A2A_VALUES,
+    MAX_AGENT_BYTES,
+    MAX_AGENT_REQUESTS,
+    MAX_BODIES_IN_MEMORY,
+    MAX_CANCELS,
+    MAX_IDEMPOTENCY_KEY_CHARS,
+    MAX_JSON_VALUES,
+    MAX_LONG_A2A_ANSWERS,
+    MAX_LONG_MCP_ANSWERS,
+    MAX_NAME_CHARS,
+    MAX_READS,
+    MAX_RESTORED_VALUES,
+    MAX_WEBHOOK_BYTES,
+)
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore, message_digest
-from tools.server.middleware.message_limits import MAX_RESTORED_VALUES, check_messages, check_restored
-from tools.server.middleware.rate_limit import MAX_READS, ChangeLimiter, RateLimited, RateLimiter
+from tools.server.middleware.message_limits import check_messages, check_restored
+from tools.server.middleware.rate_limit import ChangeLimiter, RateLimited, RateLimiter
 from tools.server.middleware.request_limits import (
-    MAX_JSON_VALUES,
-    MAX_NAME_CHARS,
     BodyReader,
     Replay,
     check_name,
@@ -52,6 +65,7 @@ from tools.server.middleware.request_limits import (
 )
 from tools.server.middleware.session_lock import lock_name
 from tools.server.stored_bytes import StorageLimit
+from tools.server.timeouts import WEBHOOK_TIMEOUT_S
 
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
@@ -71,37 +85,18 @@ _LOCKING = ("PATCH", "DELETE")
 _CHANGING = ("POST", *_LOCKING)
 _ME = "me"
 """Alias that a client may write for its own user in a path or a body."""
-_BODIES_IN_TOTAL = 2
-"""Maximum number of bodies of the maximum size that are in memory at a time; one of them for each user."""
-MAX_AGENT_BYTES = 1_000_000
-"""Maximum bytes of a request of another agent, by MCP or A2A. A parsed body takes many times its bytes."""
-_LONG_ANSWERS = {_MCP_PATH: 4, A2A_PATH: 8}
-"""Maximum number of long answers to a user by MCP and A2A that are made or sent at a time; others wait."""
+_LONG_ANSWERS = {_MCP_PATH: MAX_LONG_MCP_ANSWERS, A2A_PATH: MAX_LONG_A2A_ANSWERS}
 _SHORT_ANSWERS = (
     "initialize", "notifications/initialized", "notifications/cancelled", "ping", "tools/list", "tools/call",
 )  # fmt: skip
 """Methods of MCP whose answers are short, so that they wait for no long answer."""
 _CANCELS = ("tasks/cancel", "CancelTask")
 """Methods of A2A that read and answer a whole task, and wait for no long answer."""
-_MAX_CANCELS = 2
-"""Maximum number of a user's cancels that are served at a time; others wait."""
-MAX_A2A_VALUES = 5_000
-"""Maximum number of values in a request by A2A. Its library takes about 20 µs for each, many times in a turn."""
 _STORING_METHODS = (
     "SendMessage", "SendStreamingMessage", "CreateTaskPushNotificationConfig",
     "message/send", "message/stream", "tasks/pushNotificationConfig/set",
 )  # fmt: skip
 """Methods of A2A that store something."""
-MAX_AGENT_REQUESTS = 100
-"""Maximum number of a user's requests by MCP and A2A that are served or wait."""
-_MAX_MESSAGE_BYTES, _MESSAGE_TIMEOUT_S = 10_000, 5.0
-"""Limits of a message to the webhook, which has no token: it names one run.
-
-There is no limit for all messages together, because strangers could use it to keep Google's messages out. Each
-connection holds one at most, and the head of a request may be larger.
-"""
-_MAX_KEY_CHARS = 255
-"""Maximum characters of an `Idempotency-Key`."""
 _OPERATORS_FIELDS = ("serviceTier", "service_tier")
 """Fields of a turn that a client does not decide, because they decide what the operator pays."""
 
@@ -134,12 +129,14 @@ class GatewayMiddleware:
     reads: UserQueues = field(default_factory=lambda: UserQueues(MAX_READS))
 
     def __post_init__(self) -> None:
-        self._bodies = BodyReader(self.max_body, self.max_body, _BODIES_IN_TOTAL * self.max_body, self.body_timeout_s)
-        size = min(_MAX_MESSAGE_BYTES, self.max_body)
-        timeout_s = min(_MESSAGE_TIMEOUT_S, self.body_timeout_s)
+        self._bodies = BodyReader(
+            self.max_body, self.max_body, MAX_BODIES_IN_MEMORY * self.max_body, self.body_timeout_s
+        )
+        size = min(MAX_WEBHOOK_BYTES, self.max_body)
+        timeout_s = min(WEBHOOK_TIMEOUT_S, self.body_timeout_s)
         self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
         self._long_answers = {path: UserQueues(at_once) for path, at_once in _LONG_ANSWERS.items()}
-        self._cancels = UserQueues(_MAX_CANCELS)
+        self._cancels = UserQueues(MAX_CANCELS)
         self._changes = ChangeLimiter(self.rate_limiter)
         self._agent_requests = Counter[str]()
 
@@ -286,8 +283,8 @@ class GatewayMiddleware:
         except (ValueError, TypeError):
             wanted = f"appName, userId and sessionId (of at most {MAX_NAME_CHARS} characters)"
             raise RequestRejected(400, f"the body has to be a JSON object with {wanted}") from None
-        if len(key) > _MAX_KEY_CHARS:
-            raise RequestRejected(400, f"an Idempotency-Key may have at most {_MAX_KEY_CHARS} characters")
+        if len(key) > MAX_IDEMPOTENCY_KEY_CHARS:
+            raise RequestRejected(400, f"an Idempotency-Key may have at most {MAX_IDEMPOTENCY_KEY_CHARS} characters")
         if user is not None and asked not in ("", _ME, user):
             raise RequestRejected(403, "this belongs to another user")
         if app != APP_NAME:

@@ -7,14 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.server.error_handlers import RequestRejected
+from tools.server.limits import MAX_PARTS, MAX_RESTORED_EVENTS
 from tools.server.middleware.request_limits import check_values
-
-MAX_PARTS = 200
-"""Maximum number of parts of a message."""
-MAX_RESTORED_EVENTS = 500
-"""Maximum number of events with which a conversation is created. Each is a transaction of the database."""
-MAX_RESTORED_VALUES = 50_000
-"""Maximum number of JSON values in such a request: the events of this application's agents have about 60 each."""
 
 
 def check_messages(data: Any) -> None:

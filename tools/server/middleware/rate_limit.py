@@ -12,16 +12,7 @@ from dataclasses import dataclass, field
 
 from tools.errors import DeskError
 from tools.load_control.minute_limit import MinuteLimit
-
-MAX_READS = 4
-"""Maximum number of a user's requests about conversations, not counting turns, that are served at a time; others wait.
-
-A conversation may have megabytes.
-"""
-CHANGES_PER_TURN = 5
-"""The limit of changes of conversations and files per minute is this many times the limit of turns."""
-LARGE_CHANGE_BYTES = 10_000
-"""A change with more bytes than this also counts as a turn, because it takes about as much CPU time."""
+from tools.server.limits import CHANGES_PER_TURN, LARGE_CHANGE_BYTES
 
 
 class RateLimited(DeskError):

@@ -17,23 +17,17 @@ from starlette.types import Message, Receive, Scope
 
 from tools.load_control.user_queues import FairUserThreads
 from tools.server.error_handlers import RequestRejected
-from tools.text.unsafe_characters import sanitize, sanitize_json
+from tools.server.limits import (
+    MAX_FILE_LEVELS,
+    MAX_FILE_NAME_BYTES,
+    MAX_JSON_DEPTH,
+    MAX_JSON_VALUES,
+    MAX_NAME_CHARS,
+    SMALL_BODY_BYTES,
+)
+from tools.server.timeouts import FULL_TIMEOUT_S
 
 T = TypeVar("T")
-MAX_NAME_CHARS = 128
-"""Maximum characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
-MAX_FILE_NAME_BYTES = 255
-"""Maximum bytes of a file name: the limit of file systems."""
-MAX_FILE_LEVELS = 3
-"""Maximum levels of a file name such as `a/b.txt`. Each is a folder, and a folder takes more than a small file."""
-SMALL_BYTES = 100_000
-"""A body of at most this many bytes is served even if bodies of other users fill the memory."""
-FULL_TIMEOUT_S = 10.0
-"""Timeout for bodies to arrive, in seconds, once another body was refused because they fill the memory."""
-MAX_JSON_DEPTH = 100
-"""Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
-MAX_JSON_VALUES = 10_000
-"""Maximum number of values in JSON. Each takes the process 30 to 60 µs, while it serves nobody else."""
 _PARSER = FairUserThreads(1, "large bodies")
 """Parses large bodies, one at a time."""
 _FILE_NAMES = ("filename",)
@@ -87,7 +81,7 @@ class BodyReader:
             nonlocal size
             if self._held[user] + more > self.max_bytes_per_user:
                 raise RequestRejected(429, "the requests of one user are too large together: try this one again")
-            if size + more > SMALL_BYTES and self._held.total() + more > self.max_bytes_in_total:
+            if size + more > SMALL_BODY_BYTES and self._held.total() + more > self.max_bytes_in_total:
                 self._shorten_timeouts()
                 raise RequestRejected(503, "the requests of all users are too large together: try this one again")
             self._held[user] += more
@@ -137,7 +131,7 @@ async def in_thread_if_large(function: Callable[[bytes], T], body: bytes, user: 
 
     Large bodies of different users take turns, however many one of them sends.
     """
-    return function(body) if len(body) <= SMALL_BYTES else await _PARSER.call(user, function, body)
+    return function(body) if len(body) <= SMALL_BODY_BYTES else await _PARSER.call(user, function, body)
 
 
 def check_values(body: bytes, maximum: int = MAX_JSON_VALUES) -> None:

@@ -17,9 +17,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.server.error_handlers import INTERNAL_ERROR
+from tools.server.timeouts import PING_INTERVAL_S
 
-PING_INTERVAL_S = 15.0
-"""Seconds without an event after which a comment is sent."""
 PING = b": ping\n\n"
 _ENDS = (b"\n\n", b"\r\n\r\n")
 """The bytes that end an event. A comment may be sent only after such an end."""
