@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tools.databases.database_url import parse_database_url, redacted_url
-from tools.server.app import new_sessions
+from tools.server.sessions import new_sessions
 from tools.server.settings import ServerSettings, sessions_url
 from tools.settings import Settings, SettingsError
 

@@ -14,7 +14,7 @@ from tools.adk.runner import local_services
 from tools.board.local import opening_file
 from tools.files.private_files import create_private_folder
 from tools.interactions.local_emulator import index_file
-from tools.server.app import new_sessions
+from tools.server.sessions import new_sessions
 from tools.server.settings import ServerSettings
 from tools.settings import load_settings
 

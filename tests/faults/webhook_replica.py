@@ -17,7 +17,7 @@ from starlette.routing import Route
 from tests.faults.cells import ANNOUNCED, WAITS
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import Database
-from tools.server.middleware.authentication import JwksCache
+from tools.server.jwks_cache import JwksCache
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver
 

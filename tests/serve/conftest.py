@@ -31,8 +31,8 @@ from tests.ports import free_port
 from tests.routing.test_conversation import brain as conversation
 from tools.interactions import backend
 from tools.server.app import build_server
-from tools.server.connection_limits import timed_protocol
 from tools.server.settings import load_server_settings
+from tools.server.uvicorn_server import timed_protocol
 from tools.settings import load_settings
 
 AUDIENCE = "desk-client"

@@ -43,11 +43,11 @@ from tools.research.database import Database
 from tools.research.locks import Locks
 from tools.research.timeouts import LOCK_LEASE_S
 from tools.server.a2a_handler import A2A_INTERNAL_ERROR
-from tools.server.a2a_stores import Tasks
+from tools.server.a2a_tasks import Tasks
 from tools.server.limits import MAX_HISTORY_BYTES, MAX_HISTORY_MESSAGES, MAX_LISTED_WITH_ARTIFACTS
-from tools.server.middleware.gateway import CARD_PATH
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.session_lock import lock_name
+from tools.server.paths import CARD_PATH
 from tools.server.settings import agent_address
 from tools.settings import SettingsError, load_settings
 

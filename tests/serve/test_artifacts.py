@@ -14,9 +14,9 @@ import pytest
 from google.genai import types
 
 from tools.research.database import Database
-from tools.server.app import new_artifacts
-from tools.server.checked_sessions import CheckedInMemorySessions
-from tools.server.stored_bytes import storage_limit
+from tools.server.artifacts import new_artifacts
+from tools.server.sessions import CheckedInMemorySessions
+from tools.server.storage_quota import storage_quota
 from tools.settings import SettingsError
 
 FILE = {"app_name": "desk", "user_id": "ada", "session_id": "s1", "filename": "report.md"}
@@ -97,7 +97,7 @@ def test_an_artifact_url_of_an_unknown_scheme_is_refused() -> None:
 async def test_the_bytes_of_all_versions_of_a_users_files_are_counted(place: str, tmp_path: Path) -> None:
     artifacts = new_artifacts(place)
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
-    limit = storage_limit(1, CheckedInMemorySessions(), artifacts, database)
+    limit = storage_quota(1, CheckedInMemorySessions(), artifacts, database)
     for user, session, name in (("ada", "s1", "a"), ("ada", "s1", "a"), ("ada", "s2", "user:b"), ("adam", "s1", "a")):
         file = types.Part.from_bytes(data=b"x" * 100_000, mime_type="text/plain")
         await artifacts.save_artifact(app_name="desk", user_id=user, session_id=session, filename=name, artifact=file)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
-from tools.server.app import build_authenticator
-from tools.server.middleware.authentication import IAP_ISSUER, JwksCache, JwksUnavailable, TokenVerifier, Unauthorized
+from tools.server.jwks_cache import JwksCache, JwksUnavailable
+from tools.server.middleware.authentication import IAP_ISSUER, TokenVerifier, Unauthorized, build_authenticator
 from tools.server.settings import ServerSettings, load_server_settings
 from tools.server.timeouts import KEY_TTL_S
 from tools.settings import SettingsError

@@ -10,8 +10,8 @@ import pytest
 
 from tests.kill.test_kill import until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, raw, ready
-from tools.server.connection_limits import timed_protocol
 from tools.server.limits import MAX_CONNECTIONS, MAX_HEADERS, MAX_OPEN_FILES
+from tools.server.uvicorn_server import timed_protocol
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -20,7 +20,7 @@ SESSIONS = "/apps/desk/users/me/sessions"
 def test_a_connection_whose_request_head_does_not_arrive_is_closed(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.uvicorn_server.CLOSE_GRACE_S", 0.1)
     assert raw(serve(request_seconds=0.1), begun) == b""
 
 
@@ -59,13 +59,13 @@ def test_requests_that_do_not_wait_for_the_answers_before_them_fill_no_memory(se
 def test_a_connection_that_sends_line_ends_instead_of_a_request_is_closed(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.uvicorn_server.CLOSE_GRACE_S", 0.1)
     answer = raw(serve(request_seconds=0.1), b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_connections_leave_files_to_the_database_and_to_the_api(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.open_files", lambda: 8)
+    monkeypatch.setattr("tools.server.uvicorn_server.open_files", lambda: 8)
     client = serve()
     with ExitStack() as connections:
         opened = [
@@ -80,7 +80,7 @@ def test_connections_leave_files_to_the_database_and_to_the_api(serve: Serve, mo
 
 
 def test_connections_together_take_no_more_memory_than_a_small_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.open_files", lambda: MAX_OPEN_FILES)
+    monkeypatch.setattr("tools.server.uvicorn_server.open_files", lambda: MAX_OPEN_FILES)
     assert timed_protocol(60).max_connections == MAX_CONNECTIONS
 
 
@@ -101,7 +101,7 @@ def test_a_long_body_is_no_long_head(serve: Serve) -> None:
 def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.uvicorn_server.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     answer = raw(client, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 404 ")
@@ -110,7 +110,7 @@ def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
 def test_a_request_for_a_websocket_is_answered_within_the_same_limits_and_not_logged(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.uvicorn_server.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     upgrade = b"Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     upgrade += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

@@ -27,7 +27,6 @@ from tools.board.piecewise_sending import PIECE_BYTES
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database
-from tools.server.checked_sessions import CheckedDatabaseSessions
 from tools.server.error_handlers import RequestRejected
 from tools.server.limits import (
     MAX_A2A_VALUES,
@@ -38,8 +37,9 @@ from tools.server.limits import (
     SMALL_BODY_BYTES,
 )
 from tools.server.middleware import sse_keepalive
-from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
-from tools.server.middleware.request_limits import check_values
+from tools.server.middleware.request_json import check_values
+from tools.server.paths import A2A_PATH, CARD_PATH
+from tools.server.sessions import CheckedDatabaseSessions
 
 SESSIONS = "/apps/desk/users/me/sessions"
 
@@ -138,7 +138,7 @@ def test_a_short_answer_waits_for_no_long_one(serve: Serve, issuer: Issuer, monk
 def test_no_more_requests_of_other_agents_wait_than_the_limit_allows(
     serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.middleware.gateway.MAX_AGENT_REQUESTS", 1)
+    monkeypatch.setattr("tools.server.middleware.agent_requests.MAX_AGENT_REQUESTS", 1)
     client = serve(mcp=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
     head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nAuthorization: Bearer {}\r\n\r\nx"
     with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as unfinished:
@@ -163,7 +163,7 @@ def test_nothing_of_a_body_is_read_before_the_user_is_known(serve: Serve, issuer
 def test_requests_that_are_too_large_together_are_refused_and_take_no_memory_from_other_users(
     serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BODY_BYTES", 5_000)
+    monkeypatch.setattr("tools.server.middleware.request_bodies.SMALL_BODY_BYTES", 5_000)
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
 
     def status(user: str, size: int = 8_000) -> int:
@@ -201,9 +201,9 @@ def test_strangers_with_unfinished_messages_keep_no_message_from_the_webhook(
 def test_two_users_who_do_not_finish_their_large_bodies_are_cut_off_once_another_user_needs_the_memory(
     serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
-    monkeypatch.setattr("tools.server.middleware.request_limits.SMALL_BODY_BYTES", 5_000)
-    monkeypatch.setattr("tools.server.middleware.request_limits.FULL_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("tools.server.uvicorn_server.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.middleware.request_bodies.SMALL_BODY_BYTES", 5_000)
+    monkeypatch.setattr("tools.server.middleware.request_bodies.FULL_TIMEOUT_S", 0.1)
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, max_body=20_000, request_seconds=3_000)
     headers = {"Authorization": f"Bearer {issuer.token('joe')}"}
     with ExitStack() as connections:
@@ -220,7 +220,7 @@ def test_two_users_who_do_not_finish_their_large_bodies_are_cut_off_once_another
 def test_a_turn_may_take_longer_than_the_time_limit_of_its_request(
     serve: Serve, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.connection_limits.CLOSE_GRACE_S", 0.1)
+    monkeypatch.setattr("tools.server.uvicorn_server.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     client.post(f"{SESSIONS}/s1", json={})
     api.faults({"on": "create", "delay_ms": 1000})
@@ -297,7 +297,7 @@ def test_a_body_of_very_many_small_values_is_refused_before_anything_parses_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, parsed = serve(mcp=True, a2a=True), list[object]()
-    for module in ("tools.server.middleware.gateway.parse_json", "tools.mcp_server.http.error_for"):
+    for module in ("tools.server.middleware.request_json.parse_json", "tools.mcp_server.http.error_for"):
         monkeypatch.setattr(module, parsed.append)
     for path, maximum in (
         ("/run", MAX_JSON_VALUES),
@@ -340,7 +340,7 @@ def test_other_requests_are_served_while_a_large_body_is_parsed(
         assert go_on.wait(60)
         return json.loads(body)
 
-    monkeypatch.setattr("tools.server.middleware.gateway.parse_json", slow)
+    monkeypatch.setattr("tools.server.middleware.request_json.parse_json", slow)
     with ThreadPoolExecutor(1) as threads:
         large = threads.submit(client.post, f"{SESSIONS}/s2", json={"text": "x" * 2 * SMALL_BODY_BYTES})
         assert begun.wait(60)
@@ -369,7 +369,7 @@ def test_a_large_body_does_not_wait_for_all_the_large_bodies_of_another_user(
         headers = {"Authorization": f"Bearer {issuer.token(user)}"}
         return client.post(SESSIONS, json=body, headers=headers).status_code
 
-    monkeypatch.setattr("tools.server.middleware.gateway.parse_json", slow)
+    monkeypatch.setattr("tools.server.middleware.request_json.parse_json", slow)
     monkeypatch.setattr(UserQueues, "of", lambda self, reader: (asked.append(reader), of(self, reader))[1])
     with ThreadPoolExecutor(8) as threads:
         first = threads.submit(send, "ada")

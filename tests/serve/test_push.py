@@ -30,7 +30,7 @@ from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, listening
 from tests.serve.test_a2a import Caller, message
 from tools.research.database import Database
-from tools.server.push_addresses import PushAddresses
+from tools.server.a2a_push_addresses import PushAddresses
 from tools.settings import load_settings
 
 PUBLIC = "8.8.4.4"

@@ -26,7 +26,7 @@ from tools.research.api_errors import Unavailable
 from tools.research.job import Job
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
-from tools.server.middleware.authentication import JwksCache, JwksUnavailable
+from tools.server.jwks_cache import JwksCache, JwksUnavailable
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.settings import JWKS_URL, Settings, SettingsError, load_settings
 

@@ -28,6 +28,7 @@ from tools.research.factory import close, research
 from tools.research.job import new_job
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.order import Order
 from tools.server.limits import MAX_MESSAGE_ID_CHARS
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver

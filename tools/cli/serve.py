@@ -43,8 +43,8 @@ def serve(
     if not follow:
         os.environ["DESK_FOLLOW"] = "0"
     try:
-        from tools.server.run_server import run_server
         from tools.server.settings import load_server_settings
+        from tools.server.uvicorn_server import run_server
 
         workers = workers or load_server_settings().workers
         from tools.server.serve_process import FACTORY, PROTOCOL, Options, build

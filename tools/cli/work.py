@@ -28,9 +28,8 @@ def work(
     contents: LogContents = False,
 ) -> None:
     """Follow all research of the ledger and send notices, for servers that run with --no-follow."""
-    from tools.server.connection_limits import timed_protocol
-    from tools.server.run_server import run_server
     from tools.server.timeouts import DEFAULT_REQUEST_S
+    from tools.server.uvicorn_server import run_server, timed_protocol
     from tools.server.work_server import build_worker
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry

@@ -22,14 +22,13 @@ from tools.mcp_server.server import CallLimit, Context, build_server
 if TYPE_CHECKING:
     from tools.research.screening import TextScreener
 
-MCP_PATH = "/mcp"
-
 
 class McpHttp:
     """The route of MCP. Enter `manager.run()` while the application runs."""
 
-    def __init__(self, screen: TextScreener | None, limit: CallLimit, max_body: int) -> None:
+    def __init__(self, path: str, screen: TextScreener | None, limit: CallLimit, max_body: int) -> None:
         """Args:
+        path: path of the route.
         screen, limit: see `build_server`.
         max_body: maximum bytes of a request body.
         """
@@ -40,7 +39,7 @@ class McpHttp:
             max_request_body_size=max_body,
         )
         # Without sessions there is nothing to GET or to DELETE.
-        self.route = Route(MCP_PATH, _Checked(self.manager), methods=["POST"])
+        self.route = Route(path, _Checked(self.manager), methods=["POST"])
 
 
 class _Checked:

@@ -20,11 +20,11 @@ from tools.research.database import Database
 from tools.research.locks import Locks
 from tools.server.a2a_executor import TurnExecutor
 from tools.server.a2a_handler import Handler
-from tools.server.a2a_stores import Pushes, Tasks
-from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
+from tools.server.a2a_push_addresses import PushAddresses
+from tools.server.a2a_tasks import Pushes, Tasks
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
-from tools.server.push_addresses import PushAddresses
+from tools.server.paths import A2A_PATH, CARD_PATH
 from tools.server.timeouts import INTERRUPTED_TASK_TTL_S
 from tools.settings import ROOT
 

@@ -28,12 +28,12 @@ from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.locks import Locked, Locks
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
 from tools.server.a2a_handler import a2a_error_text
-from tools.server.a2a_stores import user_of
-from tools.server.checked_sessions import FUNCTION_PARTS_REFUSED
+from tools.server.a2a_tasks import user_of
 from tools.server.error_handlers import KeyReused
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
 from tools.server.middleware.session_lock import lock_name
+from tools.server.protected_fields import FUNCTION_PARTS_REFUSED
 
 
 class TurnExecutor(AgentExecutor):

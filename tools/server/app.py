@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from google.adk.apps import App
-from google.adk.artifacts import BaseArtifactService
 from google.adk.cli.fast_api import get_fast_api_app
 from google.adk.cli.service_registry import get_service_registry
 from google.adk.cli.utils.base_agent_loader import BaseAgentLoader
 from google.adk.runners import Runner
 from google.adk.sessions import BaseSessionService
-from google.auth.exceptions import GoogleAuthError
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
@@ -25,31 +21,30 @@ from tools.board.app import board_app
 from tools.board.piecewise_sending import PiecewiseSending
 from tools.board.routes import Board
 from tools.board.security import PRIVATE_HEADERS, SecurityHeaders
-from tools.databases.database_url import redacted_url, sqlite_file
 from tools.databases.shielded import finish_shielded
 from tools.extras import install_command
-from tools.files.private_files import create_private_file, create_private_folder
 from tools.interactions import backend
-from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.gate import ModerationGate
-from tools.privacy.erasure import SessionKey, delete_artifacts
 from tools.research.background import background_work
 from tools.research.database import Database
-from tools.research.factory import close, research
+from tools.research.factory import close
 from tools.research.locks import Locks
 from tools.research.screening import TextScreener
-from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
+from tools.server.artifacts import folder_url, new_artifacts
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
-from tools.server.middleware.authentication import Authenticator, JwksCache, iap, oidc
+from tools.server.jwks_cache import JwksCache
+from tools.server.middleware.authentication import build_authenticator
 from tools.server.middleware.gateway import GatewayMiddleware
-from tools.server.middleware.hosts import HostCheck
+from tools.server.middleware.hosts_and_origins import HostCheck, with_cors
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.middleware.sse_keepalive import SseKeepalive
-from tools.server.settings import ServerSettings, sessions_url
-from tools.server.stored_bytes import storage_limit
+from tools.server.paths import MCP_PATH
+from tools.server.sessions import CheckedDatabaseSessions, delete_beside_session, new_sessions
+from tools.server.settings import ServerSettings
+from tools.server.storage_quota import storage_quota
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
@@ -57,10 +52,6 @@ from tools.settings import ROOT, Settings, SettingsError
 if TYPE_CHECKING:
     from tools.mcp_server.http import McpHttp
     from tools.server.a2a import A2AServer
-
-
-MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
-"""Headers of an MCP request (2026-07-28)."""
 
 
 class SingleAppLoader(BaseAgentLoader):
@@ -98,11 +89,11 @@ def build_server(
     locks = Locks(database)
     health = Health(_write_checks(database, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
-    artifacts = new_artifacts(server.artifacts_url or _folder(settings.data_dir / "artifacts"))
+    artifacts = new_artifacts(server.artifacts_url or folder_url(settings.data_dir / "artifacts"))
     runner = Runner(app=app, session_service=sessions, artifact_service=artifacts)
     idempotency = IdempotencyStore(runner, sessions.may_have_message)
     rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
-    storage = storage_limit(server.megabytes_per_user * 1_000_000, sessions, artifacts, database)
+    storage = storage_quota(server.megabytes_per_user * 1_000_000, sessions, artifacts, database)
     turns = (locks, idempotency, rate_limiter, sessions.turn)
     a2a = _a2a(a2a_url, server.oidc_issuer, database, *turns) if a2a_url else None
     mcp_http = _mcp(app, rate_limiter, server.max_body) if mcp else None
@@ -153,23 +144,12 @@ def build_server(
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
     board = board_app(Board(_screen(app), settings.public_url))
-    stored = (storage, partial(_delete_beside_session, artifacts))
+    stored = (storage, partial(delete_beside_session, artifacts))
     gateway = GatewayMiddleware(routes, board, authenticate, *turns, *stored, server.max_body, server.request_seconds)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     private = SecurityHeaders(gateway, PRIVATE_HEADERS)
     checked = HostCheck(ErrorBoundary(SseKeepalive(PiecewiseSending(private))), hosts, server.origins)
-    return _with_cors(checked, server.origins) if server.origins else checked
-
-
-def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """Answers CORS preflights before authentication, and lets pages of these origins read all responses."""
-    return CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", *MCP_HEADERS],
-        expose_headers=["Retry-After", "WWW-Authenticate"],
-    )
+    return with_cors(checked, server.origins) if server.origins else checked
 
 
 def _write_checks(database: Database, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -201,101 +181,10 @@ def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
         from tools.mcp_server.http import McpHttp
     except ImportError:
         raise SettingsError(f"--mcp needs one more package: {install_command('mcp')}") from None
-    return McpHttp(_screen(app), rate_limiter.limit, max_body)
+    return McpHttp(MCP_PATH, _screen(app), rate_limiter.limit, max_body)
 
 
 def _screen(app: App) -> TextScreener | None:
     """Returns the moderation gate's check of single texts, if the gate is on."""
     gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
     return gate.refusal if gate else None
-
-
-def build_authenticator(server: ServerSettings, host: str) -> Authenticator | None:
-    """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy.
-
-    Returns None if neither is set and the server listens on loopback.
-
-    Raises:
-        SettingsError: neither is set and the server does not listen on loopback, both are set, or the OIDC audience is
-            missing.
-    """
-    if server.iap_audience and (server.oidc_issuer or server.oidc_audience):
-        raise SettingsError(
-            "DESK_IAP_AUDIENCE and DESK_OIDC_… cannot be set together: keep those of the service that you use"
-        )
-    if server.iap_audience:
-        return iap(server.iap_audience, server.emails)
-    if server.oidc_issuer:
-        if not server.oidc_audience:
-            raise SettingsError("DESK_OIDC_AUDIENCE is missing: the client id that tokens are for")
-        return oidc(server.oidc_issuer, server.oidc_audience, server.emails)
-    if server.oidc_audience or server.emails:
-        name = "DESK_OIDC_AUDIENCE" if server.oidc_audience else "DESK_ALLOWED_EMAILS"
-        raise SettingsError(f"{name} has no effect without DESK_OIDC_ISSUER: set the issuer of the ID tokens too")
-    if not is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
-        raise SettingsError(
-            f"{host} can be reached by others, and there is no authentication: set DESK_OIDC_ISSUER and"
-            " DESK_OIDC_AUDIENCE, or DESK_IAP_AUDIENCE behind Identity-Aware Proxy, or listen at 127.0.0.1"
-        )
-    return None
-
-
-def new_sessions(server: ServerSettings, settings: Settings) -> CheckedSessions:
-    """Returns the service that stores conversations.
-
-    Raises:
-        SettingsError: the address is unusable.
-    """
-    found = sessions_url(server, settings.ledger_url, settings.data_dir)
-    if found is None:
-        return _limited(CheckedInMemorySessions(), server)
-    url, arguments = found
-    sqlite = url.get_backend_name() == "sqlite"
-    pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
-    create_private_folder(settings.data_dir)
-    if file := sqlite_file(url):
-        with suppress(OSError):  # `/readyz` says that it cannot be written
-            create_private_file(file)
-    address = url.render_as_string(hide_password=False)
-    try:
-        # without hide_parameters, the text of an error would quote messages
-        sessions = CheckedDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
-    except (ValueError, ImportError):  # not chained: the text contains the password
-        raise SettingsError(
-            f"conversations cannot be kept in {redacted_url(url)}: check DESK_SESSIONS_URL, or DESK_DATABASE_URL"
-            f" if that is not set; PostgreSQL needs one more package: {install_command('postgres')}"
-        ) from None
-    return _limited(sessions, server)
-
-
-def _limited(sessions: CheckedSessions, server: ServerSettings) -> CheckedSessions:
-    sessions.max_sessions = server.sessions_per_user
-    return sessions
-
-
-def new_artifacts(url: str) -> BaseArtifactService:
-    """Returns the service that stores files.
-
-    Raises:
-        SettingsError: the address is unknown or unusable.
-    """
-    try:
-        found: BaseArtifactService | None = get_service_registry().create_artifact_service(url, agents_dir=str(ROOT))
-    except ImportError:
-        raise SettingsError("DESK_ARTIFACTS_URL needs one more package: pip install google-cloud-storage") from None
-    except (GoogleAuthError, ValueError, OSError) as error:
-        raise SettingsError(f"DESK_ARTIFACTS_URL cannot be used: {error}") from None
-    if found is None:
-        raise SettingsError("DESK_ARTIFACTS_URL is not known here: write gs://BUCKET or file://FOLDER")
-    return found
-
-
-async def _delete_beside_session(artifacts: BaseArtifactService, user: str, session: str) -> None:
-    """Deletes the files and the A2A tasks of a conversation, which nobody could find without the conversation."""
-    await delete_artifacts(artifacts, SessionKey(APP_NAME, user, session))
-    await research().ledger.delete_tasks(user, session)
-
-
-def _folder(place: Path) -> str:
-    create_private_folder(place)
-    return place.resolve().as_uri()

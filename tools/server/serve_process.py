@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from starlette.types import ASGIApp
 
 from tools.server.app import build_server
-from tools.server.connection_limits import timed_protocol
 from tools.server.settings import agent_address, load_server_settings
+from tools.server.uvicorn_server import timed_protocol
 from tools.settings import SettingsError, load_settings
 from tools.telemetry import setup_logging, setup_telemetry
 

@@ -18,7 +18,7 @@ import jwt
 from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from tools.server.middleware.authentication import JwksCache
+from tools.server.jwks_cache import JwksCache
 from tools.server.timeouts import SIGNATURE_TOLERANCE_S
 from tools.settings import SettingsError
 

@@ -21,8 +21,8 @@ from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.factory import research
 from tools.research.notices.delivery import deliver_remaining
 from tools.server.error_handlers import error_response, json_error
+from tools.server.jwks_cache import JwksUnavailable
 from tools.server.limits import MAX_MESSAGE_ID_CHARS, MAX_MESSAGE_IDS
-from tools.server.middleware.authentication import JwksUnavailable
 from tools.server.timeouts import MESSAGE_ID_TTL_S, MIN_DELIVERY_S, WEBHOOK_ANSWER_S
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.text.unsafe_characters import sanitize_json

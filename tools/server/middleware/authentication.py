@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import httpx2
 import jwt
 
 from tools.errors import DeskError
+from tools.interactions.backend import is_loopback
 from tools.research.order import LOCAL_USER
+from tools.server.jwks_cache import JwksCache
 from tools.server.limits import MAX_NAME_CHARS
-from tools.server.timeouts import KEY_TTL_S, KEYS_FAILURE_TTL_S, KEYS_INTERVAL_S, KEYS_TIMEOUT_S
+from tools.server.settings import ServerSettings
+from tools.settings import SettingsError
 from tools.text.unsafe_characters import sanitize
 
 IAP_KEYS_URL = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_ISSUER = "https://cloud.google.com/iap"
 """IAP's JWKS and its issuer name (cloud.google.com/iap/docs/signed-headers-howto)."""
-FETCH_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError, RecursionError)
-"""Exceptions of a fetch of keys: the server does not answer, or its answer has no keys."""
 _NOT_LOCAL = f"%{ord(LOCAL_USER[0]):X}{LOCAL_USER[1:]}"
 """The id of an account whose subject is `LOCAL_USER`: a spelling that no other subject has."""
 
 
 class Unauthorized(DeskError):
     """The request has no valid token, or its user is not allowed. The text is for the client."""
-
-
-class JwksUnavailable(DeskError):
-    """The issuer's keys cannot be fetched now."""
 
 
 class Authenticator(Protocol):
@@ -46,53 +39,6 @@ class Authenticator(Protocol):
             Unauthorized: there is no valid token, or its user is not allowed.
             JwksUnavailable: no token can be verified now.
         """
-
-
-@dataclass
-class JwksCache:
-    """The public keys of an issuer, fetched on demand and kept for `KEY_TTL_S` seconds."""
-
-    url: str
-    """Address of the JWKS, or of a discovery document, which ends with `/openid-configuration`."""
-    new_client: Callable[[], httpx2.AsyncClient] = lambda: httpx2.AsyncClient(timeout=KEYS_TIMEOUT_S)
-    clock: Callable[[], float] = time.monotonic
-    _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
-    _fetched: float | None = None
-    _failed: float | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Returns the key with an id, or None. For an unknown id, fetches the keys again, since the key may be new.
-
-        Raises:
-            JwksUnavailable: the keys have to be fetched, and the fetch fails.
-        """
-        if self._is_due(key_id):
-            async with self._lock:
-                now = self.clock()
-                if self._failed is not None and now - self._failed < KEYS_FAILURE_TTL_S:
-                    raise JwksUnavailable(self.url)
-                if self._is_due(key_id):
-                    try:
-                        self._keys = await self._fetch()
-                    except FETCH_ERRORS:
-                        self._failed = self.clock()
-                        raise JwksUnavailable(self.url) from None
-                    self._fetched = now
-        return self._keys.get(key_id)
-
-    def _is_due(self, key_id: str) -> bool:
-        """Whether the keys have to be fetched before a key is looked up."""
-        age = math.inf if self._fetched is None else self.clock() - self._fetched
-        return age >= (KEY_TTL_S if key_id in self._keys else KEYS_INTERVAL_S)
-
-    async def _fetch(self) -> dict[str, jwt.PyJWK]:
-        async with self.new_client() as client:
-            url = self.url
-            if url.endswith("/openid-configuration"):
-                url = str((await _json(client, url))["jwks_uri"])
-            found = jwt.PyJWKSet.from_dict(await _json(client, url))
-        return {str(key.key_id): key for key in found.keys}
 
 
 @dataclass(frozen=True)
@@ -159,10 +105,31 @@ def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS_URL) -> 
     return TokenVerifier(IAP_ISSUER, audience, JwksCache(keys), "x-goog-iap-jwt-assertion", ("ES256",), emails)
 
 
-async def _json(client: httpx2.AsyncClient, url: str) -> dict[str, Any]:
-    answer = await client.get(url)
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    if not isinstance(found, dict):
-        raise TypeError("not a JSON object")
-    return found
+def build_authenticator(server: ServerSettings, host: str) -> Authenticator | None:
+    """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy.
+
+    Returns None if neither is set and the server listens on loopback.
+
+    Raises:
+        SettingsError: neither is set and the server does not listen on loopback, both are set, or the OIDC audience is
+            missing.
+    """
+    if server.iap_audience and (server.oidc_issuer or server.oidc_audience):
+        raise SettingsError(
+            "DESK_IAP_AUDIENCE and DESK_OIDC_… cannot be set together: keep those of the service that you use"
+        )
+    if server.iap_audience:
+        return iap(server.iap_audience, server.emails)
+    if server.oidc_issuer:
+        if not server.oidc_audience:
+            raise SettingsError("DESK_OIDC_AUDIENCE is missing: the client id that tokens are for")
+        return oidc(server.oidc_issuer, server.oidc_audience, server.emails)
+    if server.oidc_audience or server.emails:
+        name = "DESK_OIDC_AUDIENCE" if server.oidc_audience else "DESK_ALLOWED_EMAILS"
+        raise SettingsError(f"{name} has no effect without DESK_OIDC_ISSUER: set the issuer of the ID tokens too")
+    if not is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
+        raise SettingsError(
+            f"{host} can be reached by others, and there is no authentication: set DESK_OIDC_ISSUER and"
+            " DESK_OIDC_AUDIENCE, or DESK_IAP_AUDIENCE behind Identity-Aware Proxy, or listen at 127.0.0.1"
+        )
+    return None

@@ -6,7 +6,33 @@ session keeps a part of its events. Therefore a turn holds a lock of this name i
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import Message, Send
+
 
 def lock_name(user: str, session: str, app: str = "desk") -> str:
     """The lock name of a session."""
     return f"{app}/{user}/{session}"
+
+
+@asynccontextmanager
+async def last_chunk_delayed(send: Send) -> AsyncIterator[Send]:
+    """Yields a `send` that delays the last chunk of a response until the `with` block has ended.
+
+    By then the session lock is released, so that the client's next request does not find a locked session.
+    """
+    last: list[Message] = []
+
+    async def held(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            last.append(message)
+        else:
+            await send(message)
+
+    try:
+        yield held
+    finally:
+        for message in last:
+            await send(message)

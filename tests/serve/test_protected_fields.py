@@ -18,7 +18,7 @@ from tests.serve.test_a2a import message as a2a_message
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
-from tools.server.checked_sessions import PROTECTED_METADATA
+from tools.server.protected_fields import PROTECTED_METADATA
 
 SESSIONS = "/apps/desk/users/mallory/sessions"
 HELLO = {"role": "user", "parts": [{"text": "Hello"}]}

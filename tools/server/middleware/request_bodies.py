@@ -1,15 +1,13 @@
-"""Reads request bodies within limits of size and time, and parses them to JSON that every store can keep."""
+"""Reads request bodies within limits of size and time, and lets large ones be parsed in a thread."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -18,11 +16,6 @@ from starlette.types import Message, Receive, Scope
 from tools.load_control.user_queues import FairUserThreads
 from tools.server.error_handlers import RequestRejected
 from tools.server.limits import (
-    MAX_FILE_LEVELS,
-    MAX_FILE_NAME_BYTES,
-    MAX_JSON_DEPTH,
-    MAX_JSON_VALUES,
-    MAX_NAME_CHARS,
     SMALL_BODY_BYTES,
 )
 from tools.server.timeouts import FULL_TIMEOUT_S
@@ -30,10 +23,6 @@ from tools.server.timeouts import FULL_TIMEOUT_S
 T = TypeVar("T")
 _PARSER = FairUserThreads(1, "large bodies")
 """Parses large bodies, one at a time."""
-_FILE_NAMES = ("filename",)
-_NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
-"""Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
-_TOO_DEEP = RequestRejected(400, f"the body may have at most {MAX_JSON_DEPTH} levels of nesting")
 
 
 @dataclass
@@ -134,58 +123,6 @@ async def in_thread_if_large(function: Callable[[bytes], T], body: bytes, user: 
     return function(body) if len(body) <= SMALL_BODY_BYTES else await _PARSER.call(user, function, body)
 
 
-def check_values(body: bytes, maximum: int = MAX_JSON_VALUES) -> None:
-    """Counts the values in JSON before anything parses it. Text is not counted, however many commas it has.
-
-    Raises:
-        RequestRejected: status 400: there are more than `maximum`.
-    """
-    if _count_values(body) <= maximum:
-        return
-    unescaped = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    too_many_texts = unescaped.count(b'"') > 4 * maximum  # a value has at most a name and a text
-    if too_many_texts or _count_values(b"".join(unescaped.split(b'"')[::2])) > maximum:
-        raise RequestRejected(400, f"the body may have at most {maximum:,} values")
-
-
-def parse_json(body: bytes) -> Any:
-    """Parses a client's JSON, and replaces unsafe characters in its text (`tools/text/unsafe_characters.py`).
-
-    Raises:
-        RequestRejected: status 400: the body is not JSON, is nested too deeply, or has an unusable name.
-    """
-    try:
-        data = json.loads(body.decode(), parse_float=_finite, parse_constant=_finite)
-    except ValueError:
-        raise RequestRejected(400, "the body has to be JSON in UTF-8") from None
-    except RecursionError:
-        raise _TOO_DEEP from None
-    if _is_deep(data):
-        raise _TOO_DEEP
-    if isinstance(data, dict):
-        for name in _NAMES:
-            check_name(data.get(name), is_file=name in _FILE_NAMES)
-    return sanitize_json(data)
-
-
-def check_name(name: object, is_file: bool = False) -> None:
-    """Refuses a name that some store cannot keep. Lets values that are not strings pass, because ADK refuses them.
-
-    Raises:
-        RequestRejected: status 400: the name is too long or has unusable characters.
-    """
-    if not isinstance(name, str):
-        return
-    if name != sanitize(name) or any(character in name for character in "\t\r\n"):
-        raise RequestRejected(400, "a name in the request has control characters or halves of characters")
-    if is_file and len(name.encode()) > MAX_FILE_NAME_BYTES:
-        raise RequestRejected(400, f"a file's name may have at most {MAX_FILE_NAME_BYTES} bytes")
-    if is_file and name.replace("\\", "/").count("/") >= MAX_FILE_LEVELS:
-        raise RequestRejected(400, f"a file's name may have at most {MAX_FILE_LEVELS} levels")
-    if not is_file and len(name) > MAX_NAME_CHARS:
-        raise RequestRejected(400, f"a name may have at most {MAX_NAME_CHARS} characters")
-
-
 class Replay:
     """A `receive` that first returns a body that was read before, then further messages."""
 
@@ -206,29 +143,3 @@ class Replay:
 def without_length(scope: Scope) -> Scope:
     """The scope without Content-Length, for a request whose body was changed."""
     return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"content-length"]}
-
-
-def _finite(number: str) -> float:
-    """Parses a float; refuses NaN and infinities (also 1e999), which JSON does not have and databases refuse."""
-    if not math.isfinite(value := float(number)):
-        raise ValueError(number)
-    return value
-
-
-def _count_values(json_text: bytes) -> int:
-    """Returns an upper bound of the number of values: each value but the first follows one of these characters."""
-    return sum(map(json_text.count, (b",", b"[", b"{", b":")))
-
-
-def _is_deep(data: Any) -> bool:
-    level = [data]
-    for _ in range(MAX_JSON_DEPTH):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True

@@ -1,15 +1,16 @@
-"""Session services that refuse or remove what clients must not write: state of all users, and data of the desk."""
+"""The session services of the server: opens them, lists conversations, and refuses what clients must not write."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, cast
 
+from google.adk.artifacts import BaseArtifactService
 from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.events import Event
 from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
@@ -21,31 +22,25 @@ from sqlalchemy import Dialect, Table, select, text
 
 from tools.adk.sessions.batched_database_sessions import BatchedDatabaseSessions
 from tools.adk.sessions.windowed_sessions import WindowedInMemorySessions, WindowedSessions
+from tools.app import APP_NAME
+from tools.databases.database_url import redacted_url, sqlite_file
 from tools.databases.shielded import shielded
-from tools.moderation.gate import DECISION_KEY
-from tools.privacy.interaction_deletion import REFUSED_KEY
-from tools.privacy.plugin import FORGOTTEN_KEY
+from tools.extras import install_command
+from tools.files.private_files import create_private_file, create_private_folder
+from tools.privacy.erasure import SessionKey, delete_artifacts
+from tools.research.factory import research
 from tools.research.order import OUTSIDE_CONVERSATIONS
-from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
-from tools.server.limits import MAX_NAME_CHARS, MAX_STATE_BYTES
-from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
+from tools.server.limits import MAX_NAME_CHARS
+from tools.server.middleware.idempotency import MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited
+from tools.server.protected_fields import check_state, check_state_size, without_protected
+from tools.server.settings import ServerSettings, sessions_url
+from tools.settings import Settings, SettingsError
 
 _S = cast(Table, StorageSession.__table__)
-PROTECTED_STATE = frozenset({REFUSED_KEY})
-"""Names of session state that the desk trusts; only its agents may write it."""
-PROTECTED_METADATA = frozenset(
-    {MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY}
-)
-"""Keys of event metadata that the desk trusts; clients may not write them."""
 ROW_BYTES = 500
 """Approximate bytes that the names and the indexes of a row take."""
-FUNCTION_PARTS_REFUSED = (
-    "a message has text and files: leave out functionCall and functionResponse, because only agents call tools"
-)
-"""Error for a client that sends a call or a result of a tool, with which ADK would continue an earlier turn."""
 _without_events: ContextVar[bool] = ContextVar("without_events", default=False)
-_FUNCTION_PARTS = ("functionCall", "function_call", "functionResponse", "function_response")
 
 
 @contextmanager
@@ -56,19 +51,6 @@ def reads_without_events() -> Iterator[None]:
         yield
     finally:
         _without_events.reset(before)
-
-
-def has_function_parts(message: Any) -> bool:
-    """Whether the JSON of a message has a call or a result of a tool."""
-    parts = message.get("parts") if isinstance(message, dict) else None
-    return isinstance(parts, list) and any(
-        isinstance(part, dict) and part.get(name) is not None for part in parts for name in _FUNCTION_PARTS
-    )
-
-
-def without_protected(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A client's metadata without the keys in `PROTECTED_METADATA`; ADK removes its own keys in the same way."""
-    return {name: value for name, value in (metadata or {}).items() if name not in PROTECTED_METADATA}
 
 
 class CheckedSessions(WindowedSessions):
@@ -84,9 +66,9 @@ class CheckedSessions(WindowedSessions):
         self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
     ) -> Session:
         state = state or {}
-        _check(state, of_client=True)
+        check_state(state, of_client=True)
         of_user = await self.get_user_state(app_name=app_name, user_id=user_id) if state else {}
-        _check_size({State.USER_PREFIX + name: value for name, value in of_user.items()}, state)
+        check_state_size({State.USER_PREFIX + name: value for name, value in of_user.items()}, state)
         for name in (user_id, session_id or ""):
             if len(name) > MAX_NAME_CHARS or not name.isprintable():
                 raise InputValidationError(
@@ -122,9 +104,9 @@ class CheckedSessions(WindowedSessions):
     async def append_event(self, session: Session, event: Event) -> Event:
         restored = bool((event.custom_metadata or {}).get(RESTORED_EVENT_KEY))
         of_client = restored or event.author == "user"
-        _check(event.actions.state_delta, of_client)
+        check_state(event.actions.state_delta, of_client)
         if of_client and event.actions.state_delta:
-            _check_size(session.state, event.actions.state_delta)
+            check_state_size(session.state, event.actions.state_delta)
         if restored:  # written by a client
             event.interaction_id = None  # else the next turn could continue another user's interaction
             event.custom_metadata = without_protected(event.custom_metadata)
@@ -231,20 +213,40 @@ def sum_of_bytes(dialect: Dialect, table: str, columns: Sequence[str]) -> str:
     return f"SELECT coalesce(sum({ROW_BYTES} + {values}), 0) FROM {table}"
 
 
-def _check(state: Mapping[str, Any], of_client: bool) -> None:
-    """Refuses state that ADK shares between all users, and state in `PROTECTED_STATE` that a client writes."""
-    for name in state:
-        if name.startswith(State.APP_PREFIX):
-            raise InputValidationError(f"`{name}` would be state of all users: use another name")
-        if of_client and name.rpartition(":")[2] in PROTECTED_STATE:
-            raise InputValidationError(f"`{name}` may be written by the application only: leave it out")
+def new_sessions(server: ServerSettings, settings: Settings) -> CheckedSessions:
+    """Returns the service that stores conversations.
+
+    Raises:
+        SettingsError: the address is unusable.
+    """
+    found = sessions_url(server, settings.ledger_url, settings.data_dir)
+    if found is None:
+        return _limited(CheckedInMemorySessions(), server)
+    url, arguments = found
+    sqlite = url.get_backend_name() == "sqlite"
+    pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
+    create_private_folder(settings.data_dir)
+    if file := sqlite_file(url):
+        with suppress(OSError):  # `/readyz` says that it cannot be written
+            create_private_file(file)
+    address = url.render_as_string(hide_password=False)
+    try:
+        # without hide_parameters, the text of an error would quote messages
+        sessions = CheckedDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
+    except (ValueError, ImportError):  # not chained: the text contains the password
+        raise SettingsError(
+            f"conversations cannot be kept in {redacted_url(url)}: check DESK_SESSIONS_URL, or DESK_DATABASE_URL"
+            f" if that is not set; PostgreSQL needs one more package: {install_command('postgres')}"
+        ) from None
+    return _limited(sessions, server)
 
 
-def _check_size(state: Mapping[str, Any], delta: Mapping[str, Any]) -> None:
-    """Refuses a change by which a state becomes larger than the limit, or grows beyond it."""
-    after = len(json.dumps({**state, **delta}, default=str))
-    if after > MAX_STATE_BYTES and after > len(json.dumps({**state}, default=str)):
-        raise InputValidationError(
-            f"the state of a conversation, with that of its user, may have at most {MAX_STATE_BYTES:,} bytes of JSON:"
-            " save large data as a file"
-        )
+def _limited(sessions: CheckedSessions, server: ServerSettings) -> CheckedSessions:
+    sessions.max_sessions = server.sessions_per_user
+    return sessions
+
+
+async def delete_beside_session(artifacts: BaseArtifactService, user: str, session: str) -> None:
+    """Deletes the files and the A2A tasks of a conversation, which nobody could find without the conversation."""
+    await delete_artifacts(artifacts, SessionKey(APP_NAME, user, session))
+    await research().ledger.delete_tasks(user, session)

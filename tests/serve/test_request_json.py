@@ -19,9 +19,9 @@ from tools.server.limits import (
     MAX_RESTORED_EVENTS,
     MAX_RESTORED_VALUES,
 )
-from tools.server.middleware.gateway import A2A_PATH
 from tools.server.middleware.rate_limit import ChangeLimiter, RateLimited, RateLimiter
-from tools.server.middleware.request_limits import check_values
+from tools.server.middleware.request_json import check_values
+from tools.server.paths import A2A_PATH
 
 SESSIONS = "/apps/desk/users/me/sessions"
 

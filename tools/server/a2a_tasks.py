@@ -18,6 +18,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from tools.databases.shielded import shielded
 from tools.research.database import Database
 from tools.research.locks import Locks
+from tools.research.timeouts import LOCK_LEASE_S
 from tools.server.limits import MAX_HISTORY_BYTES, MAX_HISTORY_MESSAGES, MAX_LISTED_WITH_ARTIFACTS, MAX_RECEIVERS
 from tools.server.middleware.session_lock import lock_name
 

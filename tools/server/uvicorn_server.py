@@ -1,4 +1,4 @@
-"""A uvicorn HTTP protocol with limits for what a connection may send, and for the number of connections.
+"""Runs an application with uvicorn, and limits what a connection may send, and the number of connections.
 
 uvicorn 0.54 waits forever for the first request, for the rest of a request that has begun, and after a line end that
 begins none. With httptools, it keeps an address and headers of any length in memory, and any number of requests that
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tools.server.limits import MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_OPEN_FILES
-from tools.server.timeouts import CLOSE_GRACE_S
+from tools.server.timeouts import CLOSE_GRACE_S, SHUTDOWN_GRACE_S
 
 
 def timed_protocol(request_seconds: float) -> type[LimitedProtocol]:
@@ -128,3 +131,14 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
+
+
+def run_server(app: Callable[..., Any] | str, host: str, port: int, protocol: type | str, **options: Any) -> None:
+    """Serves an ASGI application until a signal ends it. `app` may be the import string of a function that makes it.
+
+    Args:
+        protocol: class for the connections, or its import string.
+        options: further settings of uvicorn.
+    """
+    settings: dict[str, Any] = {"timeout_graceful_shutdown": SHUTDOWN_GRACE_S, "access_log": False, "log_config": None}
+    uvicorn.run(app, host=host, port=port, http=protocol, **settings, **options)

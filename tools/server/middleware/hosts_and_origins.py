@@ -1,4 +1,4 @@
-"""Checks the Host and Origin headers of requests, by ADK's own rules.
+"""Checks the Host and Origin headers of requests, by ADK's own rules, and lets pages of other origins in (CORS).
 
 A page of another site can reach a server on the user's machine in two ways: by DNS rebinding (a host name that is made
 to point to that machine), and by a cross-origin request that the browser sends without a preflight.
@@ -6,17 +6,17 @@ to point to that machine), and by a cross-origin request that the browser sends 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from google.adk.cli.api_server import _is_dns_rebinding_request, _is_request_origin_allowed
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.server.error_handlers import json_error
+from tools.server.paths import HEALTH_PATHS
 
-HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
-"""Paths served under any host name: probes use any name or address, and the answers are the same for everybody."""
 _LOOPBACK = "127.0.0.1"
 
 
@@ -50,3 +50,18 @@ class HostCheck:
         # ADK's application would check the origin again, and does not know `origins`
         headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
         await self.app({**scope, "headers": headers}, receive, send)
+
+
+MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
+"""Headers of an MCP request (2026-07-28)."""
+
+
+def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Answers CORS preflights before authentication, and lets pages of these origins read all responses."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", *MCP_HEADERS],
+        expose_headers=["Retry-After", "WWW-Authenticate"],
+    )

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from google.adk.artifacts import BaseArtifactService
-from google.adk.artifacts.file_artifact_service import FileArtifactService
-from google.adk.artifacts.in_memory_artifact_service import InMemoryArtifactService
 from sqlalchemy import Connection, text
 
 from tools.app import APP_NAME
 from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database
-from tools.server.checked_sessions import CheckedSessions, sum_of_bytes
+from tools.server.artifacts import file_bytes
 from tools.server.middleware.rate_limit import RateLimited
+from tools.server.sessions import CheckedSessions, sum_of_bytes
 from tools.server.timeouts import REFUSAL_TTL_S, STORED_BYTES_TTL_S
+from tools.text.secret_redaction import redact
 
 log = logging.getLogger(__name__)
 
 COST_FACTOR = 20
 """A count is used for at least this many times the time that it took, so that counting takes little of all time."""
-FILE_BYTES = 4096
-"""Bytes that a file or a folder takes at least: very many small files fill a disk too."""
 
 Count = Callable[[str], Awaitable[int]]
 """Returns the bytes that a user has in one store."""
@@ -46,7 +40,7 @@ class _Counted:
 
 
 @dataclass
-class StorageLimit:
+class StorageQuota:
     """Refuses requests of users who store too much. The stores are counted rarely, because counting reads all rows.
 
     Args:
@@ -93,9 +87,9 @@ class StorageLimit:
         return self._counted[user]
 
 
-def storage_limit(
+def storage_quota(
     max_bytes: int, sessions: CheckedSessions, artifacts: BaseArtifactService, database: Database
-) -> StorageLimit:
+) -> StorageQuota:
     """Returns the limit for the stores of the server.
 
     Args:
@@ -106,12 +100,12 @@ def storage_limit(
         return await sessions.stored_bytes(APP_NAME, user)
 
     async def of_files(user: str) -> int:
-        return await asyncio.to_thread(_file_bytes, artifacts, user)
+        return await asyncio.to_thread(file_bytes, artifacts, user)
 
     async def of_tasks(user: str) -> int:
         return await database.read(lambda connection: _task_bytes(connection, user))
 
-    return StorageLimit(max_bytes, (of_sessions, of_files, of_tasks))
+    return StorageQuota(max_bytes, (of_sessions, of_files, of_tasks))
 
 
 def _task_bytes(connection: Connection, user: str) -> int:
@@ -119,27 +113,3 @@ def _task_bytes(connection: Connection, user: str) -> int:
     pushes = sum_of_bytes(connection.dialect, "desk_pushes", ("config_data",))
     query = text(f"SELECT ({tasks} WHERE owner = :user) + ({pushes} WHERE owner = :user)")
     return int(connection.execute(query, {"user": user}).scalar_one())
-
-
-def _file_bytes(artifacts: BaseArtifactService, user: str) -> int:
-    """Returns the bytes of all versions of a user's files. Blocks."""
-    if isinstance(artifacts, FileArtifactService):
-        return _folder_bytes(artifacts._base_root(APP_NAME, user))
-    prefix = f"{APP_NAME}/{user}/"
-    if isinstance(artifacts, InMemoryArtifactService):
-        versions = [each for path, found in [*artifacts.artifacts.items()] if path.startswith(prefix) for each in found]
-        return sum(max(FILE_BYTES, len(each.data.model_dump_json())) for each in versions)
-    bucket: Any = artifacts  # `GcsArtifactService`, whose import needs the package of Google Cloud
-    fields = "items(size),nextPageToken"
-    blobs = bucket.storage_client.list_blobs(bucket.bucket, prefix=prefix, fields=fields)
-    return sum(max(FILE_BYTES, each.size or 0) for each in blobs)
-
-
-def _folder_bytes(folder: Path) -> int:
-    total = 0
-    with suppress(FileNotFoundError):  # there is none, or it is deleted meanwhile
-        for each in [*os.scandir(folder)]:
-            with suppress(FileNotFoundError):
-                inside = _folder_bytes(Path(each)) if each.is_dir(follow_symlinks=False) else 0
-                total += inside + max(FILE_BYTES, each.stat(follow_symlinks=False).st_size)
-    return total

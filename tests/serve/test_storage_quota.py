@@ -23,11 +23,11 @@ from tests.serve.test_a2a import METHODS, Robot
 from tests.serve.test_a2a import message as a2a_message
 from tools.research.database import Database
 from tools.research.locks import Locks
-from tools.server import stored_bytes
-from tools.server.a2a_stores import Pushes, Tasks
-from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions
+from tools.server.a2a_tasks import Pushes, Tasks
+from tools.server.artifacts import FILE_BYTES
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.stored_bytes import COST_FACTOR, FILE_BYTES, StorageLimit, storage_limit
+from tools.server.sessions import CheckedDatabaseSessions, CheckedInMemorySessions
+from tools.server.storage_quota import COST_FACTOR, StorageQuota, storage_quota
 from tools.server.timeouts import REFUSAL_TTL_S, STORED_BYTES_TTL_S
 from tools.settings import load_settings
 
@@ -39,7 +39,7 @@ LONG = "x" * 600_000
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts at each request."""
     for name in ("STORED_BYTES_TTL_S", "REFUSAL_TTL_S", "COST_FACTOR"):
-        monkeypatch.setattr(stored_bytes, name, 0)
+        monkeypatch.setattr(f"tools.server.storage_quota.{name}", 0)
 
 
 def a_conversation(client: httpx2.Client) -> httpx2.Response:
@@ -173,7 +173,7 @@ async def test_a_count_is_used_for_a_while_and_what_is_sent_meanwhile_is_added_t
         now[0] += took_s[0]
         return stored[user]
 
-    limit = StorageLimit(100, [count], clock=lambda: now[0])
+    limit = StorageQuota(100, [count], clock=lambda: now[0])
     for size in (40, 40, 10):
         await limit.admit("ada", size)
     await limit.admit("bob", 100)
@@ -204,7 +204,7 @@ async def test_while_a_store_cannot_be_counted_the_count_before_and_what_was_sen
     async def database(user: str) -> int:
         return 40
 
-    limit = StorageLimit(100, [bucket, database], lambda: now[0])
+    limit = StorageQuota(100, [bucket, database], lambda: now[0])
     await limit.admit("ada", 20)
     now[0] += STORED_BYTES_TTL_S
     await limit.admit("ada", 10)
@@ -218,7 +218,7 @@ async def test_while_a_store_cannot_be_counted_the_count_before_and_what_was_sen
 
 async def test_a_file_that_cannot_be_read_hides_no_other_file_from_the_count(tmp_path: Path) -> None:
     artifacts = FileArtifactService(tmp_path)
-    limit = storage_limit(1, CheckedInMemorySessions(), artifacts, Database(f"sqlite+aiosqlite:///{tmp_path}/l.db"))
+    limit = storage_quota(1, CheckedInMemorySessions(), artifacts, Database(f"sqlite+aiosqlite:///{tmp_path}/l.db"))
     folder = artifacts._base_root("desk", "ada")
     folder.mkdir(parents=True)
     (folder / "link").symlink_to(tmp_path / "nowhere")
@@ -229,7 +229,7 @@ async def test_a_file_that_cannot_be_read_hides_no_other_file_from_the_count(tmp
 @pytest.mark.parametrize("kind", ["folder", "memory"])
 async def test_very_small_files_and_folders_count_with_a_minimum(tmp_path: Path, kind: str) -> None:
     artifacts = FileArtifactService(tmp_path) if kind == "folder" else InMemoryArtifactService()
-    limit = storage_limit(1, CheckedInMemorySessions(), artifacts, Database(f"sqlite+aiosqlite:///{tmp_path}/l.db"))
+    limit = storage_quota(1, CheckedInMemorySessions(), artifacts, Database(f"sqlite+aiosqlite:///{tmp_path}/l.db"))
     for number in range(10):
         part = types.Part(text="x")
         await artifacts.save_artifact(
@@ -244,7 +244,7 @@ async def test_tasks_of_other_agents_and_their_receivers_are_counted(
 ) -> None:
     server: Server | None = request.getfixturevalue("postgres") if kind == "postgresql" else None
     database = Database(server.create_database() if server else f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
-    limit = storage_limit(1, CheckedInMemorySessions(), InMemoryArtifactService(), database)
+    limit = storage_quota(1, CheckedInMemorySessions(), InMemoryArtifactService(), database)
 
     async def stored(user: str = Robot.user_name) -> int:
         return sum([await count(user) for count in limit.counts])
