@@ -18,8 +18,8 @@ import uvicorn
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
 from tools.board.app import board_app
-from tools.board.local import LocalAccess, background_research, listen
-from tools.board.routes import Board
+from tools.board.base import Board
+from tools.board.local_server import LocalAccess, background_research, listen
 from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.screening import TextScreener

@@ -18,8 +18,8 @@ from tests.board.conftest import BRIEF, Page, Site, link_in
 from tests.scripts import REPORT, cited, picture
 from tests.serve.conftest import listening
 from tools.board.errors import described
-from tools.board.load_limits import LoadLimits
-from tools.board.local import listen, opening_file
+from tools.board.load_queues import LoadQueues
+from tools.board.local_server import listen, opening_file
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
 from tools.research.database_errors import LedgerError
@@ -175,8 +175,8 @@ def test_each_page_has_an_address_that_no_other_program_could_know(site: Site) -
 def test_readers_of_a_share_link_keep_neither_its_owner_nor_readers_of_others_waiting(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readers, loading = list[str](), LoadLimits.loading
-    monkeypatch.setattr(LoadLimits, "loading", lambda self, reader: readers.append(reader) or loading(self, reader))
+    readers, loading = list[str](), LoadQueues.loading
+    monkeypatch.setattr(LoadQueues, "loading", lambda self, reader: readers.append(reader) or loading(self, reader))
     path = site.start()
     site.finish(path)
     link = link_in(site.send(site.page(path), "share", days="1").text)
@@ -281,7 +281,7 @@ def test_a_report_is_downloaded_under_a_name_of_ours(site: Site) -> None:
         assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
     for ending in ("exe", "..%2f..%2fetc%2fpasswd", "md%00", "MD", ""):
         assert site.client.get(f"{path}/report.{ending}").status_code == 404, ending
-    for static in ("..%2froutes.py", "../routes.py", "%2e%2e/routes.py", ""):
+    for static in ("..%2fapp.py", "../app.py", "%2e%2e/app.py", ""):
         assert site.client.get(f"/research/static/{static}").status_code == 404, static
 
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.board.conftest import BRIEF, Page, Site, location, until
-from tools.board.security import FORM_TTL_S
+from tools.board.timeouts import FORM_TTL_S
 from tools.research.job_states import State
 from tools.research.order import LOCAL_USER, OUTSIDE_CONVERSATIONS
 from tools.research.settings import load_research_settings

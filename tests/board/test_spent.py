@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.board.conftest import BRIEF
-from tools.board.pages import spent_by_job, with_begun
+from tools.board.spent import spent_by_job, with_begun
 from tools.research.job import new_job
 from tools.research.job_states import State
 from tools.research.order import LOCAL_USER, OUTSIDE_CONVERSATIONS

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.conftest import ROOT
-from tools.board import load_limits, piecewise_sending, routes
+from tools.adk.sessions import newest_events, windowed_sessions
+from tools.board import limits as board_limits
+from tools.board import timeouts as board_timeouts
 from tools.mcp_server import arguments, confirmation
 from tools.research.notices import timeouts as notice_timeouts
 from tools.research.verification import matching
@@ -14,9 +16,9 @@ from tools.server import timeouts as server_timeouts
 FETCH = FetchLimits()
 WORDS = {5: "five", 6: "six", 8: "eight"}
 QUOTED = (
-    ("board.md", "at most {} open pages of a user", WORDS[routes._MAX_STREAMS]),
-    ("privacy.md", "and {} requests that wait or are answered", load_limits.MAX_REQUESTS),
-    ("privacy.md", "nothing for {:.0f} seconds is cut off", piecewise_sending.MAX_DRAIN_WAIT_S),
+    ("board.md", "at most {} open pages of a user", WORDS[board_limits.MAX_LIVE_PAGES]),
+    ("privacy.md", "and {} requests that wait or are answered", board_limits.MAX_REQUESTS),
+    ("privacy.md", "nothing for {:.0f} seconds is cut off", board_timeouts.MAX_DRAIN_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_TOOL_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
     ("notices.md", "tried {} times in about a day", WORDS[len(notice_timeouts.RETRY_AFTER_S) + 1]),
@@ -29,7 +31,7 @@ QUOTED = (
     ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
     ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
     ("serving.md", "headers of more than {:,} bytes", server_limits.MAX_HEAD_BYTES),
-    ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", load_limits.MAX_REQUESTS),
+    ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", board_limits.MAX_REQUESTS),
     ("serving.md", "at most {} requests of a user about conversations", server_limits.MAX_READS),
     ("serving.md", "more than {} levels of nesting", server_limits.MAX_JSON_DEPTH),
     ("serving.md", "or {:,} values", server_limits.MAX_JSON_VALUES),

@@ -23,7 +23,7 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import until
 from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, raw, said
-from tools.board.piecewise_sending import PIECE_BYTES
+from tools.board.limits import PIECE_BYTES
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database

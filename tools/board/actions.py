@@ -10,7 +10,8 @@ from contextlib import aclosing
 
 from tools.board.errors import Outdated
 from tools.board.forms import NewResearch
-from tools.board.pages import label, phase, seen
+from tools.board.job_states import label, phase, seen
+from tools.board.timeouts import ANSWER_WAIT_S
 from tools.research.errors import UnknownJob
 from tools.research.follow_up import AnswerLater
 from tools.research.job import Job
@@ -20,9 +21,6 @@ from tools.research.questions import Action, Question, Yes
 from tools.research.screening import TextScreener, screen_text
 from tools.research.service import Research
 from tools.research.settings import ResearchSettings
-
-ANSWER_WAIT_S = 25.0
-"""Seconds for which a request waits for the answer to a question. The answer is saved in any case."""
 
 
 async def own_job(service: Research, user: str, job_id: str, *, with_files: bool = False) -> Job:

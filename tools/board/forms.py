@@ -10,18 +10,11 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from tools.board.limits import MAX_FIELDS, MAX_FORM_BYTES, MAX_READ_BYTES, MAX_TEXT_CHARS
 from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
 from tools.research.order import MAX_TITLE_CHARS
 from tools.text.unsafe_characters import sanitize
-
-MAX_FORM_BYTES = 400_000
-"""Maximum bytes of a form: `MAX_TEXT_CHARS` four-byte characters, percent-encoded, and the other fields."""
-MAX_TEXT_CHARS = 20_000
-"""Maximum characters of a brief, a question or a wish."""
-_MAX_READ_BYTES = 10_000_000
-"""Maximum bytes that are read of a form that is too long: a browser shows the answer only after it has sent all."""
-_MAX_FIELDS = 20
 
 
 class BadForm(DeskError):
@@ -59,7 +52,7 @@ async def receive_form(request: Request) -> dict[str, str]:
     async for chunk in request.stream():
         size += len(chunk)
         body += chunk if size <= MAX_FORM_BYTES else b""
-        if size > _MAX_READ_BYTES:
+        if size > MAX_READ_BYTES:
             break
     if size > MAX_FORM_BYTES:
         raise HTTPException(413, "The form is too long. Nothing was done: shorten your text.")
@@ -76,7 +69,7 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
         raise BadForm("This is not a form of this page. Nothing was done.")
     try:
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict", encoding="utf-8"
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict", encoding="utf-8"
         )
     except ValueError:
         raise BadForm("The form cannot be read: it has too many fields, or letters that are not UTF-8.") from None

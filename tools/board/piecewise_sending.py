@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tools.board.limits import PIECE_BYTES
+from tools.board.timeouts import MAX_DRAIN_WAIT_S
 from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
-
-PIECE_BYTES = 64_000
-MAX_DRAIN_WAIT_S = 60.0
-"""Seconds after which a client that has not taken a piece is cut off."""
 
 
 @dataclass(frozen=True)

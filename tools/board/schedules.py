@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tools.board import forms, pages
+from tools.board import forms
+from tools.board.base import Board
 from tools.board.errors import Outdated, described
+from tools.board.job_states import label
+from tools.board.limits import MAX_TEXT_CHARS
 from tools.board.paths import redirect_to
-from tools.board.routes import Board
 from tools.errors import DeskError
 from tools.research.factory import research
 from tools.research.job import Job
@@ -89,7 +91,7 @@ def row(schedule: Schedule, spent: float, now: float) -> Row:
 def run(schedule: Schedule, job: Job) -> Run:
     """Builds a row of the list of a schedule's runs."""
     changes = counts(job.changes) if job.changes else ""
-    return Run(job.id, pages.label(job), schedule.timing.show(job.created), changes)
+    return Run(job.id, label(job), schedule.timing.show(job.created), changes)
 
 
 def seen(schedule: Schedule) -> str:
@@ -202,7 +204,7 @@ class SchedulePages:
             zone=machine_zone(),
             price=price_range(settings.agent),
             max_price=price_range(settings.max_agent) if settings.max_agent else "",
-            max_chars=forms.MAX_TEXT_CHARS,
+            max_chars=MAX_TEXT_CHARS,
             max_title_chars=MAX_TITLE_CHARS,
         )
 

@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tools.board.paths import STATIC_PATH
+from tools.board.timeouts import FORM_TTL_S
 from tools.errors import DeskError
 
-FORM_TTL_S = 12 * 3600.0
-"""Seconds for which a form can be sent after its page was shown."""
-STATIC_PATH = "/research/static"
-"""Path of the style and the script. A browser may cache them, but asks each time whether they have changed."""
 PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Headers of answers that no cache keeps, and that no browser takes for another type."""
 _PAGE_HEADERS = PRIVATE_HEADERS | {

@@ -44,7 +44,8 @@ async def _serve(host: str, port: int, browser: bool) -> None:
 
     import uvicorn
 
-    from tools.board.local import LOCAL_SHUTDOWN_GRACE_S, background_research, listen, local_app, opening_file
+    from tools.board.local_server import background_research, listen, local_app, opening_file
+    from tools.board.timeouts import LOCAL_SHUTDOWN_GRACE_S
     from tools.server.timeouts import DEFAULT_REQUEST_S
     from tools.server.uvicorn_server import timed_protocol
     from tools.settings import load_settings

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
 from tools.board.app import board_app
+from tools.board.base import Board
 from tools.board.piecewise_sending import PiecewiseSending
-from tools.board.routes import Board
 from tools.board.security import PRIVATE_HEADERS, SecurityHeaders
 from tools.databases.shielded import finish_shielded
 from tools.extras import install_command

@@ -17,6 +17,9 @@ from tools.app import APP_NAME
 from tools.files.private_files import create_private_folder
 from tools.settings import ROOT, SettingsError
 
+FILE_BYTES = 4096
+"""Bytes that a file or a folder takes at least: very many small files fill a disk too."""
+
 
 def new_artifacts(url: str) -> BaseArtifactService:
     """Returns the service that stores files.
@@ -36,12 +39,9 @@ def new_artifacts(url: str) -> BaseArtifactService:
 
 
 def folder_url(place: Path) -> str:
+    """Makes a folder that only this user can read, and returns its address."""
     create_private_folder(place)
     return place.resolve().as_uri()
-
-
-FILE_BYTES = 4096
-"""Bytes that a file or a folder takes at least: very many small files fill a disk too."""
 
 
 def file_bytes(artifacts: BaseArtifactService, user: str) -> int:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tools.board.routes import BOARD_PATH, NOBODY, is_public
+from tools.board.paths import BOARD_PATH, NOBODY, is_public
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
 from tools.load_control.user_queues import UserQueues

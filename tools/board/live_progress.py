@@ -13,14 +13,18 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
-from tools.board.pages import label, phase
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from tools.board.base import Board
+from tools.board.job_states import label, phase
+from tools.board.limits import MAX_LIVE_PAGES
+from tools.board.timeouts import HEARTBEAT_INTERVAL_S, MAX_STREAM_S
+from tools.load_control.user_queues import counted
 from tools.research.job import Job
 from tools.research.ledger import Ledger
 
-HEARTBEAT_INTERVAL_S = 15.0
-"""Seconds without an event after which a comment is sent, since proxies close silent connections."""
-MAX_STREAM_S = 240.0
-"""Seconds after which a stream ends; the browser opens the next one, which continues after the last line."""
 _CURSOR = re.compile(r"([0-9a-f]{12})\.(\d{1,9})", re.ASCII)
 
 
@@ -44,6 +48,17 @@ def parse_cursor(text: str) -> Cursor | None:
     """Reads the id of an event; None if it is not one."""
     found = _CURSOR.fullmatch(text)
     return Cursor(found[1], int(found[2])) if found else None
+
+
+async def send_events(board: Board, request: Request) -> Response:
+    """Sends the live progress of a run; see `progress`."""
+    service, job = await board.own_job(request)
+    after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    refusal = HTTPException(429, "Too many live pages are open. This one shows its state when you load it again.")
+    stream = counted(board.live_pages, request.user.username, MAX_LIVE_PAGES, refusal)
+    request.state.until_sent.enter_context(stream)
+    found = progress(service.ledger, service.changes.wait, job.id, parse_cursor(after), with_lines=board.screen is None)
+    return StreamingResponse(found, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 async def progress(

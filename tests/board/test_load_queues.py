@@ -16,16 +16,17 @@ from starlette.types import Message
 
 from tests.board.conftest import Site, link_in, propose, until
 from tests.overlaps import Overlaps
-from tools.board import routes
-from tools.board.load_limits import MAX_LOADED, MAX_REQUESTS, LoadLimits
-from tools.board.piecewise_sending import PIECE_BYTES, PiecewiseSending
+from tools.board import base
+from tools.board.limits import MAX_LOADED, MAX_REQUESTS, PIECE_BYTES
+from tools.board.load_queues import LoadQueues
+from tools.board.piecewise_sending import PiecewiseSending
 from tools.research.job import Job
 from tools.research.ledger import Ledger
 from tools.research.schedules.store import ScheduleStore
 
 
 async def test_a_reader_has_one_report_in_memory_and_all_readers_together_a_few() -> None:
-    limits, done = LoadLimits(), asyncio.Event()
+    limits, done = LoadQueues(), asyncio.Event()
     loaded = list[str]()
 
     async def load(reader: str) -> None:
@@ -44,7 +45,7 @@ async def test_a_reader_has_one_report_in_memory_and_all_readers_together_a_few(
 
 
 async def test_requests_of_a_reader_are_limited_and_give_their_place_back() -> None:
-    limits = LoadLimits()
+    limits = LoadQueues()
     for _ in range(2):
         with ExitStack() as requests:
             for _ in range(MAX_REQUESTS):
@@ -57,7 +58,7 @@ async def test_requests_of_a_reader_are_limited_and_give_their_place_back() -> N
 
 
 async def test_a_cancelled_request_gives_its_turn_back() -> None:
-    limits = LoadLimits()
+    limits = LoadQueues()
     async with limits.loading("ada"):
         waiting = asyncio.create_task(limits.loading("ada").__aenter__())
         await asyncio.sleep(0)
@@ -74,7 +75,7 @@ def test_a_user_who_asks_for_a_report_many_times_at_once_has_it_in_memory_once(
     path = site.start()
     site.finish(path)
     link = link_in(site.send(site.page(path), "share", days="1").text)
-    loaded, most, report, render = set[object](), list[int](), Ledger.report, routes.render_fragments
+    loaded, most, report, render = set[object](), list[int](), Ledger.report, base.render_fragments
 
     async def counted_report(ledger: Ledger, job_id: str) -> str | None:
         loaded.add(asyncio.current_task())
@@ -88,7 +89,7 @@ def test_a_user_who_asks_for_a_report_many_times_at_once_has_it_in_memory_once(
             loaded.discard(asyncio.current_task())
 
     monkeypatch.setattr(Ledger, "report", counted_report)
-    monkeypatch.setattr(routes, "render_fragments", counted_render)
+    monkeypatch.setattr(base, "render_fragments", counted_render)
     for url in (path, link):
         with ThreadPoolExecutor(6) as threads:
             assert {*threads.map(lambda url: site.client.get(url).status_code, [url] * 6)} == {200}
@@ -132,14 +133,14 @@ def test_neither_a_share_link_nor_a_live_page_nor_a_form_reads_the_files_of_an_o
 def test_a_report_is_not_rendered_for_a_client_that_has_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     path = site.start()
     site.finish(path)
-    begun, go_on, render = list[int](), threading.Event(), routes.render_fragments
+    begun, go_on, render = list[int](), threading.Event(), base.render_fragments
 
     async def slow_render(*arguments: object) -> list[str]:
         begun.append(1)
         await asyncio.to_thread(go_on.wait)
         return await render(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(routes, "render_fragments", slow_render)
+    monkeypatch.setattr(base, "render_fragments", slow_render)
     with ExitStack() as connections:
         for _ in range(5):
             connections.enter_context(begin_request(site, path))

@@ -28,16 +28,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.board.app import board_app
+from tools.board.base import Board
+from tools.board.paths import NOBODY, is_public
 from tools.board.piecewise_sending import PiecewiseSending
-from tools.board.routes import NOBODY, Board, is_public
 from tools.files.private_files import create_private_folder
 from tools.interactions import backend
 from tools.research.background import background_work
 from tools.research.factory import close, research
 from tools.research.order import LOCAL_USER
-
-LOCAL_SHUTDOWN_GRACE_S = 1
-"""Seconds for requests to finish after Ctrl-C on `desk board`."""
 
 
 @dataclass(frozen=True)

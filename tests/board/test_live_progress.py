@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.board.conftest import Site, until
-from tools.board.events import MAX_STREAM_S, Cursor, parse_cursor, progress, run_of
+from tools.board.live_progress import Cursor, parse_cursor, progress, run_of
+from tools.board.timeouts import MAX_STREAM_S
 from tools.research.job import Job, new_job
 from tools.research.job_changes import JobChanges
 from tools.research.job_states import State

@@ -12,15 +12,11 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 from starlette.exceptions import HTTPException
 
+from tools.board.limits import MAX_LOADED, MAX_REQUESTS
 from tools.load_control.user_queues import UserQueues, counted
 
-MAX_LOADED = 8
-"""Maximum number of reports, or of lists, that are in memory for pages. Each reader has at most one of them."""
-MAX_REQUESTS = 20
-"""Maximum number of a reader's requests that wait for a report or a list, or whose answer is being sent."""
 
-
-class LoadLimits:
+class LoadQueues:
     """The limits of a replica for one kind of content, such as reports."""
 
     def __init__(self) -> None:
