@@ -6,8 +6,8 @@ from tests.conftest import ROOT
 from tools.adk.sessions import newest_events, windowed_sessions
 from tools.board import limits as board_limits
 from tools.board import timeouts as board_timeouts
-from tools.mcp_server import arguments, confirmation
-from tools.research.notices import timeouts as notice_timeouts
+from tools.mcp_server import limits as mcp_limits
+from tools.research.notices import delivery, sender
 from tools.research.verification import matching
 from tools.research.verification.limits import FetchLimits
 from tools.server import limits as server_limits
@@ -19,11 +19,11 @@ QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[board_limits.MAX_LIVE_PAGES]),
     ("privacy.md", "and {} requests that wait or are answered", board_limits.MAX_REQUESTS),
     ("privacy.md", "nothing for {:.0f} seconds is cut off", board_timeouts.MAX_DRAIN_WAIT_S),
-    ("mcp.md", "waits up to {:.0f} seconds", arguments.MAX_TOOL_WAIT_S),
-    ("mcp.md", "get {:.0f} seconds for your answer", confirmation.ELICITATION_TIMEOUT_S),
-    ("notices.md", "tried {} times in about a day", WORDS[len(notice_timeouts.RETRY_AFTER_S) + 1]),
-    ("notices.md", "at most {:.0f} seconds at their end", notice_timeouts.FINAL_DELIVERY_TIMEOUT_S),
-    ("notices.md", "within {:.0f} seconds", notice_timeouts.SEND_TIMEOUT_S),
+    ("mcp.md", "waits up to {:.0f} seconds", mcp_limits.MAX_TOOL_WAIT_S),
+    ("mcp.md", "get {:.0f} seconds for your answer", mcp_limits.ELICITATION_TIMEOUT_S),
+    ("notices.md", "tried {} times in about a day", WORDS[len(delivery.RETRY_AFTER_S) + 1]),
+    ("notices.md", "at most {:.0f} seconds at their end", delivery.FINAL_DELIVERY_TIMEOUT_S),
+    ("notices.md", "within {:.0f} seconds", sender.SEND_TIMEOUT_S),
     ("verification.md", "at most {} at once", WORDS[FETCH.max_requests]),
     ("verification.md", "{:.0f} seconds a request", FETCH.request_s),
     ("verification.md", "{:.0f} seconds a report", FETCH.total_s),

@@ -8,16 +8,9 @@ import pytest
 
 from tools.interactions.citations import Citation, cite
 from tools.mcp_server import report_pages
-from tools.mcp_server.report_pages import (
-    MAX_PAGE_BYTES,
-    MAX_SOURCES_BYTES,
-    Page,
-    find_section,
-    outline,
-    paginate,
-    readable_text,
-    sections,
-)
+from tools.mcp_server.limits import MAX_PAGE_BYTES, MAX_SOURCES_BYTES
+from tools.mcp_server.report_outline import find_section, outline, sections
+from tools.mcp_server.report_pages import Page, paginate, readable_text
 from tools.research.report.report import Picture, Report
 
 ENGLISH = "The moon moves the sea twice a day, and the sun adds its share at new moon. "

@@ -19,7 +19,7 @@ from tests.mcp_server.test_report_pages import ENGLISH, JAPANESE
 from tests.scripts import PIXEL
 from tools.interactions import backend
 from tools.mcp_server import arguments, resources
-from tools.mcp_server.server import TOOLS
+from tools.mcp_server.tool_descriptions import TOOLS
 from tools.research.database_errors import LedgerError
 from tools.research.job import Job, new_job
 from tools.research.job_states import State

@@ -8,19 +8,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tools.errors import BadArgument
+from tools.mcp_server.limits import MAX_ARGUMENT_ERRORS, MAX_ARGUMENTS, MAX_TOOL_WAIT_S, MAX_WRONG_VALUE_CHARS
 from tools.research.order import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
 from tools.text.secret_redaction import redact
 from tools.text.unsafe_characters import sanitize_json
-
-MAX_ARGUMENTS = 50
-"""Maximum number of arguments of a call. No tool takes nearly as many."""
-_MAX_ERRORS = 5
-"""Maximum number of wrong arguments that an error names."""
-_MAX_VALUE_CHARS = 1_000
-"""Maximum characters of a wrong value in which secrets are looked for, before it is cut."""
-MAX_TOOL_WAIT_S = 45
-"""Maximum seconds that a call waits: clients give up after 60 (Claude Desktop, Gemini CLI)."""
-
 
 JobId = Annotated[
     str,
@@ -124,8 +115,8 @@ def parse(kind: type[A], arguments: Mapping[str, Any]) -> A:
         return kind.model_validate(sanitize_json(dict(arguments)))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
-        sentences = [_sentence(kind, each) for each in found[:_MAX_ERRORS]]
-        sentences += [f"and {len(found) - _MAX_ERRORS} more"] if len(found) > _MAX_ERRORS else []
+        sentences = [_sentence(kind, each) for each in found[:MAX_ARGUMENT_ERRORS]]
+        sentences += [f"and {len(found) - MAX_ARGUMENT_ERRORS} more"] if len(found) > MAX_ARGUMENT_ERRORS else []
         raise BadArgument("; ".join(sentences)) from None
 
 
@@ -136,4 +127,4 @@ def _sentence(kind: type[Arguments], error: Mapping[str, Any]) -> str:
             return f"`{name}` is missing"
         case "extra_forbidden":
             return f"`{name[:40]}` is not an argument of this tool: it takes {', '.join(kind.model_fields)}"
-    return f"`{name}`: {error['msg']}, not {redact(repr(error['input'])[:_MAX_VALUE_CHARS])[:80]}"
+    return f"`{name}`: {error['msg']}, not {redact(repr(error['input'])[:MAX_WRONG_VALUE_CHARS])[:80]}"

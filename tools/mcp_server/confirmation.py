@@ -20,6 +20,7 @@ from mcp_types import CallToolRequestParams, ElicitRequest, ElicitRequestFormPar
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from tools.mcp_server.limits import ELICITATION_TIMEOUT_S
 from tools.research.job import Job
 from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.research.questions import Action, NotConfirmed, Question, Yes
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ELICITATION_TIMEOUT_S = 50.0
-"""Seconds for a person's answer within a call. Clients give up after 60; later, `research_approve` asks again."""
 _KEY = "approval"
 """Name of the question in an `InputRequiredResult`, and of its answer."""
 _FIELD = "start"

@@ -1,4 +1,4 @@
-"""Divides a report into parts for readers that take only so much text at a time: an outline, sections and pages.
+"""Divides a report into pages, for readers that take only so much text at a time.
 
 All functions are pure, and take time in proportion to the text.
 """
@@ -7,39 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tools.interactions.citation_marks import Source, plain_marks
+from tools.mcp_server.limits import MAX_PAGE_BYTES, MAX_SHOWN_TITLE_CHARS, MAX_SHOWN_URL_CHARS, MAX_SOURCES_BYTES
+from tools.mcp_server.markdown_blocks import CITATION, blocks
 from tools.research.report.markdown_rendering import inert
 from tools.research.report.report import Report
 
-MAX_PAGE_BYTES = 14_000
-"""Maximum UTF-8 bytes of a page's text. A token is rarely shorter than two bytes, also in Chinese or Japanese."""
-MAX_SOURCES_BYTES = 8_000
-"""Maximum UTF-8 bytes of a page's list of sources."""
-MAX_TITLE_CHARS, MAX_URL_CHARS = 200, 1_000
-"""Maximum characters of a title, and of an address, in a list of sources."""
-_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+([^\n]*)")
-_CLOSING = re.compile(r"[ \t]+#*[ \t]*$")
-"""Matches the closing sequence of a heading."""
-_NUMBER = re.compile(r"\[(\d{1,4})\](?!\()")
-"""Matches a citation's number, as `plain_marks` writes it."""
 _ENDINGS = tuple(map(re.compile, (r"\n", r"[.!?] |[。！？]", r" |[、，]")))
 """Match where a block that is too long is divided: after a line, else after a sentence, else after a word."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of a report: its heading, and the text up to the next heading of its level or above."""
-
-    number: int
-    """Counted from 1, in the order of the text."""
-    level: int
-    title: str
-    start: int
-    end: int
-    """Its place in the text: `text[start:end]`."""
 
 
 @dataclass(frozen=True)
@@ -62,41 +39,6 @@ def readable_text(report: Report, pictures: str) -> str:
     return inert(plain_marks(text, report.sources)).strip("\n")
 
 
-def sections(text: str) -> tuple[Section, ...]:
-    """Returns the sections of a Markdown text. A line in a code block is never a heading."""
-    found, open_ = list[Section](), list[int]()
-    for start, block in _blocks(text):
-        if heading := _HEADING.match(block.partition("\n")[0]):
-            level = len(heading[1])
-            while open_ and found[open_[-1]].level >= level:
-                index = open_.pop()
-                found[index] = replace(found[index], end=start)
-            open_.append(len(found))
-            title = _CLOSING.sub("", _NUMBER.sub("", heading[2])).strip(" \t*_")
-            found.append(Section(len(found) + 1, level, title or "(no title)", start, len(text)))
-    return tuple(found)
-
-
-def find_section(found: Sequence[Section], wanted: str) -> Section | None:
-    """Returns the section with a number or a name; a part of the name is enough if only one section has it."""
-    name = wanted.strip().casefold()
-    for each in found:
-        if name in (str(each.number), each.title.casefold()):
-            return each
-    similar = [each for each in found if name and name in each.title.casefold()]
-    return similar[0] if len(similar) == 1 else None
-
-
-def outline(found: Sequence[Section]) -> str:
-    """Formats sections as a numbered list, indented by level, with their lengths."""
-    highest = min((each.level for each in found), default=1)
-    lines = []
-    for each in found:
-        indent, length = "  " * (each.level - highest), each.end - each.start
-        lines.append(f"{indent}{each.number}. {each.title[:MAX_TITLE_CHARS]} ({length:,} characters)")
-    return "\n".join(lines)
-
-
 def paginate(text: str, sources: Sequence[Source] = ()) -> tuple[Page, ...]:
     """Divides a text into pages, between paragraphs where possible; returns at least one page.
 
@@ -106,9 +48,9 @@ def paginate(text: str, sources: Sequence[Source] = ()) -> tuple[Page, ...]:
     lines = {source.number: _source_line(source) for source in sources}
     pages, pieces, cited = list[Page](), list[str](), set[int]()
     text_size = sources_size = 0
-    for _, block in _blocks(text):
+    for _, block in blocks(text):
         for piece in _pieces(block):
-            more = {number for number in map(int, _NUMBER.findall(piece)) if number in lines}
+            more = {number for number in map(int, CITATION.findall(piece)) if number in lines}
             size, added = _size(piece), sum(_size(lines[number]) for number in more - cited)
             if pieces and (text_size + size > MAX_PAGE_BYTES or sources_size + added > MAX_SOURCES_BYTES):
                 pages.append(_page(pieces, cited, lines))
@@ -123,7 +65,7 @@ def paginate(text: str, sources: Sequence[Source] = ()) -> tuple[Page, ...]:
 def opening(text: str, max_bytes: int) -> str:
     """Returns the first paragraphs of a text."""
     shown = ""
-    for _, block in _blocks(text):
+    for _, block in blocks(text):
         if shown and _size(shown + block) > max_bytes:
             break
         shown += next(_pieces(block, max_bytes))
@@ -145,27 +87,12 @@ def _page(pieces: Sequence[str], cited: set[int], lines: Mapping[int, str]) -> P
 
 
 def _source_line(source: Source) -> str:
-    url = source.url if len(source.url) <= MAX_URL_CHARS else f"{source.url[:MAX_URL_CHARS]}… (too long to show)"
-    return " ".join(f"[{source.number}] {source.title[:MAX_TITLE_CHARS]} {url}".split())
-
-
-def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Yields the start and the text of each paragraph, heading, list or code block, with the blank lines after it."""
-    start = position = 0
-    fence, blank = "", False
-    for line in text.splitlines(keepends=True):
-        mark = _FENCE.match(line)
-        if not fence and position > start and (blank or _HEADING.match(line)):
-            yield start, text[start:position]
-            start = position
-        if fence and mark and mark[1].startswith(fence):
-            fence = ""
-        elif not fence and mark:
-            fence = mark[1]
-        blank = not line.strip()
-        position += len(line)
-    if position > start:
-        yield start, text[start:position]
+    url = (
+        source.url
+        if len(source.url) <= MAX_SHOWN_URL_CHARS
+        else f"{source.url[:MAX_SHOWN_URL_CHARS]}… (too long to show)"
+    )
+    return " ".join(f"[{source.number}] {source.title[:MAX_SHOWN_TITLE_CHARS]} {url}".split())
 
 
 def _pieces(block: str, max_bytes: int = MAX_PAGE_BYTES // 2) -> Iterator[str]:

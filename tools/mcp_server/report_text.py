@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from tools.errors import BadArgument
 from tools.mcp_server.arguments import Report as ReportArguments
-from tools.mcp_server.report_pages import Page, find_section, opening, outline, paginate, readable_text, sections
+from tools.mcp_server.limits import OPENING_BYTES
+from tools.mcp_server.report_outline import find_section, outline, sections
+from tools.mcp_server.report_pages import Page, opening, paginate, readable_text
 from tools.research.job import Job
 from tools.research.job_states import State
 from tools.research.report.report import Report
 from tools.text.time_formats import to_minute
-
-OPENING_BYTES = 5_000
-"""Maximum UTF-8 bytes of the report's beginning in its summary."""
 
 
 def report_text(job: Job, report: Report, wanted: ReportArguments) -> str:

@@ -17,6 +17,7 @@ from mcp_types import (
 )
 
 from tools.errors import BadArgument
+from tools.mcp_server.limits import REPORTS_PER_PAGE
 from tools.research.job import Job
 from tools.research.job_states import State
 from tools.research.job_texts import title
@@ -25,7 +26,6 @@ from tools.research.report.html_pages import render_html
 from tools.research.report.markdown_rendering import to_markdown_file
 from tools.research.report.report import Report, to_json
 
-JOBS_PER_PAGE = 50
 FORMATS = {"report.md": "text/markdown", "report.html": "text/html", "report.json": "application/json"}
 """MIME types of the report's text files."""
 DOCUMENTS = {f"report.{name}": kind for name, kind in DOCUMENT_TYPES.items()}
@@ -63,7 +63,7 @@ def listed(jobs: Sequence[Job], cursor: str | None) -> ListResourcesResult:
         raise BadArgument("`cursor` is none of this server's: leave it out for the first page")
     formats = _formats()
     first, done = int(cursor or 0), [job for job in jobs if job.state in (State.COMPLETED, State.INCOMPLETE)]
-    last = first + JOBS_PER_PAGE
+    last = first + REPORTS_PER_PAGE
     return ListResourcesResult(
         resources=[
             Resource(name=f"{job.id}/{name}", title=title(job), uri=f"research://{job.id}/{name}", mime_type=kind)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.errors import BadArgument
-from tools.mcp_server import arguments, messages
+from tools.mcp_server import arguments, job_status, question_texts
 from tools.mcp_server.confirmation import Answer, Dialog, check_amount, open_question, shown_question, yes_to
+from tools.mcp_server.limits import JOBS_PER_PAGE, MAX_TOOL_WAIT_S, SEND_POLL_S, SEND_WAIT_S
 from tools.mcp_server.report_text import answer_text, report_text
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
@@ -30,11 +31,6 @@ from tools.research.service import Research
 from tools.research.settings import ResearchSettings, research_settings
 
 Result = dict[str, Any] | str
-JOBS_PER_PAGE = 20
-SEND_WAIT_S = 1.0
-"""Maximum seconds that a call waits until its run is sent: the client may end this process after the answer."""
-SEND_POLL_S = 0.02
-"""Seconds between two checks whether a run was sent."""
 _NOTHING_DONE: dict[Answer, str] = {
     "no": "The person said no: nothing was started.",
     "none": "The person did not answer: nothing was started.",
@@ -112,7 +108,7 @@ class ResearchTools:
                 settings.follow_up_model,
                 OUTSIDE_CONVERSATIONS,
                 limits=settings.limits,
-                timeout_s=arguments.MAX_TOOL_WAIT_S,
+                timeout_s=MAX_TOOL_WAIT_S,
             )
         except AnswerLater as later:
             return self._data(job) | {"next": str(later)}
@@ -147,7 +143,7 @@ class ResearchTools:
             raise BadArgument(f"`page` is {given.page}, and the last page is {pages}")
         first = (given.page - 1) * JOBS_PER_PAGE
         return {
-            "runs": messages.listing(jobs[first : first + JOBS_PER_PAGE]),
+            "runs": job_status.listing(jobs[first : first + JOBS_PER_PAGE]),
             "page": f"{given.page} of {pages}",
             "next": "research_status, research_report" if jobs else "research_start orders a research run",
         }
@@ -163,7 +159,7 @@ class ResearchTools:
         job = await own_job(service, user, job_id)
         report = await service.report(job.id)
         if report is None:
-            raise NotFinished(f"{job.id} has no report: it is {job.state.words}. {messages.next_step(job)}")
+            raise NotFinished(f"{job.id} has no report: it is {job.state.words}. {job_status.next_step(job)}")
         await self._screen_text("reports", report.text)
         return job, report
 
@@ -178,7 +174,7 @@ class ResearchTools:
     ) -> Result:
         """Starts a waiting job's plan or run, or makes another plan, if the amount is right and the person agrees."""
         settings.need_storage()
-        check_amount(job, max_usd, messages.revision_price(job) if changes else messages.price(job))
+        check_amount(job, max_usd, question_texts.revision_price(job) if changes else question_texts.price(job))
         if call.dialog.can_ask:
             return await self._ask(call, service, settings, job, changes)
         return await self._begin(service, settings, job, await shown_question(service.ledger, job), changes)
@@ -190,7 +186,7 @@ class ResearchTools:
         if job.plan:
             await self._screen_text("reports", job.plan.text)
         question = await open_question(service.ledger, job)
-        text = messages.revision_question(job, changes) if changes else messages.question(job)
+        text = question_texts.revision_question(job, changes) if changes else question_texts.question(job)
         answer = await call.dialog.ask(question, text)
         if answer == "yes":
             return await self._begin(service, settings, job, question, changes)
@@ -215,10 +211,10 @@ class ResearchTools:
         if job.plan:
             await self._screen_text("reports", job.plan.text)
         await open_question(service.ledger, job)
-        return self._data(job) | messages.ask_first(job)
+        return self._data(job) | question_texts.ask_first(job)
 
     def _data(self, job: Job) -> dict[str, Any]:
-        return messages.as_data(job, time.time(), with_line=self._screen is None)
+        return job_status.as_data(job, time.time(), with_line=self._screen is None)
 
     async def _screen_text(self, what: Screened, text: str) -> None:
         await screen_text(self._screen, what, text)
