@@ -6,7 +6,7 @@ class DeskError(Exception):
 
     The message is for a person: it says what happened, to what, and what to do next. It is shown by
     `tools.cli.command_run.run` on the command line, by the researcher's tools in a conversation, by
-    `tools.server.error_handlers` over HTTP, by `tools.board.base` on the page, and by `tools.mcp_server.server` over
+    `tools.server.error_handlers` over HTTP, by `tools.board.errors` on the page, and by `tools.mcp_server.errors` over
     MCP.
     """
 

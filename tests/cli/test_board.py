@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tests.conftest import ROOT
 from tests.forks import run
-from tools.cli.job_listing import show_jobs
+from tools.cli.jobs import show_jobs
 from tools.cli.jobs_watch import age, board
 from tools.cli.terminal import Terminal
 from tools.research.job import new_job

@@ -22,10 +22,11 @@ from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT
 from tests.forks import Fork
 from tests.talk import creates
-from tools.cli import attachments, job_listing
+from tools.cli import attachments
 from tools.cli.app import app
 from tools.cli.help import GROUPS, topics
-from tools.cli.job_listing import ago
+from tools.cli.job_data import ago
+from tools.cli.status import show_job
 from tools.cli.terminal import out
 from tools.research.job import new_job
 from tools.research.order import Order
@@ -71,7 +72,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(monkeypatch:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr("tools.cli.research.show_jobs", fail)
+    monkeypatch.setattr("tools.cli.jobs.show_jobs", fail)
     plain, debugged = desk("jobs"), desk("--debug", "jobs")
     assert (plain.returncode, len(plain.stderr.strip().splitlines())) == (1, 1)
     assert "ZeroDivisionError: a mistake of ours. `desk --debug`" in plain.stderr
@@ -181,7 +182,7 @@ def test_a_second_command_in_a_conversation_is_told_to_wait(api: Emulator, monke
     async def faster(*_: Any, **__: Any) -> None:
         raise StaleSessionError("the session is stale")
 
-    monkeypatch.setattr("tools.cli.app._ask", faster)
+    monkeypatch.setattr("tools.cli.ask._ask", faster)
     told = desk("ask", "hello", "--session", "s")
     assert (told.returncode, "another command writes in this conversation now: wait" in told.stderr) == (1, True)
 
@@ -285,7 +286,7 @@ def test_the_list_of_runs_has_one_line_and_the_same_words_in_a_pipe_as_on_a_term
 ) -> None:
     desk("research", "tides\n" * 500, "--plan")
     _, state, _, brief = desk("jobs").stdout.rstrip("\n").split("\t")
-    monkeypatch.setattr(job_listing.out, "_force_terminal", True)
+    monkeypatch.setattr(out, "_force_terminal", True)
     with out.capture() as shown:
         desk("jobs")
     assert state == "awaiting approval" and state in shown.get()
@@ -296,8 +297,8 @@ def test_the_list_of_runs_has_one_line_and_the_same_words_in_a_pipe_as_on_a_term
 def test_jobs_output_on_a_terminal_fits_its_width(
     listed: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(job_listing.out, "_force_terminal", True)
-    monkeypatch.setattr(job_listing.out, "_width", width)
+    monkeypatch.setattr(out, "_force_terminal", True)
+    monkeypatch.setattr(out, "_width", width)
     with out.capture() as shown:
         desk("jobs")
     lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.get().splitlines()]
@@ -307,7 +308,7 @@ def test_jobs_output_on_a_terminal_fits_its_width(
 
 def test_a_job_that_was_not_sent_yet_is_shown_as_starting() -> None:
     with out.capture() as shown:
-        job_listing.show_job(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 0.0), False, 0.0)
+        show_job(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 0.0), False, 0.0)
     assert shown.get().splitlines()[0].endswith("  starting")
 
 

@@ -18,7 +18,7 @@ from interactions_emulator import Emulator
 from tests.cli.test_commands import desk
 from tests.routing.test_conversation import brain
 from tests.talk import creates
-from tools.cli import schedules as commands
+from tools.cli import crontab
 from tools.research.ledger import Ledger
 from tools.research.order import Order
 from tools.research.quotas import Quotas
@@ -162,7 +162,7 @@ def test_a_schedule_of_another_user_is_neither_shown_nor_changed() -> None:
 
 
 def test_the_line_for_crontab_can_be_run_in_this_folder() -> None:
-    line = commands._crontab_line()
+    line = crontab._crontab_line()
     assert line.startswith("*/15 * * * * cd /") and line.endswith(" run-due")
 
 

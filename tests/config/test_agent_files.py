@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tools.adk.llm_agent import Agent
 from tools.adk.model import InteractionsLlm
 from tools.cli.app import app
-from tools.cli.doctor import configuration_warnings
+from tools.cli.configuration_checks import configuration_warnings
 from tools.config.loader import load_agent
 from tools.research.settings import load_research_settings
 from tools.researcher.agent import Researcher

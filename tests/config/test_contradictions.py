@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import ROOT
 from tools.cli.app import app
-from tools.cli.doctor import configuration_warnings
+from tools.cli.configuration_checks import configuration_warnings
 from tools.research.job import Kind
 from tools.research.quotas import LimitReached, Quotas, question_check
 from tools.research.spending import Spending, Used

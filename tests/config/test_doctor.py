@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from tools.cli import doctor
+from tools.cli import doctor_checks
 from tools.interactions import backend, connection_check
 from tools.research.job import new_job
 from tools.research.ledger import Ledger
@@ -59,12 +59,12 @@ def server(status: int, body: str, kind: str, asked: list[dict[str, str]]) -> It
             thread.join()
 
 
-async def finding(monkeypatch: pytest.MonkeyPatch, url: str) -> doctor.Finding:
+async def finding(monkeypatch: pytest.MonkeyPatch, url: str) -> doctor_checks.Finding:
     """The doctor's line about a server with a key."""
     monkeypatch.setenv("GEMINI_API_KEY", "very-secret-key")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
     backend.current.cache_clear()
-    return next(found for found in await doctor.findings() if found.what == "server")
+    return next(found for found in await doctor_checks.findings() if found.what == "server")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_doctor_shows_the_webhook_of_research_runs(
     with server(404, said("no such interaction", "not_found"), "application/json", []) as place:
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"http://{place}")
         backend.current.cache_clear()
-        found = next(found for found in await doctor.findings() if found.what == "webhook")
+        found = next(found for found in await doctor_checks.findings() if found.what == "webhook")
     assert (found.good, found.value.startswith(words)) == (good, True)
 
 
@@ -189,7 +189,7 @@ async def test_doctor_times_out_on_a_silent_server(monkeypatch: pytest.MonkeyPat
 async def test_doctor_probes_the_emulator_without_creating_an_interaction(use: Any) -> None:
     with Emulator(speed=math.inf) as api:
         use(api)
-        found = {each.what: each for each in await doctor.findings()}
+        found = {each.what: each for each in await doctor_checks.findings()}
         assert found["server"].value == f"{api.url} is the Interactions API and accepts the key"
         assert all(each.good for each in found.values())
         assert api.log()["creates"] == 0
@@ -201,7 +201,7 @@ async def test_doctor_reports_an_invalid_address(name: str, monkeypatch: pytest.
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv(name, "http://ada:hid/den-word@[nowhere")
     backend.current.cache_clear()
-    found = await doctor.findings()
+    found = await doctor_checks.findings()
     [about] = [each for each in found if name in each.value]
     assert not about.good
     assert not any("den-word" in each.value for each in found)
@@ -217,7 +217,7 @@ async def test_doctor_names_unreadable_jobs_and_the_reason(use: Any, monkeypatch
         connection.execute("UPDATE research_jobs SET state = 'paused' WHERE created > 0")
     with Emulator(speed=math.inf) as api:
         use(api)
-        good, bad = [each for each in await doctor.findings() if each.what == "ledger"]
+        good, bad = [each for each in await doctor_checks.findings() if each.what == "ledger"]
     assert (good.good, "(1 unfinished)" in good.value) == (True, True)
     assert not bad.good
     assert sum(job.id in bad.value for job in jobs[1:]) == 10
@@ -235,6 +235,6 @@ async def test_doctor_shows_no_database_password(use: Any, monkeypatch: pytest.M
             "postgres://ada:hid@den-word@db/desk",
         ):
             monkeypatch.setenv("DESK_DATABASE_URL", url)
-            found = {each.what: each for each in await doctor.findings()}
+            found = {each.what: each for each in await doctor_checks.findings()}
             assert not found["ledger"].good
             assert not any("hidden-word" in each.value or "den-word" in each.value for each in found.values())

@@ -12,6 +12,7 @@ import pytest
 from tests.forks import run
 from tools.adk.runner import local_services
 from tools.board.local_server import opening_file
+from tools.files.private_files import create_private_folder
 from tools.interactions.local_emulator import index_file
 from tools.server.sessions import new_sessions
 from tools.server.settings import ServerSettings

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tests.conftest import ROOT
-from tools.adk.sessions import newest_events, windowed_sessions
+from tools.adk.sessions import limits as session_limits
 from tools.board import limits as board_limits
 from tools.board import timeouts as board_timeouts
 from tools.mcp_server import limits as mcp_limits
-from tools.research.notices import delivery, sender
-from tools.research.verification import matching
+from tools.research.notices import timeouts as notice_timeouts
+from tools.research.verification import limits as source_limits
 from tools.research.verification.limits import FetchLimits
 from tools.server import limits as server_limits
 from tools.server import timeouts as server_timeouts
@@ -21,15 +21,15 @@ QUOTED = (
     ("privacy.md", "nothing for {:.0f} seconds is cut off", board_timeouts.MAX_DRAIN_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", mcp_limits.MAX_TOOL_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", mcp_limits.ELICITATION_TIMEOUT_S),
-    ("notices.md", "tried {} times in about a day", WORDS[len(delivery.RETRY_AFTER_S) + 1]),
-    ("notices.md", "at most {:.0f} seconds at their end", delivery.FINAL_DELIVERY_TIMEOUT_S),
-    ("notices.md", "within {:.0f} seconds", sender.SEND_TIMEOUT_S),
+    ("notices.md", "tried {} times in about a day", WORDS[len(notice_timeouts.RETRY_AFTER_S) + 1]),
+    ("notices.md", "at most {:.0f} seconds at their end", notice_timeouts.FINAL_DELIVERY_TIMEOUT_S),
+    ("notices.md", "within {:.0f} seconds", notice_timeouts.SEND_TIMEOUT_S),
     ("verification.md", "at most {} at once", WORDS[FETCH.max_requests]),
     ("verification.md", "{:.0f} seconds a request", FETCH.request_s),
     ("verification.md", "{:.0f} seconds a report", FETCH.total_s),
     ("verification.md", "{} redirects", WORDS[FETCH.max_redirects]),
     ("verification.md", "{:.0f} MB a page", FETCH.max_bytes / 1_000_000),
-    ("verification.md", "{:,} characters of its text", matching.MAX_PAGE_CHARS),
+    ("verification.md", "{:,} characters of its text", source_limits.MAX_PAGE_CHARS),
     ("serving.md", "headers of more than {:,} bytes", server_limits.MAX_HEAD_BYTES),
     ("serving.md", "more than {} requests for reports, or for lists of runs, at a time", board_limits.MAX_REQUESTS),
     ("serving.md", "at most {} requests of a user about conversations", server_limits.MAX_READS),
@@ -41,8 +41,8 @@ QUOTED = (
     ("serving.md", "may have {:,} bytes of JSON", server_limits.MAX_STATE_BYTES),
     ("serving.md", "a limit of {} times", WORDS[server_limits.CHANGES_PER_TURN]),
     ("serving.md", "a body of more than {:,} bytes counts", server_limits.LARGE_CHANGE_BYTES),
-    ("serving.md", "at most the {} newest events", windowed_sessions.WINDOW_EVENTS),
-    ("serving.md", "have {:.0f} million characters", newest_events.WINDOW_CHARS / 1_000_000),
+    ("serving.md", "at most the {} newest events", session_limits.WINDOW_EVENTS),
+    ("serving.md", "have {:.0f} million characters", session_limits.WINDOW_CHARS / 1_000_000),
     ("serving.md", "after each {:.0f} seconds without an event", server_timeouts.PING_INTERVAL_S),
 )
 

@@ -7,17 +7,10 @@ import re
 import secrets
 from pathlib import Path
 
-from rich.console import Console
-from rich.rule import Rule
-
-from tools.adk.runner import new_runner, run_turn
-from tools.app import build_app
-from tools.cli.terminal import show
-from tools.interactions import backend
-from tools.research.factory import research
+from tools.cli.arguments import DEFAULT_FOLDER, Folder
+from tools.cli.command_run import RESEARCH_STOPPED, run
+from tools.cli.terminal import out, show
 from tools.research.order import LOCAL_USER
-from tools.research.report.export import save_with_sources
-from tools.settings import load_settings
 
 QUESTION = "What is an asynchronous context manager in Python?"
 BRIEF = "Write a research report about that, and about coroutines"
@@ -25,13 +18,27 @@ _SESSION = "demo-"
 """Prefix of the ids of the demo's conversations."""
 
 
-async def run_demo(console: Console, folder: Path) -> None:
+def demo(folder: Folder = None) -> None:
+    """Show everything once: small talk, weather, search, moderation, and a research run with its report."""
+    run(_demo(folder or DEFAULT_FOLDER), RESEARCH_STOPPED)
+
+
+async def _demo(folder: Path) -> None:
     """Plays the conversation and saves the report of its research run below `folder`."""
+    from rich.rule import Rule
+
+    from tools.adk.runner import new_runner, run_turn
+    from tools.app import build_app
+    from tools.interactions import backend
+    from tools.research.factory import research
+    from tools.research.report.export import save_with_sources
+    from tools.settings import load_settings
+
     settings = load_settings()
     question, brief = await asyncio.to_thread(_about, settings.corpus) if settings.corpus else (QUESTION, BRIEF)
     runner = new_runner(build_app(), settings)
     session = f"{_SESSION}{secrets.token_hex(4)}"
-    console.print(f"Research Desk on {backend.current()}", markup=False, soft_wrap=True)
+    out.print(f"Research Desk on {backend.current()}", markup=False, soft_wrap=True)
     for title, text in (
         ("Small talk", "Hello! Who are you?"),
         ("Weather", "What will the weather be like in Lisbon tomorrow?"),
@@ -44,10 +51,10 @@ async def run_demo(console: Console, folder: Path) -> None:
         ("Research: after a yes", "Yes, please"),
     ):
         if text == "Yes, please" and not await research().ledger.find(user=LOCAL_USER, session=session, limit=1):
-            console.print("This research was ordered before: it is shown again, and nothing is paid twice.")
+            out.print("This research was ordered before: it is shown again, and nothing is paid twice.")
             break
-        console.print(Rule(title, align="left"))
-        console.print(f"[bold cyan]you[/] {text}", highlight=False)
+        out.print(Rule(title, align="left"))
+        out.print(f"[bold cyan]you[/] {text}", highlight=False)
         async for event, said in run_turn(runner, text, user=LOCAL_USER, session=session):
             if said:
                 show(event.author, said, bool(event.partial))
@@ -55,14 +62,14 @@ async def run_demo(console: Console, folder: Path) -> None:
     jobs = await service.ledger.find(user=LOCAL_USER, limit=1000)
     job = next(job for job in jobs if job.order.session.startswith(_SESSION))
     report = await service.report(job.id)
-    console.print(Rule())
+    out.print(Rule())
     if report is None:
-        console.print(f"The research goes on: desk jobs shows {job.id} ({job.state}).")
+        out.print(f"The research goes on: desk jobs shows {job.id} ({job.state}).")
         return
-    console.print("The report:")
+    out.print("The report:")
     for path in await save_with_sources(report, folder / job.id):
-        console.print(f"  {path}", markup=False, soft_wrap=True)
-    console.print(
+        out.print(f"  {path}", markup=False, soft_wrap=True)
+    out.print(
         "\nNext: `make web` (the same in a browser), `make chat` (in this terminal),"
         '\n`.venv/bin/desk research "…"`, `.venv/bin/desk doctor`, and configs/ to change the agents.',
         markup=False,

@@ -1,4 +1,4 @@
-"""The command that sends a test notice."""
+"""`desk test-notice`: sends a test notice."""
 
 from __future__ import annotations
 

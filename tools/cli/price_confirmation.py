@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tools.cli.confirmation import confirm
-from tools.cli.job_listing import one_line
+from tools.cli.job_data import one_line
 from tools.cli.terminal import err
 from tools.research.job import Job
 from tools.research.order import Order

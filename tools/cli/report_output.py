@@ -14,7 +14,7 @@ from rich.markup import escape
 from tools.cli.arguments import DEFAULT_FOLDER, refuse_together
 from tools.cli.command_run import fail, options
 from tools.cli.exit_status import ExitStatus
-from tools.cli.job_listing import as_data
+from tools.cli.job_data import as_data
 from tools.cli.price_confirmation import quote
 from tools.cli.progress import show_progress
 from tools.cli.terminal import err, out, show_markdown

@@ -1,15 +1,13 @@
-"""The commands about conversations of `desk ask`: list all, and forget one."""
+"""`desk sessions`: lists the conversations of `desk ask`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.markup import escape
 
 from tools.cli.command_run import run
-from tools.cli.confirmation import confirm
-from tools.cli.terminal import err, out, print_fields
+from tools.cli.terminal import out, print_fields
 from tools.research.order import LOCAL_USER
 from tools.text.time_formats import to_second
 
@@ -17,24 +15,11 @@ if TYPE_CHECKING:
     from google.adk.sessions import Session
 
 MAX_TITLE_CHARS = 60
-DELETION_STOPPED = "Stopped. The same command continues the deletion."
 
 
 def sessions() -> None:
     """List the conversations of `desk ask`, newest first."""
     run(_sessions())
-
-
-def forget_session(
-    session_id: Annotated[str, typer.Argument(metavar="SESSION", help="A conversation, as `desk sessions` shows it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Delete it here even if the server keeps some of it.")] = False,
-) -> None:
-    """Delete a conversation with its files and research runs, here and at the server."""
-    run(_forget(session_id, yes, force), DELETION_STOPPED)
-
-
-COMMANDS = (sessions, forget_session)
 
 
 async def _sessions() -> None:
@@ -68,28 +53,3 @@ def _title(session: Session) -> str:
 
     contents = [event.content for event in session.events if event.author == "user" and event.content]
     return " ".join(lines_of(contents[0] if contents else None).split())[:MAX_TITLE_CHARS]
-
-
-async def _forget(session_id: str, yes: bool, force: bool) -> None:
-    from tools.adk.runner import local_services
-    from tools.app import APP_NAME
-    from tools.interactions import backend
-    from tools.privacy.erasure import Services, SessionKey, UnknownSession, forget
-    from tools.research.api_client import InteractionsClient
-    from tools.research.factory import research
-    from tools.settings import load_settings
-
-    sessions, artifacts = local_services(load_settings())
-    if await sessions.get_session(app_name=APP_NAME, user_id=LOCAL_USER, session_id=session_id) is None:
-        raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
-    if not yes:
-        question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
-        confirm(question, f"desk forget-session {session_id} --yes")
-    services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server_name())
-    receipt = await forget(services, SessionKey(APP_NAME, LOCAL_USER, session_id), force=force)
-    for line in receipt.to_markdown().replace("**", "").splitlines():
-        out.print(line, markup=False, soft_wrap=True)
-    if not receipt.complete:
-        again = "" if receipt.done else ", or with --force to delete the local data anyway"
-        err.print(f"To try again: desk forget-session {escape(session_id)}{again}.", soft_wrap=True)
-        raise typer.Exit(1)
