@@ -22,8 +22,8 @@ from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while
 from tests.scripts import research_brain, said, search
 from tools.interactions.transport import Transport
 from tools.research.api_client import InteractionsClient
-from tools.research.errors import NotDeleted, NotFinished, WrongBackend
 from tools.research.job import Job
+from tools.research.job_errors import NotDeleted, NotFinished, WrongBackend
 from tools.research.job_states import State
 from tools.research.job_texts import FOLLOWED_ELSEWHERE
 from tools.research.ledger import Ledger

@@ -13,8 +13,8 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.job import Job
+from tools.research.job_errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.job_states import State
 from tools.research.job_texts import FOLLOWED_ELSEWHERE
 from tools.research.quotas import LimitReached, Quotas

@@ -12,9 +12,9 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.errors import NotFinished, UnknownJob
 from tools.research.follow_up import ask_model
 from tools.research.job import Job
+from tools.research.job_errors import NotFinished, UnknownJob
 from tools.research.job_states import State
 from tools.research.order import Order
 from tools.research.report.reading import read_report

@@ -14,8 +14,8 @@ from interactions_emulator.engine.request_log import fingerprint
 from tests.conftest import Desk, Later
 from tests.scripts import REPORT
 from tools.research.api_errors import ApiError
-from tools.research.errors import UnknownJob
 from tools.research.job import Job, new_job
+from tools.research.job_errors import UnknownJob
 from tools.research.job_states import State
 from tools.research.order import Order
 from tools.research.service import Research

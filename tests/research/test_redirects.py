@@ -15,7 +15,7 @@ from tests.conftest import Desk
 from tests.research.resources import short, text_part
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tools.interactions.citation_marks import Source
-from tools.research.errors import NotFinished
+from tools.research.job_errors import NotFinished
 from tools.research.report.redirect_links import MAX_CONCURRENT_REQUESTS
 from tools.web_addresses.public_address import is_public
 

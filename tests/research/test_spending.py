@@ -19,8 +19,8 @@ from tests.research.test_promises import ORDER, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.interactions.resources import Event
 from tools.research.api_client import CreateRequest
-from tools.research.errors import WrongBackend
 from tools.research.job import Job, Kind, new_job
+from tools.research.job_errors import WrongBackend
 from tools.research.job_states import State
 from tools.research.order import Order
 from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas

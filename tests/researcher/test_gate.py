@@ -11,7 +11,7 @@ from google.adk.events import Event, EventActions
 from google.genai import types
 
 from tests.researcher.conftest import Call, Desk
-from tools.research.errors import WrongBackend
+from tools.research.job_errors import WrongBackend
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.order import Order

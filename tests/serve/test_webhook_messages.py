@@ -23,9 +23,9 @@ from tests.kill.test_kill import researches, until
 from tests.ports import free_port
 from tests.serve.conftest import Serve
 from tools.research.database import Database
-from tools.research.errors import UnknownJob
 from tools.research.factory import close, research
 from tools.research.job import new_job
+from tools.research.job_errors import UnknownJob
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.order import Order

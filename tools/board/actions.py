@@ -12,9 +12,9 @@ from tools.board.errors import Outdated
 from tools.board.forms import NewResearch
 from tools.board.job_states import label, phase, seen
 from tools.board.timeouts import ANSWER_WAIT_S
-from tools.research.errors import UnknownJob
 from tools.research.follow_up import AnswerLater
 from tools.research.job import Job
+from tools.research.job_errors import UnknownJob
 from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.research.ordering import job_of_other_session
 from tools.research.questions import Action, Question, Yes

@@ -26,9 +26,9 @@ from tools.board.paths import is_public, root
 from tools.board.security import Signer, check_form, form_token, own_origin
 from tools.errors import DeskError
 from tools.research.database_errors import DATABASE_ERRORS
-from tools.research.errors import NotFinished
 from tools.research.factory import research
 from tools.research.job import Job
+from tools.research.job_errors import NotFinished
 from tools.research.report.html_pages import render_fragments
 from tools.research.report.report import Report
 from tools.research.screening import TextScreener, screen_text

@@ -15,7 +15,7 @@ from rich.markup import escape
 from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import err
 from tools.errors import DeskError, advice_if_damaged, words_of
-from tools.research.errors import NotFinished
+from tools.research.job_errors import NotFinished
 
 RESEARCH_STOPPED = "Stopped. A run that was started continues: `desk jobs` lists it, `desk attach JOB` follows it."
 """Message after Ctrl-C, for commands that may have started or watched a research run."""

@@ -58,7 +58,7 @@ def report(
 
 
 async def _report(job_id: str, resolve_links: bool, show: bool, output: ReportOutput) -> None:
-    from tools.research.errors import NotFinished
+    from tools.research.job_errors import NotFinished
     from tools.research.report.markdown_rendering import to_chat
     from tools.research.report.redirect_links import is_redirect
 
@@ -92,7 +92,7 @@ def _checked_archive(path: Path) -> Path:
 
 
 async def _save_all(path: Path, formats: list[Format] | None, as_json: bool) -> None:
-    from tools.research.errors import NotFinished
+    from tools.research.job_errors import NotFinished
     from tools.research.report.archive import save_archive
 
     service = new_service()

@@ -17,10 +17,10 @@ from tools.mcp_server import arguments, job_status, question_texts
 from tools.mcp_server.confirmation import Answer, Dialog, check_amount, open_question, shown_question, yes_to
 from tools.mcp_server.limits import JOBS_PER_PAGE, MAX_TOOL_WAIT_S, SEND_POLL_S, SEND_WAIT_S
 from tools.mcp_server.report_text import answer_text, report_text
-from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.follow_up import AnswerLater
 from tools.research.job import Job
+from tools.research.job_errors import NotFinished, UnknownJob
 from tools.research.job_states import State
 from tools.research.order import OUTSIDE_CONVERSATIONS
 from tools.research.ordering import job_of_other_session

@@ -20,8 +20,8 @@ from tools.privacy.interaction_deletion import REFUSED_KEY, delete_interactions,
 from tools.privacy.receipt import Receipt, count
 from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError
-from tools.research.errors import WrongBackend
 from tools.research.job import Job
+from tools.research.job_errors import WrongBackend
 from tools.research.service import Research
 
 SHARED_PREFIXES = ("user:", "app:")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools.research.errors import NotFinished, UnknownJob
 from tools.research.job import Job
+from tools.research.job_errors import NotFinished, UnknownJob
 from tools.research.job_interactions import JobInteractions
 from tools.research.job_states import ACTIVE, State
 from tools.research.job_tasks import JobTask, JobTasks

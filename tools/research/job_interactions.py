@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from tools.interactions.resources import Resource
 from tools.research.api_client import InteractionsClient
 from tools.research.api_errors import ApiError, NotFound, Refused
-from tools.research.errors import WrongBackend
 from tools.research.job import Job
+from tools.research.job_errors import WrongBackend
 
 AUTH_STATUSES = (401, 403)
 """HTTP statuses of refused credentials: they say nothing about the interaction."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from tools.research import telemetry
-from tools.research.errors import NotFinished
 from tools.research.job import Job, Plan, new_job
 from tools.research.job_access import JobAccess
+from tools.research.job_errors import NotFinished
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
 from tools.research.order import Order

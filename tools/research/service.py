@@ -16,11 +16,11 @@ from typing import Any
 import httpx2
 
 from tools.research.api_client import InteractionsClient
-from tools.research.errors import NotDeleted
 from tools.research.follow_up import FollowUps
 from tools.research.incoming_webhooks import IncomingWebhooks
 from tools.research.job import Job
 from tools.research.job_changes import JobChanges
+from tools.research.job_errors import NotDeleted
 from tools.research.job_interactions import JobInteractions
 from tools.research.job_states import HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, State
 from tools.research.job_tasks import JobTasks

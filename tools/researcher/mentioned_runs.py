@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from google.adk.tools import ToolContext
 
-from tools.research.errors import UnknownJob
 from tools.research.job import Job
+from tools.research.job_errors import UnknownJob
 from tools.research.service import Research
 
 _KEY = "visited_research"

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument
-from tools.research.errors import NotFinished
 from tools.research.factory import research
 from tools.research.job import Job
+from tools.research.job_errors import NotFinished
 from tools.research.job_states import State
 from tools.research.job_texts import title
 from tools.research.order import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
