@@ -14,8 +14,9 @@ from tools.research.schedules.timing import new_timing
 from tools.research.service import Research
 from tools.researcher import schedule_answers, schedule_texts
 from tools.researcher.presenter import Presentation, present
-from tools.researcher.tool_errors import Result, refusing_tool
-from tools.researcher.tools import checked_texts, present_schedule, settings_of
+from tools.researcher.tool_arguments import checked_texts, settings_of
+from tools.researcher.tool_errors import refusing_tool
+from tools.researcher.tool_results import Result, present_schedule
 
 
 @refusing_tool

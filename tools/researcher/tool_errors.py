@@ -13,10 +13,10 @@ from tools.errors import DeskError
 from tools.load_control.user_queues import UserQueues
 from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.timeouts import WATCH_GRACE_S
+from tools.researcher.tool_results import Result
 from tools.settings import load_settings
 from tools.text.secret_redaction import redact
 
-Result = dict[str, Any]
 _CALLS = UserQueues(1)
 """The calls of each invocation, one at a time."""
 

@@ -6,31 +6,29 @@ tool that refuses returns `{"error": …}`, which the model explains to the user
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from google.adk.tools import ToolContext
 
 from tools.errors import BadArgument
 from tools.research.factory import research
-from tools.research.job import Job
 from tools.research.job_errors import NotFinished
 from tools.research.job_states import State
 from tools.research.job_texts import title
-from tools.research.order import MAX_BRIEF_CHARS, MAX_TITLE_CHARS
+from tools.research.order import MAX_TITLE_CHARS
 from tools.research.ordering import job_of_other_session
-from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action, NotConfirmed
 from tools.research.report.markdown_rendering import inert
-from tools.research.schedules.schedule import Schedule
 from tools.research.service import Research
-from tools.research.settings import ResearchSettings
-from tools.researcher import confirmation, schedule_answers, schedule_texts
+from tools.researcher import confirmation, schedule_answers
 from tools.researcher.brief_files import inputs_of, newest_files
 from tools.researcher.mentioned_runs import named_run, note_mentioned_run, unnamed_run
 from tools.researcher.presenter import Presentation, present
 from tools.researcher.report_files import delete_report_files
-from tools.researcher.run_texts import cancelled, deletion, kept, listing
-from tools.researcher.tool_errors import Result, refusing_tool
+from tools.researcher.run_texts import cancelled, deletion, kept
+from tools.researcher.tool_arguments import check_length, checked_texts, settings_of
+from tools.researcher.tool_errors import refusing_tool
+from tools.researcher.tool_results import Result, list_all, ordered, present_schedule, result_of, show_run
 
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 
@@ -86,11 +84,11 @@ async def start_research(
         order = await service.with_base(base.id, order)
     if found := await job_of_other_session(service.ledger, await service.jobs(order.user), order):
         present(tool_context, Presentation(job=found.id))
-        return _result(found, next=_ORDERED_BEFORE)
+        return result_of(found, next=_ORDERED_BEFORE)
     job, new = await service.start(order, limits=settings.limits, confirm=settings.asks(order))
     notes = [f"Left out, since Deep Research does not take it: {', '.join(left)}."] if new and left else []
     next_step = "wait until the user says yes or no" if new else _ORDERED_BEFORE
-    return _ordered(tool_context, job, new, notes, next_step)
+    return ordered(tool_context, job, new, notes, next_step)
 
 
 @refusing_tool
@@ -130,13 +128,13 @@ async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False)
         present(tool_context, Presentation(texts=(f"“{inert(title(job))}” is deleted:\n\n{receipt}",)))
         return {"job": job.id, "state": "deleted"}
     if job.state is not State.AWAITING_APPROVAL:
-        _show(tool_context, job)
-        return _result(job, next="it no longer waits for a yes: its state is shown")
+        show_run(tool_context, job)
+        return result_of(job, next="it no longer waits for a yes: its state is shown")
     settings.need_storage()
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
     job = await service.approve(job.id, limits=settings.limits, yes=yes)
     present(tool_context, Presentation(job=job.id, is_new=True))
-    return _result(job)
+    return result_of(job)
 
 
 @refusing_tool
@@ -161,20 +159,20 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
     if job.plan is None:
         if not brief:
             raise BadArgument(f"{job.id} has no plan yet: call revise again with the whole new brief in `brief`")
-        _check_length(brief)
+        check_length(brief)
         job = await service.rewrite(job.id, brief, title[:MAX_TITLE_CHARS])
-        return _ordered(tool_context, job, True, [], "wait until the user says yes or no")
+        return ordered(tool_context, job, True, [], "wait until the user says yes or no")
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
     settings.need_storage()
     if not confirmation.can_change(turn, turn.question(job.id, Action.START, job.version).mark, job.id):
         texts = ("Nothing is changed yet. This is the plan; say once more, right after it, what is to be different.",)
         present(tool_context, Presentation(texts=texts, job=job.id))
-        return _result(job, next="its plan was shown again: a change has to follow it directly")
+        return result_of(job, next="its plan was shown again: a change has to follow it directly")
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
     job = await service.revise(job.id, wishes.strip(), limits=settings.limits, yes=yes)
     present(tool_context, Presentation(job=job.id, is_new=True))
-    return _result(job, next="a new plan is made and shown")
+    return result_of(job, next="a new plan is made and shown")
 
 
 @refusing_tool
@@ -193,17 +191,17 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
     else:
         found = await unnamed_run(service, tool_context)
         if found is None:
-            return await _list(service, tool_context)
+            return await list_all(service, tool_context)
         job = found
         note_mentioned_run(tool_context, job)
-    _show(tool_context, job)
-    return _result(job)
+    show_run(tool_context, job)
+    return result_of(job)
 
 
 @refusing_tool
 async def list_research(tool_context: ToolContext) -> Result:
     """Lists all research runs and schedules of the user, also those of other conversations."""
-    return await _list(research(), tool_context)
+    return await list_all(research(), tool_context)
 
 
 @refusing_tool
@@ -227,7 +225,7 @@ async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> R
     )
     text = f"About the report `{job.id}` (“{inert(title(job))}”):\n\n{inert(answer)}"
     present(tool_context, Presentation(texts=(text,)))
-    return _result(job, next="the answer was shown to the user")
+    return result_of(job, next="the answer was shown to the user")
 
 
 @refusing_tool
@@ -246,11 +244,11 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
     if await _deleting(service, turn, job.id):
         await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
         present(tool_context, Presentation(texts=(kept(job),)))
-        return _result(job, next="it is kept")
+        return result_of(job, next="it is kept")
     job = await service.cancel(job.id)
     await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
     present(tool_context, Presentation(texts=(cancelled(job),)))
-    return _result(job)
+    return result_of(job)
 
 
 @refusing_tool
@@ -271,7 +269,7 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
         notify=[*settings.notify],
     )
     new = job.id != old.id
-    return _ordered(tool_context, job, new, [], "wait until the user says yes or no")
+    return ordered(tool_context, job, new, [], "wait until the user says yes or no")
 
 
 @refusing_tool
@@ -287,57 +285,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     job = await named_run(service, tool_context, job_id)
     await service.ledger.save_question(turn.question(job.id, Action.DELETE, job.stamp))
     present(tool_context, Presentation(texts=(deletion(job),), asks=(job.id, Action.DELETE)))
-    return _result(job, next="wait until the user says yes or no")
-
-
-def present_schedule(context: ToolContext, schedule: Schedule, *, resumes: bool = False) -> None:
-    """Has a schedule shown: as a question if it waits for a yes.
-
-    Args:
-        resumes: whether the user wants a paused schedule to start runs again, which needs a yes.
-    """
-    waits = schedule_texts.waits_for_yes(schedule, (schedule.id,) if resumes else ())
-    text = schedule_texts.question(schedule) if waits else schedule_texts.listing([schedule])
-    present(context, Presentation(texts=(text,), asks=(schedule.id, Action.SCHEDULE) if waits else None))
-
-
-def _show(context: ToolContext, job: Job) -> None:
-    if job.state is State.INTENDED:  # watching starts an approved run that was never sent
-        settings_of(context).need_storage()
-    present(context, Presentation(job=job.id))
-
-
-def checked_texts(title: str, brief: str) -> tuple[str, str]:
-    """Returns the title and the brief of an order, without white space around them.
-
-    Raises:
-        BadArgument: the brief is empty or too long.
-    """
-    title, brief = title.strip(), brief.strip()
-    if not brief:
-        raise BadArgument("`brief` is empty: ask the user what is to be researched")
-    _check_length(brief)
-    return title[:MAX_TITLE_CHARS], brief
-
-
-def _check_length(brief: str) -> None:
-    if len(brief) > MAX_BRIEF_CHARS:
-        raise BadArgument(f"`brief` has {len(brief):,} characters; at most {MAX_BRIEF_CHARS:,} are taken")
-
-
-def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_step: str) -> Result:
-    """Returns the result for an order. The agent then shows the question about its price, or watches the run."""
-    present(context, Presentation(texts=tuple(notes), job=job.id, is_new=new))
-    return _result(job, next=next_step)
-
-
-async def _list(service: Research, context: ToolContext) -> Result:
-    jobs = await service.jobs(context.session.user_id)
-    repeated = schedule_texts.listing(await service.schedules.of_user(context.session.user_id))
-    example = next((job for job in jobs if job.state is State.COMPLETED), jobs[0] if jobs else None)
-    hint = f"To see one, say its name, such as “show {example.id}”." if example else ""
-    present(context, Presentation(texts=("\n\n".join(filter(None, (listing(jobs), repeated, hint))),)))
-    return {"runs": [_result(job) for job in jobs[:20]], "next": "the list was shown to the user"}
+    return result_of(job, next="wait until the user says yes or no")
 
 
 async def _deleting(service: Research, turn: confirmation.TurnContext, job_id: str) -> bool:
@@ -345,19 +293,5 @@ async def _deleting(service: Research, turn: confirmation.TurnContext, job_id: s
     return any(question.action is Action.DELETE for question in asked)
 
 
-def _result(job: Job, **more: Any) -> Result:
-    result: Result = {"job": job.id, "state": job.state.value, "title": title(job)}
-    if job.state is State.AWAITING_APPROVAL:
-        result["quote"] = {"usd": list(cost_of(job.order.agent)), "minutes": list(RUN_MINUTES)}
-    return {**result, **more}
-
-
 def _turn(context: ToolContext) -> confirmation.TurnContext:
     return confirmation.turn_of(context.get_invocation_context())
-
-
-def settings_of(context: ToolContext) -> ResearchSettings:
-    agent = context.get_invocation_context().agent
-    if not isinstance(agent, ResearchSettings):
-        raise BadArgument("this tool works for an agent of the class tools.researcher.agent.Researcher only")
-    return agent
