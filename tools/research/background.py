@@ -1,4 +1,4 @@
-"""Work in the background: resumes orphaned jobs, starts the runs of schedules that are due, and sends notices.
+"""Work in the background: repeats recovery, the start of due runs of schedules, and the sending of notices.
 
 A process with `DESK_FOLLOW=0` does none of it, and `desk work` does nothing else.
 """
