@@ -15,9 +15,7 @@ from tools.errors import DeskError
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
 from tools.research.api_errors import NotCreated, OutcomeUnknown, Unavailable, api_error, create_error
-
-MODEL_TIMEOUT_FACTOR = 4
-"""The timeout for a model's answer is this many times the timeout for other answers."""
+from tools.research.timeouts import API_TIMEOUT_S, MODEL_TIMEOUT_FACTOR
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class InteractionsClient:
         self,
         transport: Callable[[], Transport],
         *,
-        timeout_s: float = 60,
+        timeout_s: float = API_TIMEOUT_S,
         tools: Callable[[], list[Any]] = list,
         webhook_url: Callable[[], str] = str,
     ) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+API_TIMEOUT_S = 60.0
+"""Timeout in seconds for an answer of the API that is not a stream."""
+MODEL_TIMEOUT_FACTOR = 4
+"""The timeout for a model's answer is this many times the timeout for other answers."""
 MAX_CREATE_ATTEMPTS = 4
 """A create request is sent at most this many times. It is sent again only if certainly nothing started."""
 FIRST_CREATE_WAIT_S = 2.0
