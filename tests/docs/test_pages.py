@@ -19,7 +19,7 @@ from tools.settings import Settings, variables
 DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
-RESEARCH = (DOCS / "research.md").read_text()
+DURABILITY = (DOCS / "durability.md").read_text()
 SETTINGS = {*variables(Settings)}
 
 
@@ -69,7 +69,7 @@ def test_every_test_named_in_the_docs_exists() -> None:
 
 
 def test_the_documented_fault_matrix_is_complete_and_shows_no_failure_of_the_desk() -> None:
-    found = re.findall(r"^\| ([\w:, -]+?) \|((?: \d+ \|)+)$", RESEARCH, re.MULTILINE)
+    found = re.findall(r"^\| ([\w:, -]+?) \|((?: \d+ \|)+)$", DURABILITY, re.MULTILINE)
     table = {name: [int(number) for number in re.findall(r"\d+", numbers)] for name, numbers in found}
     total = table.pop("all")
     assert set(table) == {cell.group for cell in [*cells(), *kills()]}
