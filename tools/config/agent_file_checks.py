@@ -14,13 +14,23 @@ from google.adk.models import Gemini, LLMRegistry
 from pydantic import ValidationError
 
 from tools.adk.model import InteractionsLlm
-from tools.config.api_checks import validate
-from tools.config.instruction_placeholders import placeholders
+from tools.config.generation_setting_checks import setting_findings
+from tools.config.placeholders import PROSE, placeholders, unfilled
 from tools.config.references import no_such, object_named, unusable
 from tools.config.schema_findings import schema_finding
+from tools.config.tool_checks import (
+    allowed_function_findings,
+    listed_types,
+    repeated_tool_findings,
+    server_tool_findings,
+    tool_types,
+)
+from tools.interactions.unsupported_features import capability_errors
+from tools.research.notices.target_checks import resolve_target
+from tools.research.notices.targets import Target, TargetError
 from tools.research.settings import ResearchSettings
 from tools.text.did_you_mean import did_you_mean
-from tools.yaml_files.reading import ConfigError, Finding, Location, entries, is_below, is_file, read_yaml
+from tools.yaml_files.reading import ConfigError, Finding, Location, entries, is_below, is_file, mapping, read_yaml
 
 REFERENCES = ("model_code", "output_schema", "input_schema")
 TRANSFER_KEYS = ("disallow_transfer_to_parent", "disallow_transfer_to_peers")
@@ -66,7 +76,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecated fields; wrong values are reported below
             schema.model_validate(data)
-    except AttributeError:  # the SDK's enums cannot take `off`, which YAML reads as false: `validate` reports it
+    except AttributeError:  # the SDK's enums cannot take `off`, which YAML reads as false: `_values` reports it
         pass
     except ValidationError as error:
         for entry in error.errors(include_url=False):
@@ -84,7 +94,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     elif name == "user":
         yield ("name",), "`user` is the name of the user's own messages: choose another"
     yield from _references(data)
-    yield from (finding for finding in validate(data) if finding[0] not in reported)
+    yield from (finding for finding in _values(data) if finding[0] not in reported)
     yield from _missing_files(data, folder)
     instruction = data.get("instruction")
     if isinstance(instruction, str) and not instruction.strip() and not data.get("static_instruction"):
@@ -143,3 +153,42 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
         return
     if wrong := unusable(str(location[0]), f"{home}.{name}" if home and name.isidentifier() else name):
         yield (*location, "name"), wrong
+
+
+def _values(data: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each value that the schema accepts, and the Interactions API does not."""
+    yield from setting_findings(mapping(data.get("generate_content_config")))
+    yield from allowed_function_findings(data)
+    yield from repeated_tool_findings(data)
+    yield from unfilled({key: value for key, value in data.items() if key not in PROSE})
+    yield from server_tool_findings(data.get("server_tools"), "server_tools")
+    yield from server_tool_findings(data.get("research_tools"), "research_tools")
+    yield from _targets(mapping(data.get("notify")))
+    tools, research_tools = list(tool_types(data)), listed_types(data.get("research_tools"))
+    for key, kind, used in (
+        ("agent", "agent", research_tools),
+        ("max_agent", "agent", research_tools),
+        ("model", "model", [*tools, *(["function"] if data.get("sub_agents") else ())]),
+        ("follow_up_model", "model", []),
+    ):
+        if isinstance(name := data.get(key), str) and name:
+            schema = key == "model" and "output_schema" in data
+            bare = name.rpartition(":")[2] if key == "model" else name.removeprefix("interactions:")
+            for misfit in capability_errors(bare, kind, used, schema=schema, outputs=_outputs(data)):
+                yield (key,), misfit
+
+
+def _targets(targets: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each target of notices that cannot be used."""
+    for name, entry in targets.items():
+        try:
+            resolve_target(Target.model_validate(entry), os.environ)
+        except ValidationError:  # the agent's schema reports it
+            continue
+        except TargetError as error:
+            yield ("notify", name, error.key), str(error)
+
+
+def _outputs(data: dict[str, Any]) -> list[str]:
+    outputs = mapping(data.get("generate_content_config")).get("response_modalities")
+    return [str(output).lower() for output in outputs] if isinstance(outputs, list) else []

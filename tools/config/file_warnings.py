@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from tools.config.api_checks import PROSE
+from tools.config.placeholders import PROSE
 from tools.interactions.model_catalog import capabilities_of, known_names
 from tools.moderation.policy import FILE_NAME
 from tools.text.did_you_mean import did_you_mean

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tools.config.instruction_placeholders import placeholders
 from tools.config.loader import load_agent
+from tools.config.placeholders import placeholders
 from tools.yaml_files.reading import ConfigError
 
 

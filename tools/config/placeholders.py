@@ -1,4 +1,4 @@
-"""Checks the placeholders in instructions, which ADK fills in from the session state in each turn."""
+"""Checks placeholders: `{name}`, which ADK fills in from the session state in each turn, and `${NAME}`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tools.yaml_files.environment_references import VARIABLE
+from tools.yaml_files.reading import Finding, Location
+
 _PLACEHOLDER = re.compile(r"(?<![${\\]){+[^{}]*}+")
 """Finds placeholders as ADK 2.13 does (`flows/llm_flows/prompt/_instructions_utils.py`)."""
 _PREFIXES = ("app", "user", "temp")
+_DOLLAR = re.compile(r"\$\{[^}]*\}?|\$[A-Za-z_]\w*")
+PROSE = ("description", "instruction", "global_instruction", "static_instruction")
+"""Keys with texts for a model, which may contain `$`."""
 
 
 def placeholders(template: Any) -> Iterator[tuple[str, str]]:
@@ -35,3 +41,15 @@ def _is_state(name: str) -> bool:
     """Whether ADK looks the name up; other text in braces, such as JSON, stays unchanged."""
     prefix, colon, key = name.rpartition(":")
     return key.isidentifier() and (prefix in _PREFIXES if colon else True)
+
+
+def unfilled(value: Any, location: Location = ()) -> Iterator[Finding]:
+    """Yields a finding for each `$NAME` that would be sent as it is."""
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from unfilled(each, (*location, key))
+    elif isinstance(value, str):
+        filled = "headers" in location or location[:1] == ("notify",)
+        if found := _DOLLAR.search(VARIABLE.sub("", value) if filled else value):
+            way = "write `${NAME}`" if filled else "write the value itself (only `headers` and `notify` take `${NAME}`)"
+            yield location, f"`{location[-1]}`: `{found.group()}` is not replaced by a variable's value: {way}"
