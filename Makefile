@@ -134,26 +134,26 @@ bench: $(VENV)/.ready-dev ## Compare the desk with plain ADK and SDK: a table, a
 bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm); ARGS="--documents 100000"
 	$(BIN)/python -m tests.bench.emulator $(ARGS)
 
-.PHONY: bench-distance
-bench-distance: $(VENV)/.ready-dev ## Follow 1,000 research runs over a slow line with TLS (needs nginx); ARGS="--runs N --only TEXT"
+.PHONY: bench-slow-network
+bench-slow-network: $(VENV)/.ready-dev ## Follow 1,000 research runs over a slow line with TLS (needs nginx); ARGS="--runs N --only TEXT"
 	$(BIN)/python -m tests.bench.slow_network $(ARGS)
 
 .PHONY: bench-dbos
 bench-dbos: $(VENV)/.ready-dev .venv-dbos/.ready ## Count the paid creates after a SIGKILL, with DBOS and with the desk (docs/scaling.md)
 	$(BIN)/python -m tests.bench.why_not_dbos .venv-dbos/bin/python
 
-.PHONY: bench-start
-bench-start: $(VENV)/.ready-dev ## Measure the installation, its size, and the start of commands (needs a package index)
+.PHONY: bench-installation
+bench-installation: $(VENV)/.ready-dev ## Measure the installation, its size, and the start of commands (needs a package index)
 	$(BIN)/python -m tests.bench.installation
 
 .PHONY: bench-scaling
 bench-scaling: $(VENV)/.ready-dev ## Show what 1, 10 and 1,000 replicas need; ARGS=--measure (docs/scaling.md)
 	$(BIN)/python -m tests.bench.scaling $(ARGS)
 
-.PHONY: clients wire-live needs-key
-clients: $(CLIENTS) ## Install the other versions of the official clients, for the conformance tests
+.PHONY: conformance-clients conformance-live needs-key
+conformance-clients: $(CLIENTS) ## Install the other versions of the official clients, for the conformance tests
 
-wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## Run the conformance flows against the real service; ARGS="--model M --research"
+conformance-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## Run the conformance flows against the real service; ARGS="--model M --research"
 	@failed=0; \
 	for python in $(BIN)/python .venv-genai3/bin/python; do $$python $(CONFORMANCE)/run.py --live $(ARGS) || failed=1; done; \
 	for client in $(if $(shell command -v npm),genai-2 genai-3); do node $(CONFORMANCE)/run.mjs $$client --live $(ARGS) || failed=1; done; \

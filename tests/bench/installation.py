@@ -1,4 +1,4 @@
-"""Measures the installation and the start of the desk: `make bench-start`. docs/speed.md has the table.
+"""Measures the installation and the start of the desk: `make bench-installation`. docs/speed.md has the table.
 
 It installs a copy of the repository from nothing, as `make demo` does (with uv if it is on PATH), so it needs a
 package index. CPU time counts the process and what it waits for; the emulator is a process of its own.

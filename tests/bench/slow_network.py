@@ -1,4 +1,4 @@
-"""Follows 1,000 research runs in one process over a slow, lossy line with TLS: `make bench-distance`.
+"""Follows 1,000 research runs in one process over a slow, lossy line with TLS: `make bench-slow-network`.
 
 The line is a TCP proxy in a process of its own (`lossy_proxy.py`), because many kernels lack netem: it delivers each
 chunk after the delay, and a lost packet holds back what follows it until its retransmission, as TCP does. Behind it,

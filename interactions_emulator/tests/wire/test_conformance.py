@@ -1,6 +1,6 @@
 """The official clients, two versions of two languages, play the same flows; `conformance/flows.json` describes them.
 
-`make wire-live` plays them against the real service.
+`make conformance-live` plays them against the real service.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def require(client: str) -> None:
     """Skip if a client is not installed."""
     if client.startswith("js"):
         there = shutil.which("node") and (HERE / "node_modules" / client.removeprefix("js-")).is_dir()
-        way = "install node and npm, then `make clients`"
+        way = "install node and npm, then `make conformance-clients`"
     else:
-        there, way = Path(CLIENTS[client][0]).exists(), "`make clients`"
+        there, way = Path(CLIENTS[client][0]).exists(), "`make conformance-clients`"
     if not there:
         pytest.skip(f"{client} is not installed: {way}")
