@@ -20,7 +20,14 @@ from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sessions.lazy_history import UnseenContents
 from tools.adk.span_annotations import annotate_span
-from tools.adk.structured_output import has_schema, response_format, response_schema, retry_request, schema_problem
+from tools.adk.structured_output import (
+    MAX_ANSWERS,
+    has_schema,
+    response_format,
+    response_schema,
+    retry_request,
+    schema_problem,
+)
 from tools.interactions import backend
 from tools.interactions.errors import is_not_found
 from tools.interactions.retry import retry_delay
@@ -79,7 +86,7 @@ class InteractionsLlm(Gemini):
             async for response in self._with_retries(request, stream):
                 yield response
             return
-        for _ in range(2):
+        for _ in range(MAX_ANSWERS):
             async for response in self._with_retries(request, stream):
                 if response.partial:
                     yield response

@@ -10,6 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from tools.adk.contents import parts_of, text_of
 
+MAX_ANSWERS = 2
+"""How often a model is asked for an answer that matches the schema."""
+
 
 def response_format(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Builds the `response_format` that requests JSON for a schema."""

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from tools.adk.model import InteractionsLlm
 from tools.config.generation_setting_checks import setting_findings
 from tools.config.placeholders import PROSE, placeholders, unfilled
-from tools.config.references import no_such, object_named, unusable
+from tools.config.python_objects import no_such, object_named, unusable
 from tools.config.schema_findings import schema_finding
 from tools.config.tool_checks import (
     allowed_function_findings,

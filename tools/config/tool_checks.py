@@ -12,7 +12,7 @@ from google.adk.tools.google_search_tool import GoogleSearchTool
 from google.adk.tools.url_context_tool import UrlContextTool
 from pydantic import TypeAdapter, ValidationError
 
-from tools.config.references import object_named
+from tools.config.python_objects import object_named
 from tools.interactions.model_catalog import ToolType
 from tools.interactions.server_tools import ServerTool
 from tools.text.did_you_mean import did_you_mean
