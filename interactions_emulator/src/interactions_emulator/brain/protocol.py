@@ -49,6 +49,19 @@ class Turn:
         return cls(**record | {key: tuple(record.get(key, ())) for key in ("steps", "tools", "modalities", "answered")})
 
 
+EndStatus = Literal[
+    "completed",
+    "requires_action",
+    "failed",
+    "incomplete",
+    "budget_exceeded",
+    "cancelled",
+    "idle",
+    "requires_continuation",
+]
+"""The statuses with which an interaction ends."""
+
+
 class TimedStep(NamedTuple):
     """One step of an answer and the virtual seconds that pass before it begins."""
 
@@ -76,8 +89,7 @@ class Ending(NamedTuple):
     request, and the steps after the `Ending` answer that request.
     """
 
-    status: str
-    """failed, incomplete, budget_exceeded, cancelled or requires_continuation."""
+    status: EndStatus
     errors: tuple[dict[str, str], ...] = ()
     """The resource's `errors` and the stream's `error` events, each {"code": ..., "message": ...}."""
 
@@ -88,7 +100,7 @@ Brain = Callable[[Turn], Iterable[Entry]]
 
 A list or tuple is used directly and must not change later. Any other iterable is read in a thread, because it may be
 slow; if the interaction is cancelled, the thread stops at the next entry and closes a generator. An exception, or an
-entry of another type, ends the interaction as failed with a message that says so.
+entry with a part of another type, ends the interaction as failed with a message that says so.
 
 After a restart of the server the brain is asked again, with `Turn.answered`: its answer must begin with these steps.
 A deterministic brain can ignore them; any other brain yields them first and continues after them.

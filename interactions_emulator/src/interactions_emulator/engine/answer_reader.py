@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Generator, Iterable, Iterator
+from typing import Any, get_args
 
-from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TextDelta, TimedStep, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, EndStatus, Entry, Step, TextDelta, TimedStep, Turn
 from interactions_emulator.contents import text_of
+from interactions_emulator.errors import Refused
 from interactions_emulator.extras import explain
-from interactions_emulator.requests.vocabulary import STEP_FIELDS
+from interactions_emulator.requests.input_steps import check_answer_step
 
 logger = logging.getLogger(__name__)
 
+_EXPECTED = "a brain yields TimedStep, TextDelta or Ending"
 CHANGED = "After a restart of the server the brain gave another answer than before."
 
 
@@ -21,8 +25,11 @@ def immediate_answer(brain: Brain, turn: Turn, hop: int) -> list[Entry] | None:
     """Return the rest of the brain's answer if that is a list or tuple; None if a thread has to read it."""
     try:
         answer = brain(turn)
-        return list(missing_part(answer, turn.answered, hop)) if isinstance(answer, (list, tuple)) else None
-    except Exception:  # the thread calls the brain again and reports the failure
+        is_list = isinstance(answer, (list, tuple))
+        return list(missing_part(map(_checked, answer), turn.answered, hop)) if is_list else None
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # the thread calls the brain again and reports the failure
         return None
 
 
@@ -36,14 +43,16 @@ def read_answer(brain: Brain, turn: Turn, hop: int, name: str) -> Generator[Entr
     answer: Iterable[Entry] = ()
     try:
         answer = brain(turn)
-        if answer is None or isinstance(answer, str):
-            raise TypeError(
-                f"a brain yields TimedStep, TextDelta or Ending, or returns a list of them, not {answer!r:.99}"
-            )
-        yield from missing_part(map(_copy, answer), turn.answered, hop)
+        if isinstance(answer, (Awaitable, AsyncIterable)):
+            raise TypeError("a brain is a plain function, not an async one: write def instead of async def")
+        if not isinstance(answer, Iterable) or isinstance(answer, (str, bytes, dict)):
+            raise TypeError(f"{_EXPECTED}, or returns a list of them, not {answer!r:.99}")
+        yield from missing_part(map(_copied, answer), turn.answered, hop)
     except ImportError as error:
         yield failed(explain(error))
-    except Exception as error:
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # also sys.exit() and pytest.fail(), which are no Exception
         logger.exception("the brain failed in interaction %s", name)
         yield failed(f"The brain failed: {type(error).__name__}: {error}")
     finally:
@@ -55,14 +64,10 @@ def missing_part(answer: Iterable[Entry], answered: Iterable[Step], hop: int) ->
     """Yield the entries that are still to be sent: those after `hop` endings and after the steps in `answered`.
 
     The entries stop at the next ending.
-
-    Raises:
-        TypeError: an entry is not of a type that a brain may yield.
     """
     present = deque(answered)
     told = ""  # the part of the next present step that the brain has repeated
     for entry in answer:
-        _check(entry)
         if hop:
             hop -= isinstance(entry, Ending)
         elif isinstance(entry, TextDelta) and present:
@@ -89,18 +94,47 @@ def failed(message: str) -> Ending:
     return Ending("failed", ({"code": "internal_error", "message": message},))
 
 
-def _copy(entry: Entry) -> Entry:
-    """A copy of a step, which the brain may change later."""
+def _copied(entry: Entry) -> Entry:
+    """A checked entry; a step as a copy, since the brain may change its own later."""
+    _checked(entry)
     return TimedStep(entry.wait, json.loads(json.dumps(entry.step))) if isinstance(entry, TimedStep) else entry
 
 
-def _check(entry: object) -> None:
-    if isinstance(entry, TimedStep):
-        kind = entry.step.get("type") if isinstance(entry.step, dict) else None
-        if kind not in STEP_FIELDS:
-            raise TypeError(f"a step of type {kind!r} is unknown; known are {', '.join(sorted(STEP_FIELDS))}")
-    elif not isinstance(entry, (TextDelta, Ending)):
-        raise TypeError(f"a brain yields TimedStep, TextDelta or Ending, not {entry!r:.200}")
+def _checked(entry: Entry) -> Entry:
+    """The entry. Raises TypeError if it, or a part of it, is not what a brain may yield."""
+    try:
+        if isinstance(entry, TimedStep):
+            if not _is_number(entry.wait) or math.isnan(entry.wait) or entry.wait < 0:
+                raise TypeError(f"wait of a TimedStep is a number of seconds, 0 or more, not {entry.wait!r:.99}")
+            check_answer_step(entry.step)
+        elif isinstance(entry, TextDelta):
+            _check_delta(entry)
+        elif isinstance(entry, Ending):
+            _check_ending(entry)
+        else:
+            raise TypeError(f"{_EXPECTED}, not {entry!r:.200}")
+    except Refused as error:
+        raise TypeError(error.message) from None
+    return entry
+
+
+def _check_delta(delta: TextDelta) -> None:
+    if delta.kind not in ("model_output", "thought"):
+        raise TypeError(f"kind of a TextDelta is model_output or thought, not {delta.kind!r:.99}")
+    text = {"type": "text", "text": delta.text, "annotations": list(delta.annotations)}
+    check_answer_step({"type": "model_output", "content": [text]})
+
+
+def _check_ending(ending: Ending) -> None:
+    if ending.status not in get_args(EndStatus):
+        raise TypeError(f"status of an Ending is one of {', '.join(get_args(EndStatus))}, not {ending.status!r:.99}")
+    for error in ending.errors:
+        if not isinstance(error, dict) or not all(isinstance(error.get(key), str) for key in ("code", "message")):
+            raise TypeError(f'errors of an Ending are a tuple of {{"code": ..., "message": ...}}, not {error!r:.99}')
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(step: Step, kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
@@ -27,9 +28,20 @@ def input_steps(value: Any) -> tuple[Step, ...]:
     steps: list[Step] = []
     for position, item in enumerate(items):
         for step in _separate_results(item):
-            _check_step(step, f"input[{position}]")
+            check_step(step, f"input[{position}]")
             steps.append(step)
     return tuple(steps)
+
+
+def check_answer_step(step: Any) -> None:
+    """Raise `Refused` (400) unless a value is a step that an answer can have, and is JSON that UTF-8 can encode."""
+    check_step(step, "step")
+    if step["type"] == "user_input":
+        raise Refused(400, "step: an answer has no user_input; the model's words are a model_output")
+    try:
+        json.dumps(step, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused(400, f"step of type {step['type']} holds what JSON in UTF-8 cannot hold: {error}") from error
 
 
 def results_in_user_input(item: Any) -> list[Step]:
@@ -69,7 +81,8 @@ def _separate_results(item: Any) -> list[Any]:
     return [*results, {**item, "content": rest}] if rest else [*results]
 
 
-def _check_step(step: Any, where: str) -> None:
+def check_step(step: Any, where: str) -> None:
+    """Raise `Refused` (400) unless a value is a step with all required fields. `where` names it in the message."""
     if not isinstance(step, dict):
         raise Refused(400, f"{where} is not an object")
     if "role" in step:
@@ -102,6 +115,9 @@ def _check_content(content: Any, where: str) -> None:
     if kind == "text":
         if not isinstance(content.get("text"), str):
             raise Refused(400, f"{where}.text must be a string")
+        annotations = content.get("annotations") or []
+        if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
+            raise Refused(400, f"{where}.annotations must be a list of objects")
         return
     data, uri = content.get("data"), content.get("uri")
     if not isinstance(data if uri is None else uri, str):

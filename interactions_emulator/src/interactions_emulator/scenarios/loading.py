@@ -160,16 +160,16 @@ def _line(node: yaml.Node, place: Place) -> int:
 def _explained(wrong: ErrorDetails, form: type[BaseModel]) -> str:
     """Say what is wrong and what to do."""
     message = wrong["msg"].removeprefix("Value error, ")
+    names = [part for part in wrong["loc"] if isinstance(part, str)]
     if wrong["type"] in ("string_type", "pattern_type") and isinstance(wrong["input"], bool | int | float):
         return f"this has to be a text, not {wrong['input']!r}: put it in quotes"
     if wrong["type"] == "extra_forbidden":
-        parents = [part for part in wrong["loc"][:-1] if isinstance(part, str)]
-        known = list(_FORMS.get(parents[-1] if parents else "", form).model_fields)
+        known = list(_FORMS.get(names[-2] if len(names) > 1 else "", form).model_fields)
         name = str(wrong["loc"][-1])
         close = get_close_matches(name, known, 1)
         return f"this field is unknown{f', did you mean {close[0]}?' if close else ''}; known are {', '.join(known)}"
     if wrong["type"] == "model_type":
-        fields = ", ".join(_FORMS.get(str(wrong["loc"][-1]) if wrong["loc"] else "", form).model_fields)
+        fields = ", ".join(_FORMS.get(names[-1] if names else "", form).model_fields)
         return f"it is an object with {fields}, not {wrong['input']!r:.60}"
     if wrong["type"] == "missing":
         return "this field is missing: add it"

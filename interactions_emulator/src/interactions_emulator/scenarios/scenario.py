@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from interactions_emulator.brain.protocol import Step
+from interactions_emulator.errors import Refused
+from interactions_emulator.requests.input_steps import check_answer_step
 from interactions_emulator.requests.vocabulary import STEP_FIELDS
 
 HOP = {"type": "hop"}
 """A step that ends the interaction as requires_continuation; the steps after it answer the SDK's next request."""
 Status = Literal["completed", "failed", "incomplete", "budget_exceeded", "cancelled", "idle"]
+
+
+def _text_step(text: str) -> Step:
+    return {"type": "model_output", "content": [{"type": "text", "text": text}]}
+
+
+def _checked_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"text has to be a text, not {value!r}: put it in quotes")
+    return value
+
+
+def _complete(step: Step) -> Step:
+    """Check a step and add arguments that are left out. Raises ValueError with the reason."""
+    if step.keys() == {"text"}:
+        return _text_step(_checked_text(step["text"]))
+    if step == HOP:
+        return step
+    kind = step.get("type")
+    if not isinstance(kind, str) or kind not in STEP_FIELDS:
+        raise ValueError(f"step type {kind!r} is unknown; known are {', '.join(sorted(STEP_FIELDS))} and hop")
+    required = STEP_FIELDS[kind]
+    complete = {"arguments": {}} | step if "arguments" in required else step
+    for part in complete["content"] if isinstance(complete.get("content"), list) else ():
+        if isinstance(part, dict) and "text" in part:
+            _checked_text(part["text"])
+    ids = {name: "id" for name in ("id", "call_id") if name in required}  # they are made with the answer
+    try:
+        check_answer_step(ids | complete)
+    except Refused as error:
+        raise ValueError(error.message) from error
+    return complete
 
 
 class _Form(BaseModel):
@@ -55,21 +89,18 @@ class Answer(_Form):
 
     text: str | None = Field(default=None, min_length=1)
     """The text of the answer: short for one step of text."""
-    steps: list[Step] = []
+    steps: list[Annotated[Step, AfterValidator(_complete)]] = []
     wait: float = Field(default=0.0, ge=0)
     """Virtual seconds before each step; infinite: the run never makes progress."""
     status: Status = "completed"
     error: Failure | None = None
 
-    @field_validator("steps")
-    @classmethod
-    def _complete_steps(cls, steps: list[Step]) -> list[Step]:
-        return [_complete(step) for step in steps]
-
     @model_validator(mode="after")
     def _text_or_steps(self) -> Answer:
         if self.text is not None and self.steps:
             raise ValueError("give text or steps, not both: text is short for one step of text")
+        if self.error is not None and self.status == "completed":
+            raise ValueError("error goes with a status that is not completed: add status: failed")
         if self.text is not None:
             self.steps = [_text_step(self.text)]
         return self
@@ -112,34 +143,3 @@ class Scenario(Answer):
     def shared(self) -> bool:
         """Whether the scenario comes from a file, which several tests may use."""
         return self._shared
-
-
-def _text_step(text: str) -> Step:
-    return {"type": "model_output", "content": [{"type": "text", "text": text}]}
-
-
-def _checked_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"text has to be a text, not {value!r}: put it in quotes")
-    return value
-
-
-def _complete(step: Step) -> Step:
-    """Check a step and add arguments that are left out. Raises ValueError with the reason."""
-    if step.keys() == {"text"}:
-        return _text_step(_checked_text(step["text"]))
-    if step == HOP:
-        return step
-    kind = step.get("type")
-    if not isinstance(kind, str) or kind not in STEP_FIELDS:
-        raise ValueError(f"step type {kind!r} is unknown; known are {', '.join(sorted(STEP_FIELDS))} and hop")
-    required = {name: types for name, types in STEP_FIELDS[kind].items() if name not in ("id", "call_id")}
-    complete = {"arguments": {}} | step if "arguments" in required else step
-    for name, types in required.items():
-        if not isinstance(complete.get(name), types):
-            expected = " or ".join(known.__name__ for known in types)
-            raise ValueError(f"a step of type {kind} needs {name}, of type {expected}")
-    for part in complete["content"] if isinstance(complete.get("content"), list) else ():
-        if isinstance(part, dict) and "text" in part:
-            _checked_text(part["text"])
-    return complete
