@@ -200,7 +200,12 @@ def test_arguments_that_are_almost_json_are_repaired(start: Start, arguments: st
     assert step["arguments"] == ({"where": "A"} if arguments else {})
 
 
-@pytest.mark.parametrize("wrong", [("look", '{"where": '), ("jump", {}), ("look", "[1]")])
+def test_lone_surrogates_in_arguments_do_not_reach_the_client(start: Start) -> None:
+    step = start(calls(("look", '{"where": "A\\ud800"}'))).ask(tools=[LOOK])["steps"][0]
+    assert step["arguments"] == {"where": "A?"}
+
+
+@pytest.mark.parametrize("wrong", [("look", '{"where": '), ("jump", {}), ("look", "[1]"), ("look", '{"where": NaN}')])
 def test_a_model_is_told_of_its_wrong_call_and_calls_again(start: Start, wrong: tuple[str, Any]) -> None:
     desk = start(calls(wrong), calls(("look", {"where": "A"})))
     assert desk.ask(tools=[LOOK])["steps"][0]["arguments"] == {"where": "A"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from itertools import chain, count, repeat
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.model import ModelBrain
 from interactions_emulator.brain.model.chat_client import ChatClient, ChatError
 from model.conftest import Desk, Start
-from model.stub import Reply, chunk, error, says
+from model.stub import Reply, call_piece, chunk, error, says
 
 KEY = "sk-secret-key"
 
@@ -112,6 +114,55 @@ def test_a_model_server_that_always_answers_nothing_is_told(start: Start, conten
     replies = [Reply([content], headers={"content-type": "application/json"}, end="early")] * 3
     code, message = failure(start(*replies))
     assert (code, "Your answer is empty" in message) == ("malformed_response", True)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"id": "a", "function": {"name": 5, "arguments": "{}"}},
+        {"index": "x", "id": "a", "function": {"name": "f", "arguments": "{}"}},
+        {"id": "a", "function": {"name": "f", "arguments": 5}},
+    ],
+)
+def test_a_call_with_a_part_of_a_wrong_type_fails_as_no_chunk(start: Start, piece: dict[str, Any]) -> None:
+    code, message = failure(start(Reply([chunk(tool_calls=[piece])])))
+    assert (code, "not a chunk of a completion" in message) == ("invalid_request", True)
+
+
+def test_an_event_that_is_nested_too_deeply_fails_as_no_chunk(start: Start) -> None:
+    assert "not a chunk of a completion" in failure(start(Reply([b"data: " + b"[" * 100_000 + b"\n\n"])))[1]
+
+
+@pytest.mark.parametrize("usage", [b'"many"', b"[1]", b'{"total_tokens": Infinity}', b'{"total_tokens": "9"}'])
+def test_token_counts_that_make_no_sense_are_ignored(start: Start, usage: bytes) -> None:
+    last = b'data: {"choices": [], "usage": %b}\n\n' % usage
+    assert start(Reply([chunk(content="Hi"), chunk("stop"), last])).ask()["status"] == "completed"
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content"])
+def test_an_answer_that_never_ends_is_cut_as_by_a_limit_of_tokens(start: Start, field: str) -> None:
+    desk = start(Reply(chunk(**{field: "and so on, " * 1_000}) for _ in count()))
+    assert desk.ask()["status"] == "incomplete"
+    assert desk.server.left.wait(60)  # the connection is closed, so that the model stops
+
+
+def test_a_call_that_never_ends_is_cut_as_by_a_limit_of_tokens(start: Start) -> None:
+    first = call_piece(0, "a", "f", '{"text": "')
+    more = (call_piece(0, None, None, "and so on, " * 1_000) for _ in count())
+    pieces = chain([first], more)
+    desk = start(Reply(chunk(tool_calls=[piece]) for piece in pieces))
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+    assert desk.ask(tools=[tool])["status"] == "incomplete"
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+def test_a_response_without_a_line_break_that_never_ends_is_given_up(
+    start: Start, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactions_emulator.brain.model.chat_client.MAX_RESPONSE_CHARS", 1_000_000)
+    endless = chain([b"data: "], repeat(b" " * 100_000))
+    _, message = failure(start(Reply(endless, headers={"content-type": kind})))
+    assert "answers with more than 1,000,000 characters" in message
 
 
 def test_an_error_in_the_middle_of_a_stream_is_told(start: Start) -> None:

@@ -34,8 +34,18 @@ def read_call_piece(piece: dict[str, Any], place: int) -> CallPiece:
         arguments = json.dumps(arguments)
     index = piece.get("index")
     return CallPiece(
-        place if index is None else int(index), piece.get("id") or "", function.get("name") or "", clean_text(arguments)
+        number=place if index is None else int(index),
+        id=str(piece.get("id") or ""),
+        name=clean_text(function.get("name")),
+        arguments=clean_text(arguments),
     )
+
+
+def token_count(event: dict[str, Any]) -> int:
+    """The total tokens that an event reports; 0 if it reports none."""
+    usage = event.get("usage")
+    total = usage.get("total_tokens") if isinstance(usage, dict) else 0
+    return total if isinstance(total, int) else 0
 
 
 def clean_text(text: Any) -> str:

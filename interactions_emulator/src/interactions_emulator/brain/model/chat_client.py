@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
-from interactions_emulator.brain.model.chat_chunks import Delta, clean_text, read_call_piece
+from interactions_emulator.brain.model.chat_chunks import Delta, clean_text, read_call_piece, token_count
 from interactions_emulator.brain.model.think_tags import ThinkTags
 from interactions_emulator.brain.model.timeouts import (
     CONNECT_TIMEOUT_S,
@@ -27,6 +27,10 @@ from interactions_emulator.brain.model.timeouts import (
 )
 from interactions_emulator.corpus.words import clip
 
+MAX_ANSWER_CHARS = 262_144
+"""Maximum characters of an answer with its reasoning and calls, about the 65,536 tokens that Gemini writes at most."""
+MAX_RESPONSE_CHARS = 64_000_000
+"""Maximum characters of a response, which has some hundred characters for each token."""
 MAX_QUOTED_CHARS = 300
 """Maximum characters of the server's own words in a message."""
 _NO_API = "does the address end with /v1, and is it an OpenAI-compatible server?"
@@ -66,7 +70,8 @@ class ChatClient:
     def stream(self, request: dict[str, Any]) -> Generator[Delta]:
         """Send a chat completion and yield its events as they come. Closing the iterator closes the connection.
 
-        With `"stream": False` in the request there is one event, the whole answer.
+        With `"stream": False` in the request there is one event, the whole answer. An answer that does not end is cut
+        at `MAX_ANSWER_CHARS`, as by the limit of its tokens.
 
         Raises:
             ChatError: the server cannot be reached, refuses the request, or breaks its answer off.
@@ -74,8 +79,14 @@ class ChatClient:
         body = {"model": self.model, "stream": True, **request}
         if body["stream"]:
             body["stream_options"] = {"include_usage": True}
+        chars = 0
         with self._errors(), self._open(body) as response:
-            yield from self._deltas(response)
+            for delta in self._deltas(response):
+                yield delta
+                chars += len(delta.text) + len(delta.reasoning) + sum(len(piece.arguments) for piece in delta.calls)
+                if chars > MAX_ANSWER_CHARS:
+                    yield Delta(finish="length")
+                    return
 
     def models(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[str]:
         """Return the names of the models that the server lists. Raises `ChatError`."""
@@ -117,14 +128,14 @@ class ChatClient:
         kind = response.headers.get("content-type", "")
         if kind.startswith("application/json"):
             tags = ThinkTags()
-            delta = self._delta(response.read().decode(errors="replace"), tags)
+            delta = self._delta("\n".join(self._lines(response)), tags)
             text, reasoning = tags.close()
             yield delta._replace(text=delta.text + text, reasoning=delta.reasoning + reasoning)
             return
         if not kind.startswith("text/event-stream"):
             raise self._no_api(f"answers with {kind or 'no content-type'} where an event stream is due")
         tags, finish = ThinkTags(), ""
-        for line in response.iter_lines():
+        for line in self._lines(response):
             if not line.startswith("data:"):
                 continue  # comments keep the connection alive; other fields have no meaning here
             data = line[5:].strip()
@@ -139,21 +150,35 @@ class ChatClient:
         text, reasoning = tags.close()
         yield Delta(text, reasoning, finish=finish or "stop")
 
+    def _lines(self, response: httpx2.Response) -> Iterator[str]:
+        """Yield the lines of a response as they come. Raises `ChatError` if it does not end."""
+        begun, chars = list[str](), 0
+        for text in response.iter_text():
+            chars += len(text)
+            if chars > MAX_RESPONSE_CHARS:
+                raise self._no_api(f"answers with more than {MAX_RESPONSE_CHARS:,} characters")
+            first, *lines = text.split("\n")
+            begun.append(first)
+            if lines:
+                yield "".join(begun)
+                yield from lines[:-1]
+                begun = [lines[-1]]
+        yield "".join(begun)
+
     def _delta(self, data: str, tags: ThinkTags) -> Delta:
         try:
             event = json.loads(data)
             if error := event.get("error"):
                 words = error.get("message", error) if isinstance(error, dict) else error
                 raise ChatError("internal_error", f"The model server at {self.address} fails: {self._safe(words)}")
-            usage = (event.get("usage") or {}).get("total_tokens") or 0
             choices: list[dict[str, Any]] = event.get("choices") or [{}]
             choice = choices[0]
             delta = choice.get("delta") or choice.get("message") or {}
             text, reasoning = tags.feed(clean_text(delta.get("content")))
             told = clean_text(delta.get("reasoning_content") or delta.get("reasoning"))
             calls = tuple(read_call_piece(piece, place) for place, piece in enumerate(delta.get("tool_calls") or ()))
-            return Delta(text, told + reasoning, calls, choice.get("finish_reason") or "", int(usage))
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            return Delta(text, told + reasoning, calls, str(choice.get("finish_reason") or ""), token_count(event))
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
             raise self._no_api(f"sends an event that is not a chunk of a completion: {_shown(data)!r}") from error
 
     @contextmanager

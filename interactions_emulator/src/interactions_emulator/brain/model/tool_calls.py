@@ -67,8 +67,18 @@ def parse_object(text: str) -> dict[str, Any] | None:
         if isinstance(value, str) and value != text:  # JSON inside a JSON string
             return parse_object(value)
         if isinstance(value, dict):
-            return value
+            return _sendable(value)
     return None
+
+
+def _sendable(value: dict[str, Any]) -> dict[str, Any] | None:
+    """An object without lone surrogates; None if it has numbers that JSON lacks, such as NaN."""
+    try:
+        data = json.dumps(value, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+    except ValueError:
+        return None
+    read: dict[str, Any] = json.loads(data)
+    return read
 
 
 def _first_object(text: str) -> Any:
