@@ -12,7 +12,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.requests.create import parse_create
 from interactions_emulator.requests.create_rules import RULES, _warn
 from wire.brains import brain
-from wire.conftest import MODEL, Wire
+from wire.conftest import AGENT, MODEL, Wire
 from wire.test_chains import TOOLS, go_on, result, shown
 
 ASK = {"type": "user_input", "content": [{"type": "text", "text": "weather in Bonn"}]}
@@ -37,6 +37,14 @@ def configured(**config: Any) -> dict[str, Any]:
     return {"model": MODEL, "input": "x", "generation_config": config}
 
 
+def researched(**config: Any) -> dict[str, Any]:
+    return {"agent": AGENT, "input": "x", "background": True, "agent_config": {"type": "deep-research", **config}}
+
+
+def allowing(*names: str) -> dict[str, Any]:
+    return {"generation_config": {"tool_choice": {"allowed_tools": {"mode": "any", "tools": [*names]}}}}
+
+
 def with_tool(**tool: Any) -> dict[str, Any]:
     return {"model": MODEL, "input": "x", "tools": [tool]}
 
@@ -54,6 +62,31 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (configured(tool_choice="always"), "tool_choice is one of auto, any"),
     (configured(tool_choice="any"), "no function is declared in tools"),
     (configured(tool_choice={"allowed_tools": {"tools": ["f"]}}), "no function is declared in tools"),
+    (configured(temperature="hot"), "generation_config.temperature is a number from 0 to 2, not 'hot'"),
+    (configured(temperature=2.5), "temperature is a number from 0 to 2, not 2.5"),
+    (configured(top_p=True), "top_p is a number from 0 to 1, not True"),
+    (configured(max_output_tokens=0), "max_output_tokens is a whole number from 1, not 0"),
+    (configured(max_output_tokens=1.5), "max_output_tokens is a whole number from 1, not 1.5"),
+    (configured(seed="7"), "seed is a whole number, not '7'"),
+    (configured(stop_sequences="end"), "stop_sequences is a list of texts, not 'end'"),
+    (researched(thinking_summaries="yes"), "agent_config.thinking_summaries is auto or none, not 'yes'"),
+    (researched(visualization=True), "agent_config.visualization is auto or off, not True"),
+    (researched(collaborative_planning="yes"), "agent_config.collaborative_planning is true or false, not 'yes'"),
+    (researched(collaborative_planning=1), "agent_config.collaborative_planning is true or false, not 1"),
+    ({"model": MODEL, "input": "x", "response_format": {"type": "json_schema"}}, "response_format.type 'json_schema'"),
+    ({"model": AGENT, "input": "x"}, "is an agent: send it as agent instead of model"),
+    (with_tool(type="function", name="get weather"), "function 'get weather': a name begins with a letter or _"),
+    (with_tool(type="function", name="f" * 65), "at most 64 letters"),
+    (with_tool(type="function", name="f", parameters={"type": "array"}), "must be of type object, not 'array'"),
+    (
+        with_tool(type="function", name="f", parameters={"properties": {"a": "text"}}),
+        "'a' of function 'f' must be",
+    ),
+    (with_tool(type="function", name="f", parameters={"properties": {"a": {"type": "text"}}}), "has the type 'text'"),
+    (
+        {**with_tool(type="function", name="f"), **allowing("g")},
+        "tool_choice.allowed_tools: 'g' is not declared in tools; declared are f",
+    ),
     (with_tool(type=["function"]), "tools[0]: type ['function'] is unknown"),
     ({"model": MODEL, "input": "x", "response_modalities": ["smell"]}, "'smell' is unknown"),
     (replayed(ASK, CALL, {**result("c"), "name": ""}), "function_result for call_id 'c' has no name"),
@@ -75,6 +108,7 @@ def test_an_unknown_parameter_has_the_code_of_its_own(wire: Wire) -> None:
 EMPTY = {"type": "object", "properties": {"a": {"type": "object", "required": []}}}
 DOUBTED: list[tuple[dict[str, Any], str]] = [
     (with_tool(type="function", name="f", parameters=EMPTY), '"required": []'),
+    (with_tool(type="function", name="f", parameters={"required": ["a"]}), "requires 'a', which its schema does not"),
     (replayed(ASK, CALL, result("c")), "without a thought signature"),
     ({"model": "gemini-3.9-flash", "input": "x"}, "the real service answers 404 if there is none; did you mean"),
     ({"model": "gpt-6", "input": "x"}, "model 'gpt-6' is not one that the SDKs name"),
@@ -106,6 +140,11 @@ def test_the_request_log_has_the_warnings_of_a_request(api: Emulator, wire: Wire
 ACCEPTED: list[dict[str, Any]] = [
     configured(top_k=10, top_p=0.9, temperature=0, seed=1, thinking_level="xhigh"),
     with_tool(type="function", name="f", defer_loading=True, short_description="f", parameters={"type": "object"}),
+    {**with_tool(type="function", name="f"), **allowing("f")},
+    {**with_tool(type="mcp_server", name="docs", url="https://example.org"), **allowing("read")},
+    researched(collaborative_planning=False, enable_bigquery_tool=True, visualization="off", thinking_summaries="auto"),
+    {"model": MODEL, "input": "x", "response_format": {"type": "OBJECT", "properties": {}}},
+    with_tool(type="function", name="f", parameters={"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}),
     with_tool(type="mcp_server", name="docs", url="https://example.org", defer_loading=True),
     with_tool(type="tool_search", execution="server"),
     replayed(ASK, SIGNED, CALL, result("c")),

@@ -12,7 +12,7 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.errors import Refused
-from interactions_emulator.requests.create_body import parse_body
+from interactions_emulator.requests.create_body import parse_body, response_formats
 from interactions_emulator.requests.create_rules import check_rules
 from interactions_emulator.requests.input_steps import input_steps
 from interactions_emulator.requests.vocabulary import MODALITIES
@@ -62,7 +62,7 @@ def parse_create(raw: bytes) -> Create:
     warnings = check_rules(body, steps)
     fields = vars(body)
     echoed = {key: value for key in ECHOED_FIELDS if (value := fields[key]) is not None}
-    formats = [body.response_format] if isinstance(body.response_format, dict) else body.response_format or []
+    formats = response_formats(body)
     previous = {"previous_interaction_id": body.previous_interaction_id} if body.previous_interaction_id else {}
     target = {"model": body.model} if body.model else {"agent": body.agent}
     return Create(

@@ -38,6 +38,11 @@ class Body(BaseModel):
     continuation_token: str | None = None
 
 
+def response_formats(body: Body) -> list[dict[str, Any]]:
+    """The entries of response_format, which may be one object or a list."""
+    return [body.response_format] if isinstance(body.response_format, dict) else body.response_format or []
+
+
 def parse_body(raw: bytes) -> Body:
     """Parse the body of `POST /interactions`. Raises `Refused` (400) with the field and the reason."""
     try:

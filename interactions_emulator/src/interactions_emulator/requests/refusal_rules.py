@@ -6,15 +6,21 @@ import re
 from functools import partial
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.requests.create_body import Body
+from interactions_emulator.requests.create_body import Body, response_formats
 from interactions_emulator.requests.rule import Rule, add_rule, did_you_mean
+from interactions_emulator.requests.values import (
+    wrong_agent_config,
+    wrong_function_name,
+    wrong_generation_config,
+    wrong_parameters,
+    wrong_response_format,
+)
 from interactions_emulator.requests.vocabulary import (
+    AGENTS,
     GENERATION_CONFIG_FIELDS,
     MODALITIES,
     PENALTIES,
     SERVICE_TIERS,
-    THINKING_VALUES,
-    TOOL_CHOICES,
     TOOL_FIELDS,
 )
 
@@ -32,6 +38,12 @@ _refuse = partial(add_rule, RULES, "refuse")
 def _target(body: Body, steps: tuple[Step, ...]) -> str | None:
     """exactly one of `model` and `agent`"""
     return "give exactly one of model and agent" if bool(body.model) == bool(body.agent) else None
+
+
+@_refuse("API errors page: 404 model_not_found", "model")
+def _agent_as_model(body: Body, steps: tuple[Step, ...]) -> str | None:
+    """the name of a known agent is not sent as `model`"""
+    return f"{body.model} is an agent: send it as agent instead of model" if body.model in AGENTS else None
 
 
 @_refuse(
@@ -64,16 +76,16 @@ def _fields_of_target(body: Body, steps: tuple[Step, ...]) -> str | None:
     return None
 
 
-@_refuse(REFERENCE, "generation_config", "service_tier", "response_modalities")
+@_refuse(REFERENCE, "generation_config", "agent_config", "response_format", "service_tier", "response_modalities")
 def _values(body: Body, steps: tuple[Step, ...]) -> str | None:
-    """only known values of `thinking_level`, `thinking_summaries`, `tool_choice`, `service_tier`, modalities"""
-    config = body.generation_config or {}
-    for field, allowed in THINKING_VALUES.items() if config else ():
-        if (value := config.get(field)) not in (None, *allowed):
-            return f"generation_config.{field} is one of {', '.join(allowed)}, not {value!r}"
-    choice = config.get("tool_choice")
-    if isinstance(choice, str) and choice not in TOOL_CHOICES:
-        return f"generation_config.tool_choice is one of {', '.join(TOOL_CHOICES)}, not {choice!r}"
+    """only known values, and numbers within their limits; `temperature` is 0 to 2, and `top_p` 0 to 1"""
+    if wrong := wrong_generation_config(body.generation_config or {}):
+        return wrong
+    if body.agent_config and (wrong := wrong_agent_config(body.agent_config)):
+        return wrong
+    for item in response_formats(body):
+        if wrong := wrong_response_format(item):
+            return wrong
     if body.service_tier not in (None, *SERVICE_TIERS):
         return f"service_tier is one of {', '.join(SERVICE_TIERS)}, not {body.service_tier!r}"
     for name in body.response_modalities or ():
@@ -134,7 +146,7 @@ def _tool_types(body: Body, steps: tuple[Step, ...]) -> str | None:
 
 @_refuse(STRICT, "tools")
 def _tools(body: Body, steps: tuple[Step, ...]) -> str | None:
-    """a function has a name of its own and a schema that is an object; an `mcp_server` has a url"""
+    """a function has a name of its own and the schema of an object; an `mcp_server` has a url"""
     names: list[str] = []
     for tool in body.tools or ():
         name = tool.get("name")
@@ -144,13 +156,35 @@ def _tools(body: Body, steps: tuple[Step, ...]) -> str | None:
             continue
         if not (isinstance(name, str) and name):
             return "tools: a function needs a name"
-        if not isinstance(tool.get("parameters", {}), dict):
-            return f"tools: parameters of function {name!r} must be a JSON schema (an object)"
+        if wrong := wrong_parameters(name, tool.get("parameters", {})):
+            return wrong
         names.append(name)
     for name in names if len(set(names)) < len(names) else ():
         if names.count(name) > 1:
             return f"function {name!r} is declared {names.count(name)} times: give each tool a name of its own"
     return None
+
+
+@_refuse("live, in generateContent: Invalid function name (lbjlaq/Antigravity-Manager#1440, February 2026)", "tools")
+def _function_names(body: Body, steps: tuple[Step, ...]) -> str | None:
+    """a function's name has at most 64 letters, digits and characters of `_.:-`, and begins with a letter or `_`"""
+    names = (tool["name"] for tool in body.tools or () if tool["type"] == "function")
+    return next(filter(None, map(wrong_function_name, names)), None)
+
+
+@_refuse(STRICT, "generation_config")
+def _allowed_tools(body: Body, steps: tuple[Step, ...]) -> str | None:
+    """`tool_choice.allowed_tools` names only declared functions, or tools of an `mcp_server`"""
+    choice = (body.generation_config or {}).get("tool_choice")
+    allowed = choice.get("allowed_tools") if isinstance(choice, dict) else None
+    named = allowed.get("tools") if isinstance(allowed, dict) else None
+    if not isinstance(named, list) or any(tool["type"] in ("mcp_server", "tool_search") for tool in body.tools or ()):
+        return None
+    declared = [tool["name"] for tool in body.tools or () if tool["type"] == "function"]
+    unknown = [name for name in named if name not in declared]
+    if not unknown or not declared:  # without any function, the next rule says so
+        return None
+    return f"tool_choice.allowed_tools: {unknown[0]!r} is not declared in tools; declared are {', '.join(declared)}"
 
 
 @_refuse(

@@ -20,6 +20,14 @@ GENERATION_CONFIG_FIELDS = {
     "transcription_config",
     "video_config",
 }
+GENERATION_CONFIG_RANGES: dict[str, tuple[type, float, float]] = {
+    "temperature": (float, 0, 2),
+    "top_p": (float, 0, 1),
+    "top_k": (float, 0, float("inf")),
+    "max_output_tokens": (int, 1, float("inf")),
+    "seed": (int, float("-inf"), float("inf")),
+}
+"""Maps fields to the type of their number and its limits."""
 PENALTIES = ("presence_penalty", "frequency_penalty")
 """Fields of generation_config that the older API has and this one refuses."""
 TOOL_FIELDS: dict[str, set[str]] = {
@@ -58,6 +66,14 @@ AGENT_CONFIG_FIELDS: dict[str, set[str]] = {
     "code-mender": {"model", "session_id", "session_config", "find_request", "fix_request"},
     "dynamic": set(),
 }
+AGENT_CONFIG_VALUES: dict[str, dict[str, tuple[str | bool, ...]]] = {
+    "deep-research": {
+        "thinking_summaries": ("auto", "none"),
+        "visualization": ("auto", "off"),
+        "collaborative_planning": (True, False),
+        "enable_bigquery_tool": (True, False),
+    }
+}
 ENVIRONMENT_FIELDS = {"type", "mode", "environment_id", "sources", "network", "env", "custom_config"}
 WEBHOOK_CONFIG_FIELDS = {"uris", "user_metadata"}
 
@@ -67,6 +83,7 @@ THINKING_VALUES = {
     "thinking_level": ("minimal", "low", "medium", "high", "xhigh"),
     "thinking_summaries": ("auto", "none"),
 }
+JSON_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 TOOL_CHOICES = ("auto", "any", "none", "validated")
 MODELS = {
     "gemini-2.5-flash",

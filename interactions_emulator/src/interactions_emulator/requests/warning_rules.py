@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.requests.create_body import Body
+from interactions_emulator.requests.create_body import Body, response_formats
 from interactions_emulator.requests.input_steps import results_in_user_input
 from interactions_emulator.requests.rule import Rule, add_rule, did_you_mean
+from interactions_emulator.requests.values import undefined_required
 from interactions_emulator.requests.vocabulary import (
     AGENT_CONFIG_FIELDS,
     CONTENT_FIELDS,
@@ -35,6 +36,15 @@ def _empty_required(body: Body, steps: tuple[Step, ...]) -> str | None:
             return (
                 f'the schema of function {name!r} has "required": [], which the real service may refuse: leave it out'
             )
+    return None
+
+
+@_warn("live, in generateContent: property is not defined (iBUHub/AIStudioToAPI#154, May 2026)", "tools")
+def _undefined_required(body: Body, steps: tuple[Step, ...]) -> str | None:
+    """the schema of a function defines the properties that it requires"""
+    for tool in body.tools or ():
+        if tool["type"] == "function" and (key := undefined_required(tool.get("parameters"))):
+            return f"function {tool['name']!r} requires {key!r}, which its schema does not define: define it"
     return None
 
 
@@ -102,7 +112,7 @@ def _described_objects(body: Body, steps: tuple[Step, ...]) -> Iterator[tuple[st
         yield "input", step, _STEP_FIELDS[step["type"]]
         for content in step.get("content") or ():
             yield "content", content, CONTENT_FIELDS[content["type"]]
-    for item in body.response_format if isinstance(body.response_format, list) else [body.response_format or {}]:
+    for item in response_formats(body):
         kind = item.get("type")
         if isinstance(kind, str) and kind in RESPONSE_FORMAT_FIELDS:  # else it is a bare JSON schema
             yield "response_format", item, RESPONSE_FORMAT_FIELDS[kind]
