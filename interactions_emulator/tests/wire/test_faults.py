@@ -198,6 +198,8 @@ def test_faults_can_be_set_when_the_server_starts() -> None:
         ({"on": "get", "drop": "yes"}, "drop is true or false"),
         ({"on": "get", "status": "500"}, "status is a number"),
         ({"on": "get", "colour": 1}, "field 'colour' is unknown"),
+        ({"on": "get", "status": 5}, "status is a status of HTTP from 200 to 599, not 5"),
+        ([{"on": "get", "drop": True}, {"on": "gett", "drop": True}], "fault 2 of 2: fault: on is one of"),
         ("drop", "fault 'drop' is unknown"),
         (7, "a fault is a name or an object"),
         ({"on": "get", "headers": {"a": "b"}}, "headers needs a status or a body"),

@@ -21,8 +21,16 @@ EXAMPLE = '{"on": "create", "status": 503}'
 
 def parse_faults(value: Any) -> list[Fault]:
     """Parse a fault, a name of faults, or a list of these. Raises `Refused` (400) with the reason."""
-    given = value if isinstance(value, list) else [value]
-    return [fault for item in given for fault in (_named(item) if isinstance(item, str) else [parse_fault(item)])]
+    if not isinstance(value, list):
+        return _named(value) if isinstance(value, str) else [parse_fault(value)]
+    faults: list[Fault] = []
+    for number, item in enumerate(value, 1):
+        try:
+            faults += _named(item) if isinstance(item, str) else [parse_fault(item)]
+        except Refused as error:
+            place = f"fault {number} of {len(value)}: " if len(value) > 1 else ""
+            raise Refused(error.status, f"{place}{error.message}") from error
+    return faults
 
 
 def _named(name: str) -> list[Fault]:
@@ -73,6 +81,8 @@ def parse_fault(value: Any) -> Fault:
             raise Refused(400, f"fault: {key} is true or false, not {given!r}")
         if key in numbers and (type(given) is not int or given < 0):
             raise Refused(400, f"fault: {key} is a number (0 or more), not {given!r}")
+        if key == "status" and not 200 <= given <= 599:
+            raise Refused(400, f"fault: status is a status of HTTP from 200 to 599, not {given!r}")
         if key in texts and not isinstance(given, str):
             raise Refused(400, f"fault: {key} is a text, not {given!r}")
         if key == "headers" and not _is_headers(given):
