@@ -267,3 +267,73 @@ def test_a_function_result_that_is_nested_too_deeply_is_reported_as_its_text(ask
     before = [said("What is in it?"), call("read_it")]
     [step] = ask(result("read_it", "[" * 100_000), before=before, tools=[{"type": "function", "name": "read_it"}])
     assert text_of([step]).startswith("[[[")
+
+
+def declared(name: str, about: str, **properties: Any) -> dict[str, Any]:
+    """A function that requires all its parameters; a parameter is a type or a schema."""
+    schemas = {key: {"type": one} if isinstance(one, str) else one for key, one in properties.items()}
+    parameters = {"type": "object", "properties": schemas, "required": [*schemas]}
+    return {"type": "function", "name": name, "description": about, "parameters": parameters}
+
+
+STOCK = declared("get_stock", "How many items of a product are in stock", product="string")
+NORTH_OR_SOUTH = {"type": "string", "enum": ["north", "south"]}
+WAREHOUSE = declared("get_stock", "Returns the stock of a product", product="string", warehouse=NORTH_OR_SOUTH)
+ORDER = declared("lookup_order", "Looks up an order by its id", order_id="string")
+NUMBERED = declared("lookup_order", "Looks up an order by its number", order_number="integer")
+MAIL = declared("send_email", "Sends an email to a recipient", to="string", body="string")
+PRICE = declared("get_stock_price", "Returns the price of a stock by its ticker symbol", ticker="string")
+SUM = declared("add", "Adds two numbers", a="number", b="number")
+EXCHANGE = declared("convert_currency", "Converts money", amount="number", source="string", target="string")
+LIGHT = declared("set_light", "Turns the light in a room on or off", room="string", on="boolean")
+TASK = declared("create_task", "Creates a task with a title", title="string")
+TABLE = declared("book_table", "Books a table in a restaurant", people="integer", date="string")
+MEETING = declared("schedule_meeting", "Schedules a meeting", attendees={"type": "array"}, date="string", time="string")
+FLIGHTS = declared("find_flights", "Finds flights between airports", origin="string", destination="string")
+
+
+@pytest.mark.parametrize(
+    ("tool", "message", "arguments"),
+    [
+        (STOCK, "How many bolts are in stock?", {"product": "bolts"}),
+        (WAREHOUSE, "How many bolts are in stock in the south warehouse?", {"product": "bolts", "warehouse": "south"}),
+        (ORDER, "Where is my order 12345?", {"order_id": "12345"}),
+        (ORDER, "Look up order A-7731-X please", {"order_id": "A-7731-X"}),
+        (NUMBERED, "What is the status of order 12345?", {"order_number": 12345}),
+        (
+            MAIL,
+            "Send an email to bob@example.com saying: hello there",
+            {"to": "bob@example.com", "body": "hello there"},
+        ),
+        (PRICE, "What is the stock price of AAPL?", {"ticker": "AAPL"}),
+        (SUM, "Add 2 and 3.5", {"a": 2, "b": 3.5}),
+        (EXCHANGE, "Convert 1,000 USD to EUR", {"amount": 1000, "source": "USD", "target": "EUR"}),
+        (LIGHT, "Turn on the light in the kitchen", {"room": "kitchen", "on": True}),
+        (LIGHT, "Turn the light in the kitchen off", {"room": "kitchen", "on": False}),
+        (TASK, 'Create a task "buy milk"', {"title": "buy milk"}),
+        (TASK, "Create a task called buy milk", {"title": "buy milk"}),
+        (TABLE, "Book a table for 4 people on 2026-12-24", {"people": 4, "date": "2026-12-24"}),
+        (
+            MEETING,
+            "Schedule a meeting with Bob and Alice on 03/14/2026 at 10:00 AM",
+            {"attendees": ["Bob", "Alice"], "date": "03/14/2026", "time": "10:00 AM"},
+        ),
+        (FLIGHTS, "Find flights from Berlin to Madrid", {"origin": "Berlin", "destination": "Madrid"}),
+    ],
+)
+def test_parameters_whose_names_say_nothing_get_the_values_of_the_message_in_order(
+    ask: Ask, tool: dict[str, Any], message: str, arguments: dict[str, Any]
+) -> None:
+    [step] = ask(message, tools=[tool, WEATHER])
+    assert (step["type"], step.get("name")) == ("function_call", tool["name"])
+    assert step["arguments"] == arguments
+
+
+def test_a_parameter_for_which_a_message_has_no_value_is_asked_for(ask: Ask) -> None:
+    assert "Which product?" in text_of(ask("How many items are in stock?", tools=[STOCK]))
+    assert "Which b?" in text_of(ask("Add 2", tools=[SUM]))
+
+
+def test_something_to_do_for_which_there_is_no_function_calls_none(ask: Ask) -> None:
+    told = text_of(ask("Send an email to Bob about the weather in Rome", tools=[WEATHER, STOCK]))
+    assert "I cannot do that here" in told

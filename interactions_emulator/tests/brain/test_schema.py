@@ -56,6 +56,16 @@ def test_each_number_and_each_named_label_goes_where_it_belongs(ask: Ask) -> Non
     assert json.loads(told) == {"age": 36, "height": 180.5, "hobbies": ["chess", "sailing"]}
 
 
+def test_facts_before_a_colon_are_read_too(ask: Ask) -> None:
+    class Person(BaseModel):
+        name: str
+        age: int
+
+    message = "Ada Lovelace is 36 years old. Hobbies: chess, sailing."
+    told = text_of(ask(message, response_schema=Person.model_json_schema()))
+    assert json.loads(told) == {"name": "Ada Lovelace", "age": 36}
+
+
 def test_present_facts_are_extracted_and_absent_ones_stay_null(ask: Ask) -> None:
     class Person(BaseModel):
         name: str

@@ -59,7 +59,9 @@ def _first_steps(turn: Turn, conversation: Conversation, tools: Tools, corpus: C
     elif "image" in turn.modalities and not reports:
         yield draw(turn, conversation.asked, media_note(conversation.media))
     elif turn.response_schema is not None:
-        text = reports or split_text(conversation.message)[1]
+        told, text = split_text(conversation.message)
+        is_instruction = ". " not in told or read_message(conversation.message).has("judge")
+        text = reports or (text if is_instruction else conversation.message)
         if conversation.has_new_documents:
             text = f"{text}\n\n{all_text(read_documents(conversation.documents).corpus)}"
         value = json.dumps(fill_schema(turn.response_schema, text), ensure_ascii=False, separators=(",", ":"))

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interactions_emulator.brain.conversation import Conversation, Utterance
-from interactions_emulator.brain.rules.call_arguments import NUMBER, number_of
 from interactions_emulator.brain.rules.message import compiled, read_message
 from interactions_emulator.brain.rules.orders import AGREEMENT, without_ordering
+from interactions_emulator.corpus.values import NUMBER, number_of
 from interactions_emulator.corpus.words import clip, join_names, terms
 
 MAX_ASPECTS, MAX_CHARS, WORDS_PER_PAGE, DEFAULT_WORDS, DEFAULT_BULLETS = 8, 20_000, 400, 800, "5"

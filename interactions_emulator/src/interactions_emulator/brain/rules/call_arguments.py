@@ -1,43 +1,25 @@
 """Fills a function's arguments from a message, by the names, types and descriptions of its parameters."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from interactions_emulator.brain.rules.message import compiled, read_message, split_text, stripped
-from interactions_emulator.corpus.words import word_set
+from interactions_emulator.brain.rules.message import read_message, split_text, stripped
+from interactions_emulator.corpus.values import NUMBER, days_in, is_number, number_of, places_in, values_in
+from interactions_emulator.corpus.words import terms, word_set
 
 Schema = dict[str, Any]
-MAX_CHARS, MAX_CALLS = 2_000, 4
-"""Maximum characters of a message that are searched for places, and calls for several places."""
-_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-NUMBER = rf"(\d[\d,.]*|{'|'.join(_NUMBERS)})"
-"""Matches a whole number, in digits or as a word."""
+MAX_CALLS = 4
+"""Maximum calls for several places."""
 _UNITS = (word_set("metric celsius centigrade °c km"), word_set("imperial fahrenheit °f miles"))
-_DAYS = (
-    (r"\b(?:day after tomorrow|übermorgen)\b", 3),
-    (r"\b(?:tomorrow|morgen|demain|mañana)\b", 2),
-    (r"\bweek|\bwoche\b|\bsemaine\b|\bsemana\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", 7),
-    (r"\b(?:today|tonight|now|heute|aujourd'hui|hoy)\b", 1),
-)
-_NAME = r"[A-ZÀ-ÖØ-ÞŁŚŠŽ][\w'’.-]*\w(?:\s(?:(?:de|da|do|del|la|of|am|upon)\s){0,2}[A-ZÀ-ÖØ-ÞŁŚŠŽ][\w'’.-]*\w)*"
-_AND = r"(?:,?\s(?:and|und|et|y|&)\s(?:in\s)?)"
-_NAMES = compiled(rf"""(?:^|[\s(])(?:in|for|at|to|near|about|over|on|für|nach|à|en|a
-    |meant?)\s+({_NAME}(?:,\s{_NAME})*(?:{_AND}{_NAME})?)""")
-_NO_NAME = re.compile(r"Fahrenheit|Celsius|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|I|Python")
 _LEAD = re.compile(r"(?i)^(?:(?:look up|search(?: for)?|find|tell me(?: about)?|show me|explain|define)\b[\s,:!.]*)+")
-_NO_PLACE = word_set("""
-    what how is are was the a an and or can will would do does it i i'm me my you right now today tomorrow tonight this
-    next week weekend day days after in for at of to on like about be there get need umbrella weather forecast
-    temperature rain raining snow snowing sunny windy cold warm hot celsius fahrenheit metric imperial units please pls
-    plz tell give show check whole what's whats how's hows sorry same one morning wetter wie ist das es wird morgen
-    übermorgen am""")
 
 
-def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema) -> list[dict[str, Any]]:
+def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema, known: frozenset[str]) -> list[Schema]:
     """The arguments of the calls that a message asks for: one call, or one for each of several places.
 
     Required arguments that it lacks are taken from the `previous` call; others, too, if it says only what differs.
+    The `known` stems describe the function: they are no values.
     """
     properties, required = parameters.get("properties") or {}, parameters.get("required") or []
     follows = bool(previous) and read_message(message).has("continue")
@@ -52,6 +34,9 @@ def fill(parameters: Schema, message: str, fixed: Schema, previous: Schema) -> l
         if not values and (follows or key in required):
             values = [one[name] for one, name in ((previous, key), (schema, "default")) if name in one][:1]
         found |= {key: values} if values else {}
+    unnamed = {key: properties.get(key) for key in required if key not in found and not is_place(key)}
+    used = {str(value) for values in found.values() for value in values}
+    found |= {key: [one] for key, one in _in_order(unnamed, message, used, known | {*terms(" ".join(properties))})}
     count = min(MAX_CALLS, max(map(len, found.values()), default=1))
     return [{key: values[min(place, len(values) - 1)] for key, values in found.items()} for place in range(count)]
 
@@ -62,6 +47,29 @@ def _value(key: str, kind: str, schema: Schema, message: str) -> Any:
     if kind in ("integer", "number"):
         return _number(key, schema, message.casefold())
     return next((read(message) or None for names, read in _TEXTS if kind == "string" and re.search(names, key)), None)
+
+
+def _in_order(schemas: Schema, message: str, used: set[str], known: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """Values for parameters whose names say nothing: those in the message in their order, then its other words."""
+    left = [value for value in values_in(message) if value not in used]
+    others = [word for word in re.findall(r"[\w'’-]+", message[:2_000]) if word.casefold() not in used]
+    words = " ".join(word for word in others if terms(word) and not known.issuperset(terms(word)))
+    for key, schema in schemas.items():
+        kind = str(schema.get("type", "string")).casefold() if isinstance(schema, dict) else ""
+        numbers, names = [one for one in left if is_number(one)], [one for one in left if one.istitle()]
+        if kind == "boolean":
+            yield key, not re.search(r"(?i)\b(?:off|no|not|don't|without|disable|stop)\b", message)
+        elif kind in ("integer", "number") and numbers:
+            number = float(left.pop(left.index(numbers[0])).replace(",", ""))
+            yield key, int(number) if number.is_integer() else number
+        elif kind == "array" and names:
+            left = [one for one in left if one not in names]
+            yield key, names
+        elif kind == "string" and not schema.get("enum") and left:
+            yield key, left.pop(0)
+        elif kind == "string" and not schema.get("enum") and words:
+            yield key, words
+            words = ""
 
 
 def mentioned(values: list[Any], message: str) -> Any:
@@ -82,16 +90,6 @@ def _number(key: str, schema: Schema, plain: str) -> int | None:
     return max(schema.get("minimum", 0), min(schema.get("maximum", found), found)) if found else None
 
 
-def days_in(plain: str) -> int:
-    """The number of days that a text in lower case is about, including today; 0 if it names no days."""
-    return next((days for words, days in _DAYS if re.search(words, plain)), 0)
-
-
-def number_of(text: str) -> int:
-    """The number that `NUMBER` has matched."""
-    return _NUMBERS.index(text.casefold()) + 1 if text.isalpha() else int(re.sub(r"\D", "", text)[:9])
-
-
 def subject_of(message: str) -> str:
     """The subject of a message in the user's words, without phrases such as “tell me about”."""
     plain = " ".join(message[:5_000].split())
@@ -100,7 +98,7 @@ def subject_of(message: str) -> str:
 
 _TEXTS: tuple[tuple[str, Callable[[str], str]], ...] = (
     (r"ur[il]|link", lambda message: "".join(re.findall(r"https?://[^\s<>\"']+[\w/]", message)[:1])),
-    (r"text|content|comment|post", lambda message: split_text(message)[1]),
+    (r"text|content|comment|post|body", lambda message: split_text(message)[1]),
     (r"query|question|topic|keyword|term|search|subject", subject_of),
 )
 """Maps names of parameters to the part of a message that is their value."""
@@ -110,21 +108,3 @@ def is_place(key: str) -> bool:
     """Whether a parameter is named like a place."""
     nouns = r"(?:place|location|city|town|country|region|destination|address)"
     return bool(re.search(rf"(?:^|_){nouns}(?:$|_)", key.casefold()))
-
-
-def places_in(message: str) -> list[str]:
-    """The places in a message, as it spells them: one for `São Paulo, Brazil`, two for `Paris and Rome`."""
-    plain = " ".join(message[:MAX_CHARS].split())
-    if coordinates := re.search(r"(?<![\d.])-?\d{1,3}\.\d+\s*,\s*-?\d{1,3}\.\d+", plain):
-        return [coordinates[0]]
-    for found in _NAMES.finditer(plain):
-        names = re.split(_AND, found[1])
-        names = [*names[0].split(", "), *names[1:]] if len(names) > 1 else names
-        if kept := [name for name in names if not _NO_NAME.fullmatch(name)]:
-            return list(dict.fromkeys(kept))
-    if wide := re.search(r"([\u4e00-\u9fff]{2,6}?)(?:今天|明天|的?天气)", plain):
-        return [wide[1]]
-    words = list(re.finditer(r"[^\s?!]+", plain))
-    left = [one for one in words if one[0].strip(",.'\"").casefold() not in _NO_PLACE and not re.search(r"\d", one[0])]
-    short = 0 < len(left) <= 5 and len(words) <= 10
-    return [plain[left[0].start() : left[-1].end()].strip(" ,.'\"")] if short else []

@@ -7,8 +7,8 @@ from typing import Any
 
 from interactions_emulator.brain.conversation import value_of
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.brain.rules.call_arguments import days_in
 from interactions_emulator.brain.rules.tool_selection import WHICH_ONE
+from interactions_emulator.corpus.values import days_in
 from interactions_emulator.corpus.words import clip
 
 MAX_ROWS, MAX_COLUMNS = 14, 6

@@ -107,7 +107,7 @@ def function_calls(conversation: Conversation, tools: Tools, ids: Ids) -> tuple[
     if option is None:
         return [], ""
     before = [call.arguments for call in conversation.calls if option.made(call)]
-    filled = fill(option.parameters, text, option.fixed, before[-1] if before else {})
+    filled = fill(option.parameters, text, option.fixed, before[-1] if before else {}, option.words)
     missing = [key for key in option.parameters.get("required") or [] if key not in (filled or [{}])[0]]
     if missing and not tools.must_call:
         names = " and ".join(key.replace("_", " ") for key in missing)
@@ -120,8 +120,11 @@ def _chosen(conversation: Conversation, message: Message, tools: Tools) -> Optio
     manager = (one for one in tools.options if one.purpose == "order" and is_about_run(conversation, message, one))
     if fits := next(manager, next((one for one in tools.options if one.purpose in acts), None)):
         return fits
-    if message.has("draw", "do") or small_talk_act(message):
+    if small_talk_act(message):
         return None
+    if message.has("draw", "do"):  # a function that says so may do what the first word asks for
+        doing = {*terms(message.plain.partition(" ")[0])}
+        return _best_by_words(message, [one for one in tools.options if not one.fixed and doing & one.words])
     last = next((one for call in conversation.calls[-1:] for one in tools.options if one.made(call)), None)
     by_words = _best_by_words(message, tools.options)
     other = by_words and (by_words.purpose != "ask" or _WEATHER.search(message.plain))
