@@ -14,8 +14,10 @@ scenarios from files count too.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +57,12 @@ def _started(node: pytest.Item) -> Emulator:
 
     settings = _marked(node)
     settings.pop("allow_unused", None)
+    known = list(inspect.signature(Emulator).parameters)
+    if unknown := next((name for name in settings if name not in known), None):
+        close = get_close_matches(unknown, known, 1)
+        meant = f", did you mean {close[0]}?" if close else ""
+        names = ", ".join([*known, "allow_unused"])
+        pytest.fail(f"@pytest.mark.emulator: {unknown!r} is unknown{meant}; known are {names}", pytrace=False)
     try:
         api = Emulator(**settings)
         api.start()

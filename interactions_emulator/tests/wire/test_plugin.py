@@ -169,7 +169,7 @@ def test_a_marker_that_cannot_work_is_told_in_one_line(pytester: pytest.Pytester
     result.stdout.fnmatch_lines(
         [
             "@pytest.mark.emulator: scenarios nope.yaml: No such file or directory: name a file that can be read",
-            "@pytest.mark.emulator: *unexpected keyword argument 'sped'",
+            "@pytest.mark.emulator: 'sped' is unknown, did you mean speed?; known are brain, *allow_unused",
             "@pytest.mark.emulator: give names, as in speed=0, not 'slow'",
         ]
     )

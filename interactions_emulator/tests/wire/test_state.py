@@ -45,6 +45,23 @@ def test_what_happens_at_once_is_one_transaction_of_the_state_file(tmp_path: Pat
     journal.close()
 
 
+def test_what_could_not_be_written_is_written_with_the_next_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path / "state.db")
+    assert journal._db
+    [pages] = journal._db.execute("PRAGMA page_count").fetchone()
+    journal._db.execute(f"PRAGMA max_page_count = {pages}")  # as on a disk that is full
+    journal.write(("interaction", "a", "long " * 10_000))
+    assert "the state file cannot be written (database or disk is full): it is tried again" in caplog.text
+    journal._db.execute("PRAGMA max_page_count = 1000")
+    journal.write(("interaction", "b", "short"))
+    journal.close()
+    again = Journal(tmp_path / "state.db")
+    assert dict(again.read("interaction")) == {"a": "long " * 10_000, "b": "short"}
+    again.close()
+
+
 def test_an_answer_that_does_not_wait_is_stored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: list[list[str]] = []
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import filelock
+
+logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 """Version of the schema."""
@@ -26,7 +29,7 @@ class Journal:
     """The records in the state file; if `path` is None, nothing is stored. Used by one server, on one thread.
 
     In `with journal:`, which can be nested, all writes wait for the end and are one transaction. Of the values of one
-    record only the last is written.
+    record only the last is written. What cannot be written, because the disk is full, is written with the next change.
 
     Raises:
         JournalError: another server has the file open, or the file is not a state file of this server.
@@ -63,6 +66,8 @@ class Journal:
 
     def close(self) -> None:
         if self._db:
+            if self._waiting:
+                self._write_waiting()
             self._db.close()
             self._lock.release()
 
@@ -85,15 +90,23 @@ class Journal:
     def _write_waiting(self) -> None:
         assert self._db
         records, self._waiting = self._waiting, {}
-        with self._db:
-            for name, value in records.items():
-                if value is None:
-                    self._db.execute("DELETE FROM records WHERE kind = ? AND key = ?", name)
-                else:
-                    self._db.execute(
-                        "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                        (*name, json.dumps(value, default=vars)),
-                    )
+        try:
+            with self._db:
+                for name, value in records.items():
+                    self._write_record(self._db, name, value)
+        except sqlite3.OperationalError as error:  # a full disk, or another program that locks the file
+            logger.error("the state file cannot be written (%s): it is tried again with the next change", error)
+            self._waiting = records | self._waiting
+
+    @staticmethod
+    def _write_record(db: sqlite3.Connection, name: tuple[str, str], value: Any) -> None:
+        if value is None:
+            db.execute("DELETE FROM records WHERE kind = ? AND key = ?", name)
+        else:
+            db.execute(
+                "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                (*name, json.dumps(value, default=vars)),
+            )
 
     def read(self, kind: str) -> Iterator[tuple[str, Any]]:
         """Yield key and value of all records of a kind, oldest first."""
