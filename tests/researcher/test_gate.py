@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing
 from typing import Any
 
@@ -94,9 +95,9 @@ async def test_a_yes_that_names_no_run_approves_none_of_two_waiting_runs(desk: D
         ],
     )
     first, second = await desk.jobs()
-    await desk.say("yes", [*approve(first.id), *approve(second.id)])
+    shown = await desk.say("yes", [*approve(first.id), *approve(second.id)])
     assert desk.creates == 0
-    assert "several questions wait: the yes has to say which one" in str(desk.script.asked[-1].steps[-1]["result"])
+    assert "Several questions wait: say which one you mean" in shown
     await desk.say(f"yes, {first.id}", approve(first.id))
     assert desk.creates == 1
     await desk.say("yes", approve(second.id))  # only this one was asked about again
@@ -411,6 +412,55 @@ async def test_several_questions_are_followed_by_how_to_answer_one_of_them(desk:
     assert "say which one you mean, such as **yes job_" in shown
     await desk.say(f"yes {second.id}", approve(second.id))
     assert (desk.creates, (await desk.service.job(first.id)).state) == (1, State.AWAITING_APPROVAL)
+
+
+async def test_a_yes_that_may_be_to_several_questions_has_one_of_them_asked_alone(desk: Desk) -> None:
+    done, order = await desk.report("Waves"), await desk.quote()
+    schedule = {"title": "Wind", "brief": "Wind", "every": "monday", "max_usd_per_month": 9.0}
+    await desk.say("each Monday", [("schedule_research", schedule)])
+    [proposed] = await desk.service.schedules.of_user("ada")
+    await desk.say("delete the waves", [("delete_research", {"job_id": done.id})])
+    calls = {order.id: approve(order.id), proposed.id: approve(proposed.id), done.id: approve_deletion(done.id)}
+    for subject, call in calls.items():
+        assert "Several questions wait" in await desk.say("list", [("list_research", {})])
+        shown = await desk.say("yes to that one", call)
+        assert (subject in shown, shown.count("Say **yes**"), desk.creates) == (True, 1, 1)
+    assert "is deleted" in await desk.say("yes", calls[done.id])
+    await desk.say("list", [("list_research", {})])
+    await desk.say("yes to the tides", calls[order.id])
+    assert "The moon moves the sea" in await desk.say("yes", calls[order.id])
+    assert (await desk.service.schedules.own("ada", proposed.id)).status.value == "proposed"
+
+
+async def test_a_plan_that_was_declined_is_kept_and_the_answer_says_how_to_see_it_again(desk: Desk) -> None:
+    job = await desk.quote(plan_first=True)
+    plan = re.findall(r"Plan \d+: look at the sea", await desk.say("yes", approve(job.id)))[0]
+    said = await desk.say("no", [("cancel_research", {"job_id": job.id})])
+    assert f"Its plan is kept: to see it again, say “start again {job.id}”" in said
+    said = await desk.say("status", [("show_research", {"job_id": job.id})])
+    assert "its plan is shown before anything is paid for" in said
+    assert plan in await desk.say("start again", [("repeat_research", {"job_id": job.id})])
+    assert desk.creates == 1
+
+
+async def test_a_finished_run_is_not_cancelled_and_the_answer_offers_to_delete_it(desk: Desk) -> None:
+    job = await desk.report()
+    said = await desk.say("cancel it", [("cancel_research", {"job_id": job.id})])
+    assert f"there is nothing to cancel. To delete it with its report: say “delete {job.id}”" in said
+    assert (await desk.service.job(job.id)).state is State.COMPLETED
+
+
+async def test_a_change_that_may_be_to_one_of_two_plans_has_that_plan_shown_alone(desk: Desk) -> None:
+    first = await desk.quote(plan_first=True)
+    await desk.say("yes", approve(first.id))
+    second = await desk.quote("Waves", plan_first=True)
+    await desk.say("yes", approve(second.id))
+    await desk.say("show both", [("show_research", {"job_id": job.id}) for job in (first, second)])
+    revise: list[Call] = [("revise", {"job_id": first.id, "wishes": "a step about storms"})]
+    shown = await desk.say("add a step about storms", revise)
+    assert (first.id in shown, second.id in shown, desk.creates) == (True, False, 2)
+    await desk.say("add a step about storms", revise)
+    assert desk.creates == 3
 
 
 async def test_calls_of_one_step_act_in_their_order(desk: Desk) -> None:

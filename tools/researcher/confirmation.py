@@ -31,6 +31,10 @@ SHOWN_WHOLE_KEY = "shown_whole"
 """Metadata key of an event that shows plans or prices, not only reminders of them. Its value lists their marks."""
 
 
+class SeveralWait(NotConfirmed):
+    """Several questions were shown, and the message does not name the one that it answers."""
+
+
 @dataclass(frozen=True)
 class TurnContext:
     """The facts of a turn that the gate needs."""
@@ -84,6 +88,7 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
     If the message names a run, its yes may also answer a question about starting that run from another conversation.
 
     Raises:
+        SeveralWait: the yes may be to this question or to another one.
         NotConfirmed: there is no valid yes.
     """
     asked = {question.subject: question for question in await ledger.questions(turn.user, turn.session)}
@@ -101,7 +106,7 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)
     if not named and len(turn.marks) > 1:
-        raise NotConfirmed(f"several questions wait: the yes has to say which one is meant, such as “yes {subject}”")
+        raise SeveralWait(f"several questions wait: the yes has to say which one is meant, such as “yes {subject}”")
     return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)
 
 
@@ -122,10 +127,10 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
 def can_change(turn: TurnContext, mark: str, subject: str) -> bool:
     """Whether a message can change a plan, which costs a planning run.
 
-    It has to name the run, or the turn before has to have shown the whole plan. After a reminder of the plan, a message
-    about something else would be taken for a change.
+    It has to name the run, or the turn before has to have shown the whole plan and no other question. After a reminder
+    of the plan, a message about something else would be taken for a change.
     """
-    return turn.names(subject) or mark in turn.shown_whole
+    return turn.names(subject) or (mark in turn.shown_whole and len(turn.marks) == 1)
 
 
 async def record_shown(

@@ -23,6 +23,7 @@ class NextSteps:
 
 CHAT_STEPS = NextSteps("say “status {0}”", "say “cancel {0}”", "say “start again {0}”")
 CLI_STEPS = NextSteps("`desk attach {0}`", "`desk cancel {0}`", "the same `desk research` command with --again")
+ONE_OF_SEVERAL = "Several questions wait, so nothing was done yet. This one comes first: a yes is now to it alone."
 ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
 
 
@@ -75,8 +76,12 @@ def kept(job: Job) -> str:
 
 def cancelled(job: Job) -> str:
     """Formats the answer after a person has said no to a start, or has cancelled a run."""
+    text = f"Research `{job.id}` (“{inert(title(job))}”) is {job.state.words}"
+    if job.state is State.COMPLETED:
+        return f"{text}: there is nothing to cancel. To delete it with its report: say “delete {job.id}”."
     spent = " What it has cost so far is not refunded." if job.state is State.CANCELLED and job.interaction_id else ""
-    return f"Research `{job.id}` (“{inert(title(job))}”) is {job.state.words}.{spent} {job.error}".rstrip()
+    plan = f" Its plan is kept: to see it again, {CHAT_STEPS.repeat.format(job.id)}." if job.kept_plan else ""
+    return f"{text}.{spent}{plan} {job.error}".rstrip()
 
 
 def reminder(job: Job, deleting: bool) -> str:
@@ -152,7 +157,8 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
                 f" To start it again (which costs again): {repeat}."
             )
         case _:
-            cost = " (which costs again)" if _may_have_cost(job) else ""
+            again = " (which costs again)" if _may_have_cost(job) else ""
+            cost = " (its plan is shown before anything is paid for)" if job.kept_plan else again
             hint = f" To try once more{cost}: {repeat}."
             reason = (job.error or ("" if job.state is State.CANCELLED else "no reason was given")).rstrip(".")
             return f"Research `{id_}` is {job.state.words}{reason and f': {reason}'}.{hint}"

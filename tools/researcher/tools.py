@@ -20,12 +20,12 @@ from tools.research.ordering import job_of_other_session
 from tools.research.questions import Action, NotConfirmed
 from tools.research.report.markdown_rendering import inert
 from tools.research.service import Research
-from tools.researcher import confirmation, schedule_answers
+from tools.researcher import confirmation, schedule_answers, schedule_texts
 from tools.researcher.brief_files import inputs_of, newest_files
 from tools.researcher.mentioned_runs import named_run, note_mentioned_run, unnamed_run
 from tools.researcher.presenter import Presentation, present
 from tools.researcher.report_files import delete_report_files
-from tools.researcher.run_texts import cancelled, deletion, kept
+from tools.researcher.run_texts import ONE_OF_SEVERAL, cancelled, deletion, kept
 from tools.researcher.tool_arguments import check_length, checked_texts, settings_of
 from tools.researcher.tool_errors import refusing_tool
 from tools.researcher.tool_results import Result, list_all, ordered, present_schedule, result_of, show_run
@@ -101,6 +101,13 @@ async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False)
         job_id: Id of the run or schedule that waits for a yes.
         deletes: True if a deletion waits, and the yes is to that; else false.
     """
+    try:
+        return await _approve(job_id, tool_context, deletes)
+    except confirmation.SeveralWait:
+        return await _ask_alone(job_id, tool_context, deletes)
+
+
+async def _approve(job_id: str, tool_context: ToolContext, deletes: bool) -> Result:
     service, settings = research(), settings_of(tool_context)
     if schedule := await schedule_answers.find(service, tool_context.session.user_id, job_id):
         if deletes:
@@ -137,13 +144,29 @@ async def approve(job_id: str, tool_context: ToolContext, deletes: bool = False)
     return result_of(job)
 
 
+async def _ask_alone(job_id: str, context: ToolContext, deletes: bool) -> Result:
+    """Shows one of several questions without the others, so that the next yes is to it."""
+    service, next_step = research(), "several questions waited: only this one was shown again, and waits for a yes"
+    if schedule := await schedule_answers.find(service, context.session.user_id, job_id):
+        texts, asks = (ONE_OF_SEVERAL, schedule_texts.question(schedule)), (schedule.id, Action.SCHEDULE)
+        present(context, Presentation(texts=texts, asks=asks))
+        return {"schedule": schedule.id, "next": next_step}
+    job = await named_run(service, context, job_id)
+    if deletes:
+        present(context, Presentation(texts=(ONE_OF_SEVERAL, deletion(job)), asks=(job.id, Action.DELETE)))
+    else:
+        present(context, Presentation(texts=(ONE_OF_SEVERAL,), job=job.id))
+    return result_of(job, next=next_step)
+
+
 @refusing_tool
 async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str = "", title: str = "") -> Result:
     """Changes a run that waits for a yes: asks for another plan, or rewrites the brief if there is no plan yet.
 
     Another plan costs money. Call it only if the user's last message names a change. Praise, thanks, a comment, a
-    complaint or a question is no change: answer in words, and say that nothing has started. A run that has started
-    cannot be changed: offer to cancel it and to order a new one.
+    complaint or a question is no change: answer in words, and say that nothing has started. It changes words only: for
+    another depth, other files or a plan first, call cancel_research and start_research. A run that has started cannot
+    be changed: offer to cancel it and to order a new one.
 
     Args:
         job_id: Id of the run that waits for a yes.
