@@ -294,15 +294,80 @@ def test_an_order_of_a_plan_shows_the_plan_first(ask: Ask, message: str) -> None
 @pytest.mark.parametrize(
     "message",
     [
-        "Recherchiere jeden Montag um 9 Uhr zu Generatoren, höchstens 10 Dollar im Monat",
-        "Fais une recherche sur les générateurs chaque lundi à 9 heures",
         *("Research bees every other week", "Research bees every two weeks", "Research bees twice a month"),
-        "Research bees quarterly",
+        *("Research bees quarterly", "Recherchiere alle zwei Wochen zu Generatoren"),
     ],
 )
 def test_a_rhythm_that_is_not_understood_is_asked_for_and_quotes_no_single_run(ask: Ask, message: str) -> None:
     assert "how often" in decided(ask, message)[1]["text"]
 
 
+@pytest.mark.parametrize(
+    ("message", "every", "topic"),
+    [
+        ("Recherchiere jeden Montag um 9 Uhr zu Bienen, höchstens 10 Dollar im Monat", "monday 9:00", "Bienen"),
+        ("Schreib mir jede Woche einen Bericht über Bienen, 10 Dollar pro Monat", "week", "Bienen"),
+        ("Recherche les abeilles tous les lundis à 9 heures, 10 dollars par mois", "monday 9:00", "abeilles"),
+        ("Investiga sobre abejas cada lunes a las 9:30, máximo 10 dólares al mes", "monday 9:30", "abejas"),
+        ("Fai una ricerca sulle api ogni mese, massimo 10 dollari al mese", "month", "api"),
+    ],
+)
+def test_a_schedule_is_proposed_in_other_languages(ask: Ask, message: str, every: str, topic: str) -> None:
+    [(name, arguments)] = made(ask, message, "none")
+    assert (name, arguments["every"], arguments["max_usd_per_month"]) == ("schedule_research", every, 10)
+    assert topic in arguments["brief"] and not set("19") & set(arguments["brief"])
+
+
 def test_a_topic_with_a_word_for_a_rhythm_is_an_order_of_one_run(ask: Ask) -> None:
     assert decided(ask, "Research the quarterly earnings of banks")[0] == "start_research"
+
+
+@pytest.mark.parametrize("message", ["Recherche tous les marchés de Lyon", "Investiga cada marca de té"])
+def test_words_that_begin_like_a_day_are_no_rhythm(ask: Ask, message: str) -> None:
+    assert decided(ask, message)[0] == "start_research"
+
+
+@pytest.mark.parametrize("message", ["no, the other way round", "no, the second", "No, the opposite."])
+def test_a_correction_after_a_no_drops_nothing_and_starts_nothing(ask: Ask, message: str) -> None:
+    for context in ("quote", "plan"):
+        assert {name for name, _ in made(ask, message, context)} <= {"show_research"}
+
+
+@pytest.mark.parametrize("message", ["Yes, show me the plan", "ok, yes, but let me see the plan first"])
+def test_a_yes_that_names_the_plan_is_a_yes_to_a_quote_with_a_plan_and_to_nothing_else(ask: Ask, message: str) -> None:
+    order = {"title": "Heat pumps", "brief": "Research heat pumps", "plan_first": True}
+    before = [said("Research heat pumps, plan first"), call("start_research", **order)]
+    before += [result("start_research", {"job": PUMPS, "state": "awaiting_approval"})]
+    for context, approved in (("quote", True), ("plan", False)):
+        steps = ask(message, before=before, tools=TOOLS, system=TABLES[context])
+        names = [step["name"] for step in steps if step["type"] == "function_call"]
+        assert (names == ["approve"], "start_research" in names) == (approved, False)
+    assert "approve" not in [name for name, _ in made(ask, message, "quote")]
+
+
+@pytest.mark.parametrize("message", ["はい、お願いします", "dale", "ach doch, ja"])
+def test_a_yes_in_more_languages_starts_what_waits(ask: Ask, message: str) -> None:
+    assert made(ask, message, "quote") == [("approve", {"job_id": PUMPS})]
+
+
+def test_a_ceiling_that_is_asked_for_may_be_named_in_another_language(ask: Ask) -> None:
+    before = answered(ask, "Recherchiere jeden Montag Neuigkeiten zu Bienen")
+    name, arguments = decided(ask, "höchstens 15 Dollar im Monat", before=before)
+    assert (name, arguments["every"], arguments["max_usd_per_month"]) == ("schedule_research", "monday", 15)
+
+
+def test_all_schedules_are_ended_by_one_message(ask: Ask) -> None:
+    row = TABLES["scheduled"].rpartition("\n")[2]
+    table = f"{TABLES['scheduled']}\n{row.replace(TIDES, 'sched_22334455')}"
+    for message in ("Delete both schedules", "cancel all my schedules"):
+        steps = ask(message, tools=TOOLS, system=table)
+        ended = [step["arguments"]["job_id"] for step in steps if step["type"] == "function_call"]
+        assert ended == [TIDES, "sched_22334455"]
+
+
+@pytest.mark.parametrize("message", ["yes to the first", "the heat pumps, please", "pumps I guess"])
+def test_of_several_questions_the_one_that_a_message_means_is_shown_and_nothing_starts(ask: Ask, message: str) -> None:
+    table = f"- {CATS} | waits for a yes: price | Cats and their sleep\n{TABLES['quote']}"
+    steps = ask(message, tools=TOOLS, system=table)
+    calls = [(step["name"], step["arguments"]) for step in steps if step["type"] == "function_call"]
+    assert calls == [("show_research", {"job_id": PUMPS})]

@@ -38,7 +38,7 @@ _NO_PLACE = word_set("""
     next week weekend day days after in for at of to on like about be there get need umbrella weather forecast
     temperature rain raining snow snowing sunny windy cold warm hot celsius fahrenheit metric imperial units please pls
     plz tell give show check whole what's whats how's hows sorry same one morning wetter wie ist das es wird morgen
-    übermorgen am""")
+    übermorgen am going there""")
 MAX_CHARS = 2_000
 """Maximum characters of a text that are read."""
 

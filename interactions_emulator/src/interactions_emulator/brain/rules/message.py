@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from interactions_emulator.corpus.rhythms import in_english
 from interactions_emulator.corpus.words import terms, word_set
 
 Act = Literal[
@@ -34,16 +35,15 @@ RUN = rf"(?:{STUDY}|runs?|schedules?)"
 """Matches a word for an entry in the list of research runs."""
 EVERY = r"\b(?:(?:every|each) ((?:week|mon|tues|wednes|thurs|fri|satur|sun)?day|week|month|quarter)s?|(week|month)ly)\b"
 """Matches how often research is repeated."""
-OF_SCHEDULE = rf"\b(?:the|my|that) (?:schedules?\b|{EVERY} {RUN})"
+OF_SCHEDULE = rf"\b(?:the|my|that|both|all) (?:schedules?\b|{EVERY} {RUN})"
 RHYTHM = compiled(r"""(?i)\b(?:every (?:other|second|two|three|\d+) (?:day|week|month)s?|(?:once|twice) an? (?:day|week
-    |month|year)|bi-?weekly|fortnightly|jede[nrs]? (?:\w+tag|woche|monat)|(?:chaque|tous les|cada|ogni) (?:lun|mar|mer
-    |jeu|jou|ven|sam|dim|sem|mois|mes)\w*)\b|\bquarterly\W*$""")
+    |month|year)|bi-?weekly|fortnightly|alle \w+ wochen|toutes les \w+ semaines)\b|\bquarterly\W*$""")
 """Matches how often research is to be repeated, in words that are not understood."""
 _A = r"(?:an?|another|some|two|three|eine?n?|une?|una|uma|um)"
 _ASSENT = r"(?:(?:yes|yeah|yep|sure|ok|okay|fine|good|go ahead|i want to|i'd like to|and|then|just) )*"
 _ENDING = r"(?:stopp?|cancel|abort|end|scrap|kill|beende|annule|cancela|detén|ferma|arrête|annulla)"
 OTHER_FORM = r".* (?:as|in) (?:an? )?(?:table|slides|bullets|bullet points|german|french|spanish|italian|chinese)$"
-_ENDED = rf"(?:it|this|that|both|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
+_ENDED = rf"(?:it|this|that|both|all|now|everything|\w{{1,4}} ?(?:\w+ )?{RUN}|the .*one\b.*)"
 _NAMED = r"(?! (?:if|when|wenn|falls|si|se|now|nothing|later|it|that|too|plan|i'[vm]e?|you|your|non?|nein|façon)\b)"
 _NO_CHANGE = compiled(r"""(?! (?:want|need|would|only|focus)\b)(?!.*\b(?:should|must|sollte|why|what|how|which|shorten
     |summar\w*|translate|(?:and|but|aber|mais|pero) (?:also |please )?(?:add|include|cover|leave|drop|skip|focus
@@ -58,7 +58,7 @@ _ACTS: dict[Act, str] = {
     "abilities": r"""^was kannst du$|^help$|\bwhat (?:can|do) (?:you|u|i) (?:do|ask|help)\b(?!.* about)
       |^(?:can|could|do) you (?:speak |do )?\w+$""",
     "about_you": r"""
-      ^(?:who|what|how|where|when|are|do|did|was)\b(?!.*\b(?:report|sources?|find|sa(?:y|id)|look|list)\b).{0,40}\byour?\b
+      ^(?:who|what|how|whe\w+|are|do|did|was)\b(?!.*\b(?:report|sources?|find|get|say|said|look|list)\b).{0,40}\byour?\b
       |^you\b|\byour (?:system prompt|instructions|configuration)|\bprevious instructions\b|\bapi key\b|^nice to""",
     "joke": r"\b(?:joke|witz|blague|chiste)\b",
     "recall": r"""\bwhat (?:did|have|had) (?:i|we|you)\b.*\b(?:ask|asked|say|said|tell|told|talk|talked|discuss)\b
@@ -79,7 +79,7 @@ _ACTS: dict[Act, str] = {
     "continue": r"""^(?:and|but|or) (?!(?:who|why|how|which|what(?:'s| is| are))\b)|^(?:what|how) about\b
       |^(?:sorry |no )?i meant?\b|^(?:make|turn|colou?r) (?:it|the|them)\b|^(?:add|remove|now|another|again|same)\b
       |^in \w+$|^the (?:\w+ )?one\b|^say (?:it|that) in\b|\b(?:shorter|simpler|in one sentence)\b
-      |^(?:summari[sz]e|shorten|rephrase|explain) (?:it|that|this)\b""",
+      |^(?:summari[sz]e|shorten|rephrase|explain) (?:it|that|this)\b|^the (?:other|opposite|first|second|last)\b""",
     "forget": rf"""^{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
       |^{_ERASING} (?:everything|alles|tout|todo)(?: (?:that )?(?:we|i)\b.*)?$""",
     "later": r"""\bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)
@@ -109,16 +109,16 @@ _ACTS: dict[Act, str] = {
       |^(?:send|share|e-?mail|print|export|download|save|publish|who (?:wrote|made))\b
       |\bmoney back\b|\brefund\b|\bpdf\b|^is (?:it|this|that) (?:true|right|wrong|correct|good)$""",
     "order": rf"""
-      ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investigar?|new research)\b
+      ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investigar?|new research)\b|調べ
       |\b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b(?! of (?:this|my) text)|\bdeep research max\b|研究
       |^(?=.*{EVERY}).*\b{RUN}\b|(?:^(?:write|do)(?: \w+)?|\bplan for(?: an?)?) {STUDY} (?:about|on)\b|\bplan for that$
-      |^(?:do|run|research) (?:it|this|that) (?:again )?{EVERY}|^schedule (?:an?|the|my|this|that|it)\b""",
+      |^(?:do|run|research) (?:it|this|that) (?:again )?{EVERY}|^schedule (?:an?|the|my|this|that|it)\b|レポート""",
     "further": r"\b(?:further|deeper)\b|\bbuil(?:ds?|t|ding) (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
     "cost": rf"""\bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spen[dt]|be|research|report)\b|\bhow long\b
       |kostet|teuer wird|\bwithout (?:paying|charging)\b|\b(?:if|si|wenn|only) .*\b(?:free|gratis|kostenlos|gratuit)$
       |^(?!.*(?:{EVERY}|\bmonth)).*\b(?:spend|pay|limit of|at most|up to|not? more than)\b.*{_FEW_USD}
       |^(?!.*(?:{EVERY}|\bmonth)).*(?:^|\b(?:for|is|be|costs?|but|only|if|it) )(?:less than|under|below) {_FEW_USD}
-      |^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$
+      |^(?:combien|quel serait le prix|cuánto|quanto)\b|^when .*\b(?:done|ready|finished)$|\bcost me\b|is the plan free$
       |\bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:(?:did|does) (?:it|this|that) cost|(?:did|have) i spen[dt])\b""",
     "status": rf"""^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b
       |^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
@@ -130,6 +130,7 @@ _ACTS: dict[Act, str] = {
       |^(?:show|open|see)\b.*\bschedule$|^where(?:'s| is) (?:my|the) {STUDY}\b
       |^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
     "list": rf"""^list(?: (?:all|everything|of|me|my|the|recurring|{RUN}))*$
+      |^what(?:'s| is) (?:still )?(?:open|waiting|pending)$
       |^(?:what|which) (?:\w+ )?{RUN} (?:do i|are there)\b|\bwhat (?:did|have) i (?:already )?research
       |^(?:show|what|do i have|are there)(?: (?:me|all|of|my|the|are|any))* (?:schedules|runs|recurring {RUN})$""",
     "cancel": rf"""^{_ASSENT}{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^abbrechen$|^brich .*\bab$
@@ -140,7 +141,7 @@ _ACTS: dict[Act, str] = {
     "delete": rf"""^{_ERASING}$|^{_ASSENT}{_ERASING}\b.*\b(?:{STUDY}|one|draft)\b
       |^{_ASSENT}(?:delete|erase|remove) (?:it|this|that|both)(?: now| too| afterwards)?$""",
     "report": rf"""\bthe (?:\w+ )?{STUDY}\b
-      |\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
+      |\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version|(?:first|second|last) point)\b
       |\b(?:summar|shorte[nr]|translat|folien|fasse|quellen|bericht|résum|tableau|rapport|resum|tabla|informe|riassum)
       |\b(?:tabella|relatório|tabela|explain (?:it|that))\b|^(?:and )?what does it\b""",
 }  # fmt: skip
@@ -153,20 +154,20 @@ _NOT_ORDERING = compiled(rf"""^(?:what|which|who|where|when|why|how|is|are|was|d
     |have to)|(?:and |but )?if i|and with|translate|my|we|they|you|show|see|give me the|open)\b""")
 _PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
 _YES = word_set("""yes y yess yup yep yeah sure approve approved confirmed absolutely ja klar einverstanden oui sí si
-    claro sim sì certo""")
+    claro dale sim sì certo はい""")
 _AGREE = _YES | word_set("""agreed d'accord ok k okay alright fine perfect good passt gut parfait bon bien vale bene bem
     好 好的 可以""")
 _BEGIN = word_set("""begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y
     allez-y adelante hazlo empieza procedi vai começar avança 开始""")
 _STOP = word_set("keep leave stop skip cancel drop")
-_NO = _STOP | word_set("no n nope nah not don't dont never expensive nein nicht teuer non cher caro não")
+_NO = _STOP | word_set("no n nope nah not don't dont never expensive nein nicht teuer non cher caro não いいえ")
 _DOUBTS = word_set("""whatever too much i'd mind about rather better but wait did hmm hm um so lieber mejor zu trop
     demasiado troppo muito""")
 _CLOSING = word_set("thanks thank you danke merci gracias grazie obrigado oh all report research recherche")
 """Words after which “ok” and “good” do not mean yes: “ok thanks”, “good report”."""
 _FILLERS = word_set("""it that that's this please now then for let's sounds looks right the with plan to me is it's
     i know my want really just well great actually of course forget delete both and ahead again das es bitte die klingt
-    sieht aus ist mir na c'est la y por supuesto me parece está es muy va pode è é""")
+    sieht aus ist mir na c'est la y por supuesto me parece está es muy va pode è é ach doch お願いします""")
 _REPLIES = _AGREE | _BEGIN | _NO | _DOUBTS | _CLOSING | _FILLERS
 _DENIES = compiled(r"""(?i)^\W*(?:(?:oh|ah|well|hmm?|sorry|actually|but)\W+)*(?:no+|nope|nah|nein|nee|nö|non
     |não)\b(?:\s*[,.;:!–—-]\s*|\s+(?=(?:thanks?|i|i'm|i'd|we|it|it's|that|that's|this|way|ich|das)\b))(?=.*\w)""")
@@ -184,8 +185,8 @@ _POLITE = compiled(r"""(?i)[\s,]*\b(?:please|plz|pls|(?:and )?thank(?:s| you)(?:
 _OPENER = compiled(r"""(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|well|hm+|hi|hello|hey|hola|hallo|bonjour|there|great
     |perfect|also|maybe|good (?:morning|evening)|(?:can|could|would|will) (?:yo)?u|i(?:'d| would) like (?:you )?to
     |i want (?:you )?to|if i asked you to|do you know(?= wh)|what (?:can you tell me|do you know) about|kannst du
-    |peux-tu|puedes|qué tal|(?:good|fine|nice|cool|interesting)(?=[,.!])|and then|plan first(?=:? \w)|请)(?:[\s,.:;!?]+
-    |$|(?<=请)))+""")
+    |peux-tu|puedes|qué tal|(?:good|fine|nice|cool|interesting)(?=[,.!])|and(?: then|(?= also))|plan first(?=:? \w)
+    |请)(?:[\s,.:;!?]+|$|(?<=请)))+""")
 _TYPOS = re.compile(r"(?i)\b(?:resarch|reserch|reseach|reasearch|researhc|reserach|rsearch)\b")
 _APART = re.compile(r"(?i)(?:[,.;!?]*\s(?:and|then)|[.;!?])\s+(?:(?:and|also|then|please|(?:can|could) you)\s+)*(?=\w)")
 _ASKS_WEATHER = re.compile(r"(?i)(?:(?:tell|give|show) me |what(?:'?s| is| will) )the (?:weather|forecast)\b")
@@ -212,7 +213,7 @@ class Message:
 @lru_cache(maxsize=256)
 def read_message(text: str) -> Message:
     """Reads the acts of a message."""
-    said = re.sub(r"^\(an empty message\)$", "", _TYPOS.sub("research", text))  # a client's words for no words
+    said = in_english(_TYPOS.sub("research", "" if text == "(an empty message)" else text))  # a client's "no words"
     whole, right = _words(said), _DENIES.sub("", said)
     plain = stripped(_words(right))
     if _JUDGED.search(split_text(text)[0]):
@@ -223,10 +224,8 @@ def read_message(text: str) -> Message:
     count = len(plain.split())
     acts -= {"order"} if acts & {"cost", "later", "joke"} or _NOT_ORDERING.match(plain) else set()
     acts -= {"change"} if "comment" in acts else set()
-    if terms(plain) and ("?" in text or "？" in text):
-        acts.add("ask")
-    if terms(plain) and count <= MAX_TOPIC_WORDS and not _PERSONAL.search(plain):
-        acts.add("topic")
+    acts |= {"ask"} if terms(plain) and re.search(r"[?？]", text) else set()
+    acts |= {"topic"} if terms(plain) and count <= MAX_TOPIC_WORDS and not _PERSONAL.search(plain) else set()
     if count > MAX_COMMAND_WORDS:
         acts -= {"about_you", "abilities", "status", "show", "list", "cancel", "delete", "continue"}
     if (set(plain.split()) <= _REPLIES or not terms(text)) and not acts & {"thanks", "greeting"}:

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 from interactions_emulator.brain.conversation import Conversation
 from interactions_emulator.brain.rules.message import EVERY, JOB_ID, STUDY, Message, compiled, read_message, stripped
+from interactions_emulator.corpus.rhythms import in_24_hours, in_english
 from interactions_emulator.corpus.words import clip, terms
 
 MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
 """Maximum characters of a title, of a message whose words are read, and of a brief."""
 _PLAN = compiled(r"""(?i)[\s,;.]*\b(?P<none>(?:do not|don't|no need to|without) (?:(?:show|make
-    |give)(?:ing)? )?(?:me )?(?:an?|the|any) plan\b(?:,? just start)?)|\s*\b(?:with an? )?plan first\b:?
+    |give)(?:ing)? )?(?:me )?(?:an?|the|any) plan\b(?:,? just start)?)|\s*\b(?:\w{4} an? )?plan first(?: for)?\b:?
     |\s*\bstart with an? plan\b|[\s,;.]*\b(?:aber|mais|pero|but|and)? ?\b(?:let me|show|zeige?|montre|muéstrame
     |primero)\b[^,.;]*\bplan\b[^,.;]*|\b(?:let's (?:see|hear)|(?:draft|draw up|make|write|prepare|give|see|hear
     |want)(?: me)?) (?:an?|the) (?:research )?plan (?:for|of|on|about)\b""")
@@ -21,7 +22,7 @@ _DEPTH = compiled(r"""(?i)\b(?P<standard>(?:normal|standard|cheaper) (?:one|run|
 _TO_THE_AGENT = compiled(r"""(?i)^new research\b|^ignore [^.]*? and (?=start an?\b)|[\s,]*\b(?:and (?:ask me before
     |go ahead|start(?! an?\b)) .*|you mentioned|if it(?:'s| is) not too expensive|instead$
     |use the attached \w+(?: as well)?)(?=\W|$)""")
-_ORDERING = compiled(rf"""(?i)^(?:(?:now|then|new research|write|prepare|do|make|create|produce|give me|i need
+_ORDERING = compiled(rf"""(?i)^(?:(?:now|then|und|new research|write|prepare|do|make|create|produce|give me|i need
     |i want|quero|look into|dig into|put together|start|research|investigate|explore|study|use|untersuche
     |recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe|investigar?|scrivi|fai|mir|me|us|up|two|three|an?
     |the|eine?n?|une?|una|uma|um|detailed|in-depth|proper|thorough|deep|literature|long|short|ausführliche[rn]?
@@ -34,9 +35,8 @@ _ASKED = re.compile(r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|was ist|
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
 _NOT_MONTHLY = r"(?:(?:a|per|each|every) (?:run|year|week|day|quarter)\b|(?:year|week|dai|annual|quarter)ly\b)"
 _USD = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\d,.]*\d)"
-_REPLACES = compiled(r"""(?i)(?:make|write) it about (?P<topic>.+?)(?: instead)?
+_REPLACES = compiled(r"""(?i)(?:(?:make|write) it about|i meant?) (?P<topic>.+?)(?: instead)?
     |(?:make it )?(?:in )?(?P<new>[\w-]+) (?:rather than|instead of) (?:in )?(?P<old>[\w-]+)""")
-_CLOCK = re.compile(r"(?i)\bat (\d{1,2})(?::(\d\d))?(?: ?([ap])m\b| o'clock\b)?(?![\w%])")
 _EVERY = re.compile(rf"(?i)[\s,]*\b(?:again )?(?:on the first (?:day )?of )?{EVERY}(?:,? at (\d{{1,2}}:\d{{2}})\b)?")
 _CEILING = compiled(rf"""(?i)[\s,;.]*(?:\b(?:and|for|with|but|only|at most|up to|no more than|max(?:imum)?
     |an? (?:monthly )?ceiling of) )*(?:\$ ?{_USD}|(?<![\d:.,]){_USD} ?(?:dollars|usd|\$(?! ?\d)))
@@ -50,29 +50,31 @@ AGREEMENT = compiled(r"""(?i)^(?:(?:yes|no|oh|well|ok(?:ay)?|sure|great|good|fin
 
 
 class Order(NamedTuple):
-    """A brief ("" if the message has no topic), the settings, and the message as a change of an earlier brief."""
+    """A brief ("" if there is no topic), settings, the rest of the message, and the message as a change of a brief."""
 
     brief: str
     settings: dict[str, Any]
+    rest: Message
     change: str
 
 
 def order_of(message: Message, conversation: Conversation, titles: list[str]) -> Order:
     """The order in a message. “That” means the conversation's last topic, else the first, newest, of the `titles`."""
     if len(message.text) > MAX_READ_CHARS:
-        return Order(message.text[:MAX_BRIEF_CHARS].strip(), {}, message.text[:MAX_BRIEF_CHARS])
+        return Order(message.text[:MAX_BRIEF_CHARS].strip(), {}, message, message.text[:MAX_BRIEF_CHARS])
     text = JOB_ID.sub("the report", message.text)
     plan, depth = _PLAN.search(text), _DEPTH.search(text)
     settings: dict[str, Any] = {"plan_first": True} if plan and not plan["none"] else {}
     settings |= {"depth": "standard" if depth["standard"] or depth["no"] else "max"} if depth else {}
     text = _cleaned(_DEPTH.sub("", _PLAN.sub("", text)))
+    rest = read_message(text)
     if found := _REFERENCE.search(text):
         of_run = titles[0] if titles and message.has("further") else ""
         topic = of_run or _last_subject(found["which"] or "", conversation) or "".join(titles[:1])
         text = f"{text[: found.start()]}{topic}{text[found.end() :]}" if topic else ""
     change = AGREEMENT.sub("", _cleaned(JOB_ID.sub("", message.text)))
     has_topic = set(terms(without_ordering(text))) - _NO_TOPIC and not read_message(text).has("yes", "fine", "no")
-    return Order(text[:1].upper() + text[1:] if has_topic else "", settings, change)
+    return Order(text[:1].upper() + text[1:] if has_topic else "", settings, rest, change)
 
 
 def without_ordering(text: str) -> str:
@@ -93,16 +95,11 @@ def schedule_in(text: str, before: str = "") -> tuple[dict[str, Any], str]:
     if before and (found := _MOVED.fullmatch(text)):
         day, _, clock = before.partition(" ")
         text = f"every {found['day'] or day} at {found['clock'] or clock}"
-    if _EVERY.search(text):
-        text = _CLOCK.sub(_in_24_hours, text.replace(" at noon", " at 12:00"))
+    text = in_24_hours(text) if _EVERY.search(text := in_english(text)) else text
     every, ceilings = _EVERY.search(text), [found for found in _CEILING.finditer(text) if not found["other"]]
     named: dict[str, Any] = {"every": " ".join(filter(None, every.groups())).lower()} if every else {}
     named |= {"max_usd_per_month": float((ceilings[0][1] or ceilings[0][2]).replace(",", ""))} if ceilings else {}
     return named, _CEILING.sub("", _EVERY.sub("", text)).strip(" ,.;")
-
-
-def _in_24_hours(at: re.Match[str]) -> str:
-    return f"at {int(at[1]) % 12 + 12 * (at[3] in 'pP') if at[3] else at[1]}:{at[2] or '00'}"
 
 
 def changed(brief: str, title: str, change: str) -> tuple[str, str]:

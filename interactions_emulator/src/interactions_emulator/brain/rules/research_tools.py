@@ -26,7 +26,7 @@ SPENT = "I do not know what was spent so far: `desk spending` and the board show
 NO_QUESTION = "was asked nothing: that is no question about its content. To see it and its files, say"
 ASK_TOPIC = "Name the topic, and what the report should cover: what do you want to research?"
 ASK_CEILING = "What may its runs cost in a calendar month at most, in US dollars?"
-ASK_RHYTHM = "I did not understand how often: say “every day”, “every Monday at 9:00” or “every month”, for example."
+ASK_RHYTHM = "I did not understand how often. Say it all again with “every day” or “every Monday at 9:00”, for example."
 NO_RUN = "I know no research run of this conversation that fits. Say what to research, or “list” to see all your runs."
 NOTHING_DONE = "All right, nothing was started or changed. Say what to research, or “list” to see all your runs."
 NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say what is to be different."
@@ -112,7 +112,10 @@ class _Situation:
         deletes, settings = run.waits_for == "deletion", self.order.settings
         if has("cost") or ("depth" in settings and has("ask")):
             return f"{run.waiting} {self._price()}"
-        confirms = has("yes") or (has("fine") and self.shown in ("", run.id))
+        old = self._ordered(run)
+        same = settings and run.waits_for == "price" and settings.items() <= old.items()
+        message = self.order.rest if same else self.message
+        confirms = message.has("yes") or (has("fine") and self.shown in ("", run.id))
         if deletes:
             confirms = has("agree") and not words & {"start", "begin", "run", "forget"}
         if has("denies") and (deletes or has("order", "show", "list", "delete", "cancel")):
@@ -123,19 +126,18 @@ class _Situation:
         nods = has("nod") and not confirms and (not has("no") or (deletes and "forget" in words))
         if nods or (has("later") and not has("order", "no")):
             return run.waiting
-        proposes = run.is_schedule and (has("denies") or not has("no"))
-        if proposes and not has(*_OTHERS) and (proposed := self._rescheduled(run)):
+        changes = run.is_schedule and (has("denies") or not has("no")) and not has(*_OTHERS)
+        if changes and (proposed := self._rescheduled(run)):
             return proposed
         others = (has("order") and self.order.brief) or (settings.get("depth") == "max" and has("no"))
-        if run.waits_for == "price" and settings and not others:
-            return [(CANCEL, about), (START, self._ordered(run) | settings)]
+        if run.waits_for == "price" and settings and not (same or others):
+            return [(CANCEL, about), (START, old | settings)]
         if has("no"):
             every = [one for one in self.runs if one.waits_for and "both" in words]
             return [(CANCEL, {"job_id": one.id}) for one in every or [run]]
         if confirms and not has("repeat"):
             return (APPROVE, about | ({"deletes": True} if deletes else {}))
-        old, change = self._ordered(run), self.order.change
-        brief, title = changed(str(old["brief"]), str(old["title"]), change)
+        brief, title = changed(str(old["brief"]), str(old["title"]), change := self.order.change)
         if deletes or run.is_schedule or has("ask", *_OTHERS) or not has("change") or read_message(change).has("draw"):
             return None
         renamed = {"title": title} if title != old["title"] else {}
@@ -154,7 +156,7 @@ class _Situation:
             new = {"brief": changed(str(old["brief"]), str(old["title"]), self.order.change)[0]}
         return [(CANCEL, {"job_id": run.id}), (SCHEDULE, old | new)] if new and "every" in old else None
 
-    def _command(self) -> Call | str | None:
+    def _command(self) -> Call | list[Call] | str | None:
         """Handles a command for a run; None if the message is not a command."""
         has, going = self.message.has, self._meant([run for run in self.runs if run.waits_for or run.is_running])
         if has("list") and not self.named:
@@ -167,15 +169,16 @@ class _Situation:
         if steered and (run := self._meant(steered)):
             return (RESUME if has("resume") else PAUSE, {"schedule_id": run.id})
         if has("cancel"):
-            return self._call(CANCEL, [going] if going else self.runs)
+            is_all = re.search(r"\b(?:both|all|everything)\b", self.message.plain)
+            ends = [run for run in self.runs if is_all and (run.waits_for or run.is_running or run.is_schedule)]
+            return [(CANCEL, {"job_id": run.id}) for run in ends] or self._call(CANCEL, [going] if going else self.runs)
         if has("repeat") and not has("show"):
             return self._call(REPEAT, self.runs)
         if ASK_CEILING in self.asked and not has("order", "no", "later", "ask", "thanks", "status", "show"):
             return ASK_CEILING
         if has("later", "no") and not has("order", "ask"):
             return f"{going.label} is running. To end it, say “cancel it”." if going else NOTHING_DONE
-        shown = self._id([going] if going else self.runs)
-        show = (SHOW, {"job_id": shown} if shown else {})
+        show = (SHOW, {"job_id": shown} if (shown := self._id([going] if going else self.runs)) else {})
         if has("status") or (self.named and not terms(JOB_ID.sub("", self.message.text))):
             return show
         if has("show") and not has("order"):
@@ -219,7 +222,8 @@ class _Situation:
             question = " ".join(JOB_ID.sub("the report", self.message.text).split())
             return (ASK, {"job_id": report, "question": question})
         if waiting:
-            return f"{waiting.waiting} {NOT_UNDERSTOOD}"
+            named = _titled(self.message.plain, [run for run in self.runs if run.waits_for])
+            return (SHOW, {"job_id": named.id}) if named else f"{waiting.waiting} {NOT_UNDERSTOOD}"
         if report and not is_open:
             return f"Research `{report}` {NO_QUESTION} “show {report}”."
         if newest and newest.is_running:
@@ -261,7 +265,7 @@ def _run_of(call: PastCall) -> str:
 
 def _titled(plain: str, runs: Sequence[Run]) -> Run | None:
     """The run that a message means by its position (“the first report”) or by words of its title."""
-    if (ordinal := _ORDINAL.search(plain)) and runs:
+    if (ordinal := _ORDINAL.search(re.sub(r"\b(the (?:first|second|last))$", r"\1 one", plain))) and runs:
         return runs[0] if ordinal[3] else runs[max(-1 if ordinal[1] else -2, -len(runs))]
     words = set(terms(plain)) - _NO_SUBJECT
     best = max(runs, key=lambda run: (len(words & set(terms(run.title))), run.state != "cancelled"), default=None)

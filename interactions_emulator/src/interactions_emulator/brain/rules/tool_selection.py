@@ -169,8 +169,8 @@ def is_about_run(conversation: Conversation, message: Message, manager: Option) 
     if (waits := told and _ASKS_FOR_YES.search(told[0].text[-1_500:])) and replies:
         return True
     names_run = message.plain in ("list", "status") or bool(re.search(rf"\b(?:{RUN}|i spen[dt])\b", message.plain))
-    if told and told[0] is answers[0]:
-        asks = told[0].text.endswith("?") or (waits and not small_talk_act(message))
+    if told and told[0] is next(one for one in answers if one.speaker != "model"):  # small talk changes no subject
+        asks = (told[0] is answers[0] and told[0].text.endswith("?")) or (waits and not small_talk_act(message))
         if (names_run or (asks and len(message.text.split()) <= MAX_SHORT_REPLY_WORDS)) and not message.has("ask"):
             return True
         refers = _BACK_REFERENCE.search(message.plain) and not _WEATHER.search(message.plain)
