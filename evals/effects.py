@@ -48,6 +48,8 @@ _EARLIER_RUN = "it was ordered before"
 """Beginning of the field `next` of a result that shows an earlier run of the same order, not a new run."""
 _PLAN_SHOWN = "its plan was shown again"
 """Beginning of the field `next` of a result of `revise` that changed nothing."""
+_ASKED_ALONE = "several questions waited"
+"""Beginning of the field `next` of a result of `approve` that only asked one of several questions again."""
 _LIMIT_ERROR = re.compile(r"\(limit \$?[\d.]+\)")
 """Matches the part of an error message which shows that a limit (`tools.research.quotas`) refused the order."""
 
@@ -125,6 +127,8 @@ def _tool_effect(name: str, arguments: Mapping[str, Any], result: Mapping[str, A
             return ToolEffect("pause")
         case "resume_schedule" if result.get("status") != "active":
             return ToolEffect("schedule_question")
+        case "approve" if str(result.get("next")).startswith(_ASKED_ALONE):
+            return ToolEffect("status", title)
         case "approve" if sent or state == "deleted" or "schedule" in result:
             return ToolEffect("approve", title, "", int(sent))
         case "revise" if not str(result.get("next")).startswith(_PLAN_SHOWN):

@@ -56,6 +56,18 @@ async def conversation(use: Any, asks: None) -> AsyncIterator[Conversation]:
         await close()
 
 
+async def test_a_yes_after_which_one_of_several_questions_is_asked_again_has_approved_nothing(
+    conversation: Conversation,
+) -> None:
+    await conversation.say("research the tides", ORDER)
+    schedule = {"title": "Wind", "brief": "Wind", "every": "monday", "max_usd_per_month": 9.0}
+    await conversation.say("the wind every Monday", ("schedule_research", schedule))
+    [proposed] = await research().schedules.of_user("ada")
+    for subject in (await conversation.id(), proposed.id):
+        await conversation.say("list", ("list_research", {}))
+        assert (await conversation.say("yes", ("approve", {"job_id": subject}))).effects == ("status",)
+
+
 async def test_effects_are_recognised_from_the_quote_to_the_deletion_of_a_run(conversation: Conversation) -> None:
     quote = await conversation.say("research the tides", ORDER)
     assert (quote.effects, quote.brief, quote.about) == (("quote",), "Tides of the North Sea", "Tides")
