@@ -231,6 +231,14 @@ def test_a_change_to_a_picture_goes_to_who_drew_it(ask: Ask) -> None:
     assert chosen(ask, "make the fox blue", after("A fox.", "Draw a fox", "illustrator")) == "illustrator"
 
 
+@pytest.mark.parametrize("message", ["start again", "Dig deeper into the second point", "make a table out of it"])
+def test_small_talk_in_between_changes_no_subject(ask: Ask, message: str) -> None:
+    talk = [said("Who are you?"), {"type": "model_output", "content": [{"type": "text", "text": "I am a desk."}]}]
+    assert chosen(ask, message, [*after("done"), *talk]) == "researcher"
+    drawn = [*after("done"), *after("A fox.", "Draw a fox", "illustrator")]
+    assert chosen(ask, "start again", [*drawn, *talk]) != "researcher"
+
+
 def test_a_yes_without_an_open_question_does_not_go_to_the_researcher(ask: Ask) -> None:
     assert chosen(ask, "ok", after("done")) == ""
     assert chosen(ask, "great", after("done")) == ""
@@ -244,6 +252,7 @@ def test_a_yes_without_an_open_question_does_not_go_to_the_researcher(ask: Ask) 
         "vergiss dieses Gespräch",
         "oublie cette conversation",
         "olvida esta conversación",
+        "no, and forget the conversation",
     ],
 )
 def test_forgetting_a_conversation_asks_for_confirmation_first(ask: Ask, message: str) -> None:

@@ -296,6 +296,8 @@ def test_an_order_of_a_plan_shows_the_plan_first(ask: Ask, message: str) -> None
     [
         *("Research bees every other week", "Research bees every two weeks", "Research bees twice a month"),
         *("Research bees quarterly", "Recherchiere alle zwei Wochen zu Generatoren"),
+        "Research bees every Monday and wasps every Friday, 10 dollars a month each",
+        "Research bees every Monday and Thursday for at most 10 dollars a month",
     ],
 )
 def test_a_rhythm_that_is_not_understood_is_asked_for_and_quotes_no_single_run(ask: Ask, message: str) -> None:
@@ -371,3 +373,7 @@ def test_of_several_questions_the_one_that_a_message_means_is_shown_and_nothing_
     steps = ask(message, tools=TOOLS, system=table)
     calls = [(step["name"], step["arguments"]) for step in steps if step["type"] == "function_call"]
     assert calls == [("show_research", {"job_id": PUMPS})]
+
+
+def test_an_order_of_nothing_is_asked_for_its_topic(ask: Ask) -> None:
+    assert "Name the topic" in decided(ask, "Research nothing")[1]["text"]

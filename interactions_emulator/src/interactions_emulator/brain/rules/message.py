@@ -37,7 +37,7 @@ EVERY = r"\b(?:(?:every|each) ((?:week|mon|tues|wednes|thurs|fri|satur|sun)?day|
 """Matches how often research is repeated."""
 OF_SCHEDULE = rf"\b(?:the|my|that|both|all) (?:schedules?\b|{EVERY} {RUN})"
 RHYTHM = compiled(r"""(?i)\b(?:every (?:other|second|two|three|\d+) (?:day|week|month)s?|(?:once|twice) an? (?:day|week
-    |month|year)|bi-?weekly|fortnightly|alle \w+ wochen|toutes les \w+ semaines)\b|\bquarterly\W*$""")
+    |month|year)|bi-?weekly|fortnightly|alle \w+ wochen|every \w*day\b.*\b(?:and|every) \w*day)\b|\bquarterly\W*$""")
 """Matches how often research is to be repeated, in words that are not understood."""
 _A = r"(?:an?|another|some|two|three|eine?n?|une?|una|uma|um)"
 _ASSENT = r"(?:(?:yes|yeah|yep|sure|ok|okay|fine|good|go ahead|i want to|i'd like to|and|then|just) )*"
@@ -80,7 +80,7 @@ _ACTS: dict[Act, str] = {
       |^(?:sorry |no )?i meant?\b|^(?:make|turn|colou?r) (?:it|the|them)\b|^(?:add|remove|now|another|again|same)\b
       |^in \w+$|^the (?:\w+ )?one\b|^say (?:it|that) in\b|\b(?:shorter|simpler|in one sentence)\b
       |^(?:summari[sz]e|shorten|rephrase|explain) (?:it|that|this)\b|^the (?:other|opposite|first|second|last)\b""",
-    "forget": rf"""^{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
+    "forget": rf"""^(?:and )?{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
       |^{_ERASING} (?:everything|alles|tout|todo)(?: (?:that )?(?:we|i)\b.*)?$""",
     "later": r"""\bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)
       |\blater$|\b(?:no|not|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b

@@ -30,7 +30,7 @@ _ORDERING = compiled(rf"""(?i)^(?:(?:now|then|und|new research|write|prepare|do|
     |i'd (?:like|love)|explain|describe|compare|th(?:at|is)(?= (?:\w+s|{STUDY})\b)|{STUDY})\b(?!-)[\s:]*)+""")
 _REFERENCE = compiled(r"""(?i)\b(?:the (?P<which>first|second|last) (?:one|option)|that|this|it|them|eso|ça)(?=\W*$
     |[,.;!?]|\s(?:and|in|with|as|for|from|a fondo|too|et|thoroughly)\b)""")
-_NO_TOPIC = frozenset(terms("something anything topic"))
+_NO_TOPIC = frozenset(terms("something anything nothing topic"))
 _ASKED = re.compile(r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|was ist|¿?qué es|qu'est-ce qu')\s*")
 _ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
 _NOT_MONTHLY = r"(?:(?:a|per|each|every) (?:run|year|week|day|quarter)\b|(?:year|week|dai|annual|quarter)ly\b)"

@@ -162,7 +162,7 @@ class _Situation:
         if has("list") and not self.named:
             return (LIST, {})
         if has("delete"):
-            return self._call(DELETE, self.reports)
+            return self._call(DELETE, self.reports or self.runs)
         if (has("cost") or ("depth" in self.order.settings and has("ask") and not has("order"))) and not has("status"):
             return self._price()
         steered = [run for run in self.schedules if has("resume" if run.state == "paused" else "pause")]
