@@ -124,6 +124,13 @@ def test_bad_input_is_named_in_a_sentence_and_what_was_written_stays(
     assert schedules(site) == []
 
 
+def test_a_field_of_many_digits_takes_no_quadratic_time(site: Site) -> None:
+    page = site.page(SCHEDULES_PATH)
+    for field, value in (("max_usd", "9" * 300_000 + "x"), ("cron", "9" * 300_000), ("zone", "a/" * 40_000)):
+        refused = site.send(page, "schedules", **SCHEDULE_FORM | {field: value})
+        assert (refused.status_code, "more than 1,000 characters" in refused.text) == (400, True)
+
+
 def test_a_form_of_another_page_makes_and_steers_no_schedule(site: Site) -> None:
     path = begin(site)
     for target, more in (

@@ -10,11 +10,14 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from tools.board.limits import MAX_FIELDS, MAX_FORM_BYTES, MAX_READ_BYTES, MAX_TEXT_CHARS
+from tools.board.limits import MAX_FIELD_CHARS, MAX_FIELDS, MAX_FORM_BYTES, MAX_READ_BYTES, MAX_TEXT_CHARS
 from tools.board.share_links import SHARE_DAYS
 from tools.errors import DeskError
 from tools.research.order import MAX_TITLE_CHARS
 from tools.text.unsafe_characters import sanitize
+
+_LONG_FIELDS = ("brief", "changes", "question", "title")
+"""Fields of texts that a person writes. Their own functions name their limits."""
 
 
 class BadForm(DeskError):
@@ -75,6 +78,8 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
         raise BadForm("The form cannot be read: it has too many fields, or letters that are not UTF-8.") from None
     if len({name for name, _ in pairs}) < len(pairs):
         raise BadForm("The form has a field twice. Nothing was done.")
+    if any(len(value) > MAX_FIELD_CHARS for name, value in pairs if name not in _LONG_FIELDS):
+        raise BadForm(f"A field has more than {MAX_FIELD_CHARS:,} characters. Nothing was done.")
     return {sanitize(name): sanitize(value.replace("\r\n", "\n")) for name, value in pairs}
 
 
@@ -103,7 +108,7 @@ def new_schedule(form: Mapping[str, str], has_max: bool) -> NewSchedule:
         BadForm: a field has a value that cannot be used.
     """
     wanted, cron = new_research(form, has_max), form.get("cron", "").strip()
-    max_usd = re.fullmatch(r"\$?\s*(\d+\.?\d*|\.\d+)", form.get("max_usd", "").strip(), re.ASCII)
+    max_usd = re.fullmatch(r"\$?\s*(\d+(?:\.\d*)?|\.\d+)", form.get("max_usd", "").strip(), re.ASCII)
     if max_usd is None:
         raise BadForm("The ceiling is not a number: write US dollars, such as 15.")
     every, at = ("", "") if cron else (form.get("every", ""), form.get("at", ""))

@@ -10,6 +10,11 @@ MAX_READ_BYTES = 10_000_000
 """Maximum bytes that are read of a form that is too long: a browser shows the answer only after it has sent all."""
 MAX_FIELDS = 20
 """Maximum number of fields of a form."""
+MAX_FIELD_CHARS = 1_000
+"""Maximum characters of a field that is not a text of a person, such as a date or a token."""
+MIN_BYTES_PER_S = 20_000
+"""Bytes a second that a client has to take once the server has waited `MAX_DRAIN_WAIT_S` for it. Else it could keep a
+large answer in memory for hours by taking a little of it each minute."""
 MAX_LIVE_PAGES = 8
 """Maximum number of live pages of one user, per replica."""
 MAX_LOADED = 8

@@ -81,7 +81,7 @@ def _about(corpus: Path) -> tuple[str, str]:
     """Makes a question and a brief about a folder of documents, from their first headings or their file names."""
     topics = []
     for path in sorted(p for p in corpus.rglob("*") if p.suffix.lower() in (".md", ".txt", ".rst", ".html"))[:4]:
-        heading = re.search(r"^#+\s+(.+)$", path.read_text(errors="replace"), re.MULTILINE)
+        heading = re.search(r"^#+\s+(\S.*)$", path.read_text(errors="replace"), re.MULTILINE)
         name = heading.group(1) if heading else path.stem.replace("_", " ").replace("-", " ")
         topics.append(re.split(r"[:(,;]", name)[0].strip())
     if not topics:

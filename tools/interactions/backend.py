@@ -33,7 +33,7 @@ DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
 """Variables that Cloud Run and Agent Engine set. If one is set, the emulator is never used."""
 EMULATOR_KEY = "no-key"
 _ON, _OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
-_VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
+_VERSION = re.compile(r"(/v\d+(?:(?:alpha|beta)\d*)?)/*$")
 """Matches an API version at the end of an address."""
 
 

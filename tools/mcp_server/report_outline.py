@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tools.mcp_server.limits import MAX_SHOWN_TITLE_CHARS
 from tools.mcp_server.markdown_blocks import CITATION, HEADING, blocks
 
-_CLOSING = re.compile(r"[ \t]+#*[ \t]*$")
+_CLOSING = re.compile(r"(?<![ \t])[ \t]+(?:#+[ \t]*)?$")
 """Matches the closing sequence of a heading."""
 
 

@@ -61,7 +61,7 @@ def read_coordinates(text: str) -> Place | None:
     Raises:
         ToolError: the text has two numbers that are not a latitude and a longitude.
     """
-    match = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*°?\s*[,;]\s*([+-]?\d+(?:\.\d+)?)\s*°?\s*", text)
+    match = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)\s*(?:°\s*)?[,;]\s*([+-]?\d+(?:\.\d+)?)\s*°?", text.strip())
     if not match:
         return None
     latitude, longitude = float(match[1]), float(match[2])
