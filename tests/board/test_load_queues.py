@@ -15,9 +15,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message
 
 from tests.board.conftest import Site, link_in, propose, until
+from tests.conftest import Later
 from tests.overlaps import Overlaps
 from tools.board import base
-from tools.board.limits import MAX_LOADED, MAX_REQUESTS, PIECE_BYTES
+from tools.board.limits import MAX_LOADED, MAX_REQUESTS, MIN_BYTES_PER_S, PIECE_BYTES
 from tools.board.load_queues import LoadQueues
 from tools.board.piecewise_sending import PiecewiseSending
 from tools.research.job import Job
@@ -170,6 +171,30 @@ async def test_a_client_that_does_not_read_is_cut_off_and_its_place_is_free_agai
     scope = {"type": "http", "method": "GET", "state": {"abort": lambda: ended.append("cut off")}}
     await asyncio.wait_for(sending(scope, receive, stuck), 10)
     assert (sent, ended) == ([0, PIECE_BYTES, PIECE_BYTES], ["cut off", "ended"])
+
+
+@pytest.mark.parametrize(("bytes_per_s", "is_cut_off"), [(2_000, True), (2 * MIN_BYTES_PER_S, False)])
+async def test_a_client_that_takes_a_little_each_minute_is_cut_off(
+    later: Later, bytes_per_s: int, is_cut_off: bool
+) -> None:
+    ended, sent = list[str](), list[int]()
+
+    async def page(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        await Response(b"x" * 100 * PIECE_BYTES)(scope, receive, send)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def drip(message: Message) -> None:
+        size = len(message.get("body", b""))
+        later(size / bytes_per_s)
+        for _ in range(5):  # lets timers end
+            await asyncio.sleep(0)
+        sent.append(size)
+
+    scope = {"type": "http", "method": "GET", "state": {"abort": lambda: ended.append("cut off")}}
+    await asyncio.wait_for(PiecewiseSending(page)(scope, receive, drip), 10_000)
+    assert (len(sent) < 10, sum(sent) < 100 * PIECE_BYTES, ended == ["cut off"]) == (is_cut_off,) * 3
 
 
 async def test_a_stream_makes_no_event_ahead_of_its_reader_and_ends_when_nobody_reads() -> None:

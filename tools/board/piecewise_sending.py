@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tools.board.limits import PIECE_BYTES
+from tools.board.limits import MIN_BYTES_PER_S, PIECE_BYTES
 from tools.board.timeouts import MAX_DRAIN_WAIT_S
 from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
 
@@ -19,7 +19,7 @@ class PiecewiseSending:
     """ASGI middleware that sends answers in pieces.
 
     `request.state.until_sent` takes context managers, which end when the answer was sent, or could not be. If the
-    server gives `request.state.abort`, it cuts off a client that takes nothing.
+    server gives `request.state.abort`, it cuts off a client that takes nothing, or too little.
     """
 
     app: ASGIApp
@@ -30,21 +30,27 @@ class PiecewiseSending:
             await self.app(scope, receive, send)
             return
 
+        now, waited_s, sent_bytes = asyncio.get_running_loop().time, 0.0, 0
+
         async def send_in_pieces(message: Message) -> None:
+            nonlocal waited_s, sent_bytes
             body = message.get("body", b"")
             for begin in range(0, len(body) or 1, PIECE_BYTES):
                 piece = dict(message)
                 if len(body) > PIECE_BYTES:
                     piece["body"] = body[begin : begin + PIECE_BYTES]
                     piece["more_body"] = message.get("more_body", False) or begin + PIECE_BYTES < len(body)
+                begun, left_s = now(), self.max_wait_s + sent_bytes / MIN_BYTES_PER_S - waited_s
                 try:
-                    async with asyncio.timeout(self.max_wait_s):
+                    async with asyncio.timeout(min(self.max_wait_s, left_s)):
                         await send(piece)
                 except TimeoutError:
                     if abort := scope.get("state", {}).get("abort"):  # else the connection waits for the client
                         abort()
                         await asyncio.sleep(0)  # lets the server notice the abort
                     raise ClientDisconnect from None
+                waited_s += now() - begun
+                sent_bytes += len(piece.get("body", b""))
             if len(body) > LARGE_BYTES:
                 release_memory_soon()
 

@@ -27,7 +27,11 @@ def timed_protocol(request_seconds: float) -> type[LimitedProtocol]:
     Args:
         request_seconds: timeout for a request to arrive, in seconds.
     """
-    limits = {"timeout_s": request_seconds + CLOSE_GRACE_S, "max_connections": min(open_files() // 2, MAX_CONNECTIONS)}
+    limits = {
+        "timeout_s": request_seconds + CLOSE_GRACE_S,
+        "max_connections": min(open_files() // 2, MAX_CONNECTIONS),
+        "waiting": {},
+    }
     return type("Limited", (LimitedProtocol,), limits)
 
 
@@ -53,7 +57,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
     timeout_s: float
     max_connections: int
-    """Maximum number of connections of the server; further ones are closed at once."""
+    """Maximum number of connections of the server. A further one takes the place of the one that waits longest for a
+    request, so that connections without requests keep nobody out; if none waits, it is closed at once."""
+    waiting: dict[LimitedProtocol, None]
+    """The connections of the server that have no complete request, longest waiting first."""
     _head_bytes: int = 0
     """Number of bytes received since the last complete head or piece of a body."""
     _in_body: bool = False
@@ -64,7 +71,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._wait_for_request()
         if len(self.connections) > self.max_connections:
-            transport.abort()
+            oldest = next(iter(self.waiting), self)
+            oldest._stop_waiting()
+            oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -122,12 +131,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         if not self.transport.is_closing():
             self._deadline = self.loop.call_later(self.timeout_s, self._end)
+            self.waiting[self] = None
 
     def _end(self) -> None:
         self.transport.close()
         self.loop.call_later(CLOSE_GRACE_S, self.transport.abort)  # if the client does not read the sent bytes
 
     def _stop_waiting(self) -> None:
+        self.waiting.pop(self, None)
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
