@@ -6,6 +6,7 @@ from tests.conftest import ROOT
 from tools.adk.sessions import limits as session_limits
 from tools.board import limits as board_limits
 from tools.board import timeouts as board_timeouts
+from tools.load_control.memory_release import LARGE_BYTES
 from tools.mcp_server import limits as mcp_limits
 from tools.research.notices import timeouts as notice_timeouts
 from tools.research.verification import limits as source_limits
@@ -18,6 +19,11 @@ WORDS = {5: "five", 6: "six", 8: "eight"}
 QUOTED = (
     ("board.md", "at most {} open pages of a user", WORDS[board_limits.MAX_LIVE_PAGES]),
     ("privacy.md", "and {} requests that wait or are answered", board_limits.MAX_REQUESTS),
+    ("privacy.md", "takes less than {:,} bytes a second", board_limits.MIN_BYTES_PER_S),
+    ("privacy.md", "at most {} requests to the API", server_limits.MAX_REQUESTS),
+    ("serving.md", "than {} requests of a user at a time", server_limits.MAX_REQUESTS),
+    ("serving.md", "messages of up to {:,} bytes", server_limits.SMALL_MESSAGE_BYTES),
+    ("privacy.md", "a conversation of more than {:.0f} MB", LARGE_BYTES / 1e6),
     ("privacy.md", "nothing for {:.0f} seconds is cut off", board_timeouts.MAX_DRAIN_WAIT_S),
     ("mcp.md", "waits up to {:.0f} seconds", mcp_limits.MAX_TOOL_WAIT_S),
     ("mcp.md", "get {:.0f} seconds for your answer", mcp_limits.ELICITATION_TIMEOUT_S),

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from google.genai import types
 
+from tests.serve.conftest import Serve
 from tools.research.database import Database
 from tools.server.artifacts import new_artifacts
 from tools.server.sessions import CheckedInMemorySessions
@@ -81,6 +82,14 @@ async def test_an_artifact_saved_by_one_replica_can_be_read_by_another(place: st
     assert read.inline_data
     assert read.inline_data.data == "# Größe".encode()
     assert await other.list_artifact_keys(app_name="desk", user_id="ada", session_id="s1") == ["report.md"]
+
+
+def test_no_answer_shows_where_the_server_stores_a_file(serve: Serve, tmp_path: Path) -> None:
+    client, path = serve(artifacts_url=(tmp_path / "files").as_uri()), "/apps/desk/users/me/sessions/s1/artifacts"
+    saved = client.post(path, json={"filename": "a", "artifact": {"text": "x"}})
+    found = [saved, client.get(f"{path}/a/versions/0/metadata"), client.get(f"{path}/a/versions/metadata")]
+    assert [answer.status_code for answer in found] == [200] * 3
+    assert not [answer.text for answer in found if str(tmp_path) in answer.text]
 
 
 def test_the_error_without_credentials_names_the_missing_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ from tests.kill.test_kill import until
 from tests.overlaps import Overlaps
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, raw, said
 from tools.board.limits import PIECE_BYTES
+from tools.board.piecewise_sending import PiecewiseSending
 from tools.interactions.run_webhook import WEBHOOK_PATH
+from tools.load_control.memory_release import LARGE_BYTES
 from tools.load_control.user_queues import UserQueues
 from tools.research.database import Database
 from tools.server.error_handlers import RequestRejected
@@ -32,6 +34,7 @@ from tools.server.limits import (
     MAX_A2A_VALUES,
     MAX_AGENT_BYTES,
     MAX_JSON_VALUES,
+    MAX_LARGE_READS,
     MAX_READS,
     MAX_RESTORED_VALUES,
     SMALL_BODY_BYTES,
@@ -49,6 +52,16 @@ def client(serve: Serve) -> httpx2.Client:
     client = serve()
     assert client.post(f"{SESSIONS}/s1", json={}).status_code == 200
     return client
+
+
+@pytest.mark.parametrize("name", ["a/b", "/", "..", ".", "../s1"])
+def test_a_conversation_whose_address_would_be_another_one_is_refused(serve: Serve, name: str) -> None:
+    client = serve(a2a=True)
+    assert client.post(SESSIONS, json={"sessionId": name}).status_code == 400
+    params = {"message": {"messageId": "m1", "contextId": name, "role": "ROLE_USER", "parts": [{"text": "Hello"}]}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
+    assert "TASK_STATE_FAILED" in client.post(A2A_PATH, json=body, headers={"a2a-version": "1.0"}).text
+    assert client.get(SESSIONS).json() == []
 
 
 @pytest.mark.parametrize("place", ["", "memory://"])
@@ -135,18 +148,19 @@ def test_a_short_answer_waits_for_no_long_one(serve: Serve, issuer: Issuer, monk
         assert not {each.result() for each in waiting} & {429, 503}
 
 
-def test_no_more_requests_of_other_agents_wait_than_the_limit_allows(
-    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("path", ["/mcp", SESSIONS])
+def test_no_more_requests_of_a_user_wait_than_the_limit_allows(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr("tools.server.middleware.agent_requests.MAX_AGENT_REQUESTS", 1)
+    monkeypatch.setattr("tools.server.middleware.gateway.MAX_REQUESTS", 1)
     client = serve(mcp=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
-    head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nAuthorization: Bearer {}\r\n\r\nx"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nAuthorization: Bearer {{}}\r\n\r\nx"
     with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as unfinished:
         unfinished.sendall(head.format(issuer.token("ada")).encode())
 
         def status(name: str) -> int:
-            ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-            return client.post("/mcp", json=ping, headers={"Authorization": f"Bearer {issuer.token(name)}"}).status_code
+            headers = {"Authorization": f"Bearer {issuer.token(name)}"}
+            return client.get(path, headers=headers).status_code
 
         until(lambda: status("ada") == 429)
         assert status("bob") != 429
@@ -276,6 +290,45 @@ def test_a_user_who_asks_for_conversations_many_times_at_once_has_a_few_of_them_
         assert {*got} == {200}
     assert len(overlaps.running) == 3 * MAX_READS
     assert max(overlaps.running) <= MAX_READS
+
+
+def test_a_user_has_one_large_conversation_in_memory_and_all_users_two(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    of = {name: {"Authorization": f"Bearer {issuer.token(name)}"} for name in ("ada", "bob", "eve", "joe")}
+    events = [{"author": "user", "content": {"parts": [{"text": "x" * LARGE_BYTES}]}}]
+    for headers in of.values():
+        for body in ({"sessionId": "large", "events": events}, {"sessionId": "small"}):
+            assert client.post(SESSIONS, json=body, headers=headers).status_code == 200
+    overlaps, read = Overlaps(500), CheckedDatabaseSessions.get_session
+    monkeypatch.setattr(CheckedDatabaseSessions, "get_session", overlaps.counted(read))
+    with ThreadPoolExecutor(8) as threads:
+        got = threads.map(lambda name: client.get(f"{SESSIONS}/large", headers=of[name]).status_code, [*of] * 2)
+        assert {*got} == {200}
+    assert (len(overlaps.running), max(overlaps.running)) == (8, MAX_LARGE_READS)
+    overlaps.running.clear()
+    with ThreadPoolExecutor(3) as threads:
+        got = threads.map(lambda _: client.get(f"{SESSIONS}/large", headers=of["ada"]).status_code, range(3))
+        assert {*got} == {200}
+    assert max(overlaps.running) == 1
+
+
+def test_a_slow_reader_of_a_large_conversation_keeps_no_place(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.server.app.PiecewiseSending", partial(PiecewiseSending, max_wait_s=3_600))
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    events = [{"author": "user", "content": {"parts": [{"text": "x" * 20 * LARGE_BYTES}]}}]
+    with ExitStack() as readers:
+        for name in ("ada", "bob", "eve"):
+            headers = {"Authorization": f"Bearer {issuer.token(name)}"}
+            made = client.post(SESSIONS, json={"sessionId": "s1", "events": events}, headers=headers)
+            assert made.status_code == 200
+            head = f"GET {SESSIONS}/s1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {headers['Authorization']}\r\n\r\n"
+            reader = socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=300)
+            readers.enter_context(reader).sendall(head.encode())
+            assert reader.recv(12) == b"HTTP/1.1 200"
 
 
 def test_a_large_conversation_is_sent_in_pieces_so_that_a_client_that_does_not_read_fills_no_memory(

@@ -70,6 +70,14 @@ def test_a_long_conversation_is_restored_from_its_export_and_a_longer_one_refuse
     assert said(client.post("/run", json=message("Hello", session="s2"))) == "SMALL TALK"
 
 
+@pytest.mark.parametrize("time", [-1, 1e18, "1e18", 10**400, "NaN", 253_402_300_800])
+def test_a_restored_event_whose_time_no_database_can_store_is_refused(serve: Serve, time: object) -> None:
+    client = serve()
+    refused = client.post(SESSIONS, json={"events": [restored(1)["events"][0] | {"timestamp": time}]})
+    assert refused.status_code == 400, refused.text
+    assert client.get(SESSIONS).json() == []
+
+
 def test_a_restored_conversation_may_have_no_more_state_than_another_one(serve: Serve) -> None:
     client = serve()
     state = {f"k{number}": number for number in range(MAX_JSON_VALUES)}

@@ -12,6 +12,7 @@ from a2a.server.context import ServerCallContext
 from a2a.types import Task, TaskPushNotificationConfig
 from google.adk.artifacts import InMemoryArtifactService
 from google.adk.artifacts.file_artifact_service import FileArtifactService
+from google.adk.events import Event
 from google.genai import types
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
@@ -109,6 +110,29 @@ def test_whatever_a_user_stores_over_the_limit_is_refused_with_the_next_step_and
         delete_conversations(client)
 
 
+@pytest.mark.parametrize("place", ["", "memory://"])
+def test_a_conversation_that_is_full_takes_no_more_large_messages_and_can_be_forgotten(
+    exact: None, serve: Serve, place: str
+) -> None:
+    client = serve(a2a=True, max_body=100_000, sessions_url=place)
+    long, key = "Hello" + " " * 80_000, {"Idempotency-Key": "k1"}
+    assert client.post(f"{SESSIONS}/s1", json={}).status_code == 200
+    assert client.post("/run", json=message(long), headers=key).status_code == 200
+    assert client.post("/run", json=message(long)).status_code == 200
+    refused = client.post("/run", json=message(long))
+    assert (refused.status_code, "begin another one" in refused.json()["detail"]) == (429, True)
+    params = a2a_message(long, "1.0")
+    params["message"] |= {"contextId": "s1", "messageId": "m1"}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
+    agent = client.post("/a2a/desk", json=body, headers={"a2a-version": "1.0"})
+    assert "TASK_STATE_REJECTED" in agent.text
+    assert len(client.get(f"{SESSIONS}/s1").json()["events"]) == 4
+    assert said(client.post("/run", json=message(long), headers=key)) == "SMALL TALK"  # answered before
+    assert client.post("/run", json=message("Hello")).status_code == 200
+    assert client.post(f"{SESSIONS}/s2", json={}).status_code == 200
+    assert client.post("/run", json=message(long) | {"sessionId": "s2"}).status_code == 200
+
+
 def test_an_answer_that_is_over_the_limit_is_stored_and_can_be_repeated(
     exact: None, serve: Serve, api: Emulator
 ) -> None:
@@ -156,13 +180,18 @@ async def test_events_state_and_rows_of_one_user_are_counted(
     url = server.create_database() if server else f"sqlite+aiosqlite:///{tmp_path}/sessions.db"
     async with CheckedDatabaseSessions(url) as sessions:
         assert await sessions.stored_bytes("desk", "ada") == 0
-        state = {"text": "".join(map(str, range(20_000)))}  # less than it is once compressed
+        state = {"text": "x" * 100_000}  # a database compresses it
         await sessions.create_session(app_name="desk", user_id="ada", session_id="s1", state=state)
         once = await sessions.stored_bytes("desk", "ada")
-        assert 20_000 < once < 200_000
+        assert 100_000 < once < 200_000
         await sessions.create_session(app_name="desk", user_id="ada", session_id="s2", state=state)
         assert 1.9 * once < await sessions.stored_bytes("desk", "ada") < 2.1 * once
         assert await sessions.stored_bytes("desk", "bob") == 0
+        one = await sessions.get_session(app_name="desk", user_id="ada", session_id="s1")
+        assert one
+        await sessions.append_event(one, Event(author="user", content=types.UserContent("x" * 100_000)))
+        assert 100_000 < await sessions.conversation_bytes("desk", "ada", "s1") < 110_000
+        assert await sessions.conversation_bytes("desk", "ada", "s2") == 0
 
 
 async def test_a_count_is_used_for_a_while_and_what_is_sent_meanwhile_is_added_to_it() -> None:

@@ -6,8 +6,6 @@ The agent card is `agents/desk/agent.json`; ADK's own servers (`adk web --a2a`) 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 
 from a2a.client.card_resolver import parse_agent_card
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
@@ -24,6 +22,7 @@ from tools.server.a2a_push_addresses import PushAddresses
 from tools.server.a2a_tasks import Pushes, Tasks
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
+from tools.server.middleware.session_lock import Turn
 from tools.server.paths import A2A_PATH, CARD_PATH
 from tools.server.timeouts import INTERRUPTED_TASK_TTL_S
 from tools.settings import ROOT
@@ -55,7 +54,7 @@ class A2AServer:
         locks: Locks,
         idempotency: IdempotencyStore,
         rate_limiter: RateLimiter,
-        turn: Callable[[], AbstractAsyncContextManager[None]],
+        turn: Turn,
     ) -> None:
         self._card = card
         receivers = PushAddresses(not card.security_requirements and is_loopback(card.supported_interfaces[0].url))

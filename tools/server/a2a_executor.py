@@ -7,8 +7,8 @@ to a question (`handle_user_input`), and both forms show clients the text of any
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from a2a.helpers import new_task, new_text_part
@@ -32,7 +32,7 @@ from tools.server.a2a_tasks import user_of
 from tools.server.error_handlers import KeyReused
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
-from tools.server.middleware.session_lock import lock_name
+from tools.server.middleware.session_lock import Turn, lock_name
 from tools.server.protected_fields import FUNCTION_PARTS_REFUSED
 
 
@@ -44,7 +44,7 @@ class TurnExecutor(AgentExecutor):
         locks: Locks,
         idempotency: IdempotencyStore,
         rate_limiter: RateLimiter,
-        turn: Callable[[], AbstractAsyncContextManager[None]],
+        turn: Turn,
     ) -> None:
         self._locks, self._idempotency, self._rate_limiter, self._turn = locks, idempotency, rate_limiter, turn
 
@@ -59,7 +59,10 @@ class TurnExecutor(AgentExecutor):
         user = user_of(context.call_context)
         try:
             with self._rate_limiter.limit(user):
-                async with self._locks.hold(lock_name(user, context.context_id)), self._turn():
+                async with (
+                    self._locks.hold(lock_name(user, context.context_id)),
+                    self._turn(user, context.context_id, context.message.ByteSize()),
+                ):
                     state, parts = await self._answer(context, task)
         except Exception as error:  # a task that waited for an answer keeps that state
             refused = isinstance(error, RateLimited | Locked | KeyReused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,16 +35,19 @@ from tools.server.artifacts import folder_url, new_artifacts
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
 from tools.server.jwks_cache import JwksCache
+from tools.server.limits import MAX_CONVERSATION_BODIES
 from tools.server.middleware.authentication import build_authenticator
 from tools.server.middleware.gateway import GatewayMiddleware
 from tools.server.middleware.hosts_and_origins import HostCheck, with_cors
 from tools.server.middleware.idempotency import IdempotencyStore
+from tools.server.middleware.large_reads import LargeReads
 from tools.server.middleware.rate_limit import RateLimiter
+from tools.server.middleware.session_lock import Turn
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.paths import MCP_PATH
 from tools.server.sessions import CheckedDatabaseSessions, delete_beside_session, new_sessions
 from tools.server.settings import ServerSettings
-from tools.server.storage_quota import storage_quota
+from tools.server.storage_quota import conversation_quota, storage_quota
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver, handle_and_notify
 from tools.settings import ROOT, Settings, SettingsError
@@ -94,7 +97,15 @@ def build_server(
     idempotency = IdempotencyStore(runner, sessions.may_have_message)
     rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
     storage = storage_quota(server.megabytes_per_user * 1_000_000, sessions, artifacts, database)
-    turns = (locks, idempotency, rate_limiter, sessions.turn)
+    conversation = conversation_quota(MAX_CONVERSATION_BODIES * server.max_body, sessions)
+
+    @asynccontextmanager
+    async def turn(user: str, session: str, size: int) -> AsyncIterator[None]:
+        await conversation.admit(user, size, session)
+        async with sessions.turn():
+            yield
+
+    turns = (locks, idempotency, rate_limiter, turn)
     a2a = _a2a(a2a_url, server.oidc_issuer, database, *turns) if a2a_url else None
     mcp_http = _mcp(app, rate_limiter, server.max_body) if mcp else None
 
@@ -144,7 +155,8 @@ def build_server(
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
     board = board_app(Board(_screen(app), settings.public_url))
-    stored = (storage, partial(delete_beside_session, artifacts))
+    large_reads = LargeReads(partial(sessions.conversation_bytes, APP_NAME))
+    stored = (storage, partial(delete_beside_session, artifacts), large_reads)
     gateway = GatewayMiddleware(routes, board, authenticate, *turns, *stored, server.max_body, server.request_seconds)
     hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     private = SecurityHeaders(gateway, PRIVATE_HEADERS)
@@ -167,7 +179,7 @@ def _a2a(
     locks: Locks,
     idempotency: IdempotencyStore,
     rate_limiter: RateLimiter,
-    turn: Callable[[], AbstractAsyncContextManager[None]],
+    turn: Turn,
 ) -> A2AServer:
     try:
         from tools.server.a2a import A2AServer, read_card

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from google.adk.artifacts import BaseArtifactService
+from google.adk.artifacts.base_artifact_service import ArtifactVersion
 from google.adk.artifacts.file_artifact_service import FileArtifactService
 from google.adk.artifacts.in_memory_artifact_service import InMemoryArtifactService
 from google.adk.cli.service_registry import get_service_registry
@@ -35,7 +36,26 @@ def new_artifacts(url: str) -> BaseArtifactService:
         raise SettingsError(f"DESK_ARTIFACTS_URL cannot be used: {error}") from None
     if found is None:
         raise SettingsError("DESK_ARTIFACTS_URL is not known here: write gs://BUCKET or file://FOLDER")
+    _hide_addresses(found)
     return found
+
+
+def _hide_addresses(artifacts: BaseArtifactService) -> None:
+    """Empties the address of a stored file in answers: it names a folder of the server, or its bucket."""
+    one, all_ = artifacts.get_artifact_version, artifacts.list_artifact_versions
+
+    async def get_artifact_version(**values: Any) -> ArtifactVersion | None:
+        found = await one(**values)
+        return _without_address(found) if found else None
+
+    async def list_artifact_versions(**values: Any) -> list[ArtifactVersion]:
+        return [_without_address(each) for each in await all_(**values)]
+
+    vars(artifacts).update(get_artifact_version=get_artifact_version, list_artifact_versions=list_artifact_versions)
+
+
+def _without_address(version: ArtifactVersion) -> ArtifactVersion:
+    return version.model_copy(update={"canonical_uri": ""})
 
 
 def folder_url(place: Path) -> str:

@@ -44,7 +44,17 @@ MAX_STATE_BYTES = 1_000_000
 MAX_IDEMPOTENCY_KEY_CHARS = 255
 """Maximum characters of an `Idempotency-Key`."""
 
+MAX_CONVERSATION_BODIES = 2
+"""A conversation has at most as many bytes as this many bodies of the maximum size: some requests read all of it."""
+SMALL_MESSAGE_BYTES = 2_000
+"""A full conversation still takes messages of this size, such as one to forget it, up to twice its limit."""
+
 # Requests of a user
+MAX_REQUESTS = 100
+"""Maximum number of a user's requests to the API, MCP and A2A that are served or wait, so that no user takes all
+connections. The page of research runs has limits of its own (`tools/board/limits.py`)."""
+MAX_LARGE_READS = 2
+"""Maximum number of large conversations that are loaded at a time, for all users together."""
 MAX_READS = 4
 """Maximum number of a user's requests about conversations, not counting turns, that are served at a time; others wait.
 
@@ -66,8 +76,6 @@ MAX_CANCELS = 2
 """Maximum number of a user's requests to cancel an A2A task that are served at a time; others wait."""
 MAX_A2A_VALUES = 5_000
 """Maximum number of values in a request by A2A. Its library takes about 20 µs for each, many times in a turn."""
-MAX_AGENT_REQUESTS = 100
-"""Maximum number of a user's requests by MCP and A2A that are served or wait."""
 MAX_TASK_ID_CHARS = 36
 """Maximum characters of an A2A task's id: the size of its column in `desk_tasks`."""
 MAX_RECEIVERS = 8

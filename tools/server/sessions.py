@@ -74,6 +74,8 @@ class CheckedSessions(WindowedSessions):
                 raise InputValidationError(
                     f"a name may have at most {MAX_NAME_CHARS} characters, all of them printable"
                 )
+        if session_id and ("/" in session_id or session_id.strip() in (".", "..")):  # its address would be another one
+            raise InputValidationError("a conversation's name has no `/`, and is not `.` or `..`: choose another")
         if session_id and session_id.strip() == OUTSIDE_CONVERSATIONS:  # forgetting it would delete the page's runs
             raise InputValidationError(f"a conversation cannot have the name `{session_id.strip()}`: choose another")
         if await self.count(app_name, user_id) >= self.max_sessions:
@@ -132,6 +134,10 @@ class CheckedSessions(WindowedSessions):
     async def stored_bytes(self, app_name: str, user_id: str) -> int:
         """Returns the bytes of the events and the state of a user's conversations."""
 
+    @abstractmethod
+    async def conversation_bytes(self, app_name: str, user_id: str, session_id: str) -> int:
+        """Returns the bytes of the events of a conversation; 0 if there is none."""
+
 
 class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
     """Stores conversations in the memory of this process."""
@@ -159,6 +165,11 @@ class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
         return await asyncio.to_thread(
             lambda: sum(len(event.model_dump_json()) for event in events) + len(json.dumps(states, default=str))
         )
+
+    async def conversation_bytes(self, app_name: str, user_id: str, session_id: str) -> int:
+        session = self.sessions.get(app_name, {}).get(user_id, {}).get(session_id)
+        events = [*session.events] if session else []
+        return await asyncio.to_thread(lambda: sum(len(event.model_dump_json()) for event in events))
 
 
 class CheckedDatabaseSessions(CheckedSessions, BatchedDatabaseSessions):
@@ -194,22 +205,33 @@ class CheckedDatabaseSessions(CheckedSessions, BatchedDatabaseSessions):
 
     @shielded
     async def stored_bytes(self, app_name: str, user_id: str) -> int:
-        newest = await self._is_newest_schema()
-        columns = {
-            "events": ("event_data",) if newest else ("actions", "content", "grounding_metadata", "custom_metadata"),
-            "sessions": ("state",),
-            "user_states": ("state",),
-        }
+        columns = {"events": await self._event_columns(), "sessions": ("state",), "user_states": ("state",)}
         sums = [sum_of_bytes(self.db_engine.dialect, table, names) for table, names in columns.items()]
         query = text("SELECT " + " + ".join(f"({each} WHERE app_name = :app AND user_id = :user)" for each in sums))
         async with self.db_engine.connect() as connection:
             return int((await connection.execute(query, {"app": app_name, "user": user_id})).scalar_one())
 
+    @shielded
+    async def conversation_bytes(self, app_name: str, user_id: str, session_id: str) -> int:
+        events = sum_of_bytes(self.db_engine.dialect, "events", await self._event_columns())
+        query = text(f"{events} WHERE app_name = :app AND user_id = :user AND session_id = :session")
+        values = {"app": app_name, "user": user_id, "session": session_id}
+        async with self.db_engine.connect() as connection:
+            return int((await connection.execute(query, values)).scalar_one())
+
+    async def _event_columns(self) -> tuple[str, ...]:
+        """The columns of the table of events that have contents."""
+        newest = await self._is_newest_schema()
+        return ("event_data",) if newest else ("actions", "content", "grounding_metadata", "custom_metadata")
+
 
 def sum_of_bytes(dialect: Dialect, table: str, columns: Sequence[str]) -> str:
-    """Returns a SELECT of the bytes of rows; callers add the condition. PostgreSQL counts compressed bytes."""
-    size = "pg_column_size" if dialect.name == "postgresql" else "length"
-    values = " + ".join(f"coalesce({size}({column}), 0)" for column in columns)
+    """Returns a SELECT of the bytes of rows, as they are in memory; callers add the condition.
+
+    PostgreSQL compresses them, a text of one letter to less than a hundredth.
+    """
+    size = "octet_length({}::text)" if dialect.name == "postgresql" else "length(CAST({} AS BLOB))"
+    values = " + ".join(f"coalesce({size.format(column)}, 0)" for column in columns)
     return f"SELECT coalesce(sum({ROW_BYTES} + {values}), 0) FROM {table}"
 
 

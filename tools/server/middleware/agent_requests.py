@@ -1,15 +1,13 @@
-"""Limits the requests of other agents, by MCP and A2A: how many are served, and how many long answers are made."""
+"""Limits how many long answers are made for other agents, by MCP and A2A."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any
 
-from tools.load_control.user_queues import UserQueues, counted
-from tools.server.error_handlers import RequestRejected
-from tools.server.limits import MAX_AGENT_REQUESTS, MAX_CANCELS, MAX_LONG_A2A_ANSWERS, MAX_LONG_MCP_ANSWERS
+from tools.load_control.user_queues import UserQueues
+from tools.server.limits import MAX_CANCELS, MAX_LONG_A2A_ANSWERS, MAX_LONG_MCP_ANSWERS
 from tools.server.paths import A2A_PATH, MCP_PATH
 
 AGENT_PATHS = (MCP_PATH, A2A_PATH)
@@ -32,12 +30,6 @@ class AgentRequests:
     def __init__(self) -> None:
         self._long_answers = {MCP_PATH: UserQueues(MAX_LONG_MCP_ANSWERS), A2A_PATH: UserQueues(MAX_LONG_A2A_ANSWERS)}
         self._cancels = UserQueues(MAX_CANCELS)
-        self._requests = Counter[str]()
-
-    def request(self, user: str) -> AbstractContextManager[None]:
-        """Counts a user's request while the block runs; see `counted`."""
-        refusal = RequestRejected(429, f"at most {MAX_AGENT_REQUESTS} requests of one user are served at a time")
-        return counted(self._requests, user, MAX_AGENT_REQUESTS, refusal)
 
     def answer(self, user: str, path: str, method: Any) -> AbstractAsyncContextManager[None]:
         """Waits until an answer to a user may be made and sent, which happens while the block runs.

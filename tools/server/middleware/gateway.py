@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tools.board.paths import BOARD_PATH, NOBODY, is_public
 from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.load_control.memory_release import LARGE_BYTES, release_memory_soon
-from tools.load_control.user_queues import UserQueues
+from tools.load_control.user_queues import UserQueues, counted
 from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.locks import Locked, Locks
 from tools.research.order import LOCAL_USER
@@ -32,6 +33,7 @@ from tools.server.limits import (
     MAX_BODIES_IN_MEMORY,
     MAX_JSON_VALUES,
     MAX_READS,
+    MAX_REQUESTS,
     MAX_RESTORED_VALUES,
     MAX_WEBHOOK_BYTES,
 )
@@ -39,6 +41,7 @@ from tools.server.middleware.access import ME, authorize, own_path, page_refusal
 from tools.server.middleware.agent_requests import AGENT_PATHS, AgentRequests, is_storing, method_of
 from tools.server.middleware.authentication import Authenticator, Unauthorized
 from tools.server.middleware.idempotency import IdempotencyStore
+from tools.server.middleware.large_reads import LargeReads
 from tools.server.middleware.rate_limit import ChangeLimiter, RateLimited, RateLimiter
 from tools.server.middleware.request_bodies import BodyReader, Replay, in_thread_if_large, without_length
 from tools.server.middleware.request_json import (
@@ -46,7 +49,7 @@ from tools.server.middleware.request_json import (
     check_values,
     parse_request,
 )
-from tools.server.middleware.session_lock import last_chunk_delayed, lock_name
+from tools.server.middleware.session_lock import Turn, last_chunk_delayed, lock_name
 from tools.server.middleware.turns import Turns
 from tools.server.paths import A2A_PATH, MCP_PATH, PUBLIC_PATHS, TURN_PATHS
 from tools.server.sessions import reads_without_events
@@ -65,9 +68,9 @@ class GatewayMiddleware:
     Args:
         board: the web page of research runs (`tools/board`).
         authenticate: authenticates a request. If it is None, the server trusts the user that the request names.
-        turn: the context of a turn's reads and writes of its session.
         storage: limits what a user stores.
         delete_beside: deletes what belongs to a user's conversation in other stores.
+        large_reads: limits how many large conversations are in memory.
         max_body: maximum bytes of a request body.
         body_timeout_s: timeout for the body to arrive.
     """
@@ -78,9 +81,10 @@ class GatewayMiddleware:
     locks: Locks
     idempotency: IdempotencyStore
     rate_limiter: RateLimiter
-    turn: Callable[[], AbstractAsyncContextManager[None]]
+    turn: Turn
     storage: StorageQuota
     delete_beside: Callable[[str, str], Awaitable[None]]
+    large_reads: LargeReads
     max_body: int
     body_timeout_s: float
     reads: UserQueues = field(default_factory=lambda: UserQueues(MAX_READS))
@@ -94,6 +98,7 @@ class GatewayMiddleware:
         self._messages = BodyReader(size, sys.maxsize, sys.maxsize, timeout_s)
         self._changes = ChangeLimiter(self.rate_limiter)
         self._agents = AgentRequests()
+        self._requests = Counter[str]()
         self._turns = Turns(self.app, self.locks, self.idempotency, self.rate_limiter, self.turn, self.storage)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,7 +149,7 @@ class GatewayMiddleware:
         max_bytes = min(MAX_AGENT_BYTES, self.max_body) if of_agent else self.max_body
         max_values = MAX_RESTORED_VALUES if _restores(scope, known) else MAX_JSON_VALUES
         max_values = MAX_A2A_VALUES if path == A2A_PATH else max_values
-        with self._agents.request(whose) if of_agent else nullcontext():
+        with self._counted(whose) if of_agent or user is not None else nullcontext():
             async with self._bodies.body(scope, receive, whose, max_bytes) as body:
                 await in_thread_if_large(partial(check_values, maximum=max_values), body, whose)
                 method = await in_thread_if_large(method_of, body, whose) if of_agent else None
@@ -154,6 +159,11 @@ class GatewayMiddleware:
                 finally:
                     if len(body) > LARGE_BYTES:
                         release_memory_soon()
+
+    def _counted(self, user: str) -> AbstractContextManager[None]:
+        """Counts a user's request while the block runs; see `counted`."""
+        refusal = RequestRejected(429, f"at most {MAX_REQUESTS} requests of one user are served at a time")
+        return counted(self._requests, user, MAX_REQUESTS, refusal)
 
     async def _checked(
         self, scope: Scope, body: bytes, receive: Receive, send: Send, known: re.Match[str], user: str | None
@@ -180,10 +190,12 @@ class GatewayMiddleware:
         scope = without_length(scope)
         replay = Replay(json.dumps(data, ensure_ascii=False).encode() if body else b"", receive)
         async with self.reads.of(user) if user is not None and known["user"] else nullcontext():
-            if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _LOCKING:
+            if known["rest"] != f"sessions/{known['session']}":
+                await self.app(scope, replay, send)
+            elif scope["method"] in _LOCKING:
                 await self._write(scope, replay, send, whose, known["session"])
             else:
-                await self.app(scope, replay, send)
+                await self._read(scope, replay, send, whose, known["session"])
 
     async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""
@@ -205,6 +217,12 @@ class GatewayMiddleware:
                 with reads_without_events():  # else a change of the state would read and return all events
                     await self.app(scope, receive, delayed)
         except (Locked, *DATABASE_ERRORS) as error:
+            await error_response(error)(scope, receive, send)
+
+    async def _read(self, scope: Scope, receive: Receive, send: Send, whose: str, session: str) -> None:
+        try:
+            await self.large_reads.serve(self.app, scope, receive, send, whose, session)
+        except DATABASE_ERRORS as error:
             await error_response(error)(scope, receive, send)
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from tools.research.rows import MAX_TIME_S
 from tools.server.error_handlers import RequestRejected
 from tools.server.limits import (
     MAX_FILE_LEVELS,
@@ -93,7 +94,8 @@ def check_restored(data: Any) -> None:
     """Checks a request that creates a conversation with events.
 
     Raises:
-        RequestRejected: status 400: there are too many events, or too many values beside them.
+        RequestRejected: status 400: there are too many events, or too many values beside them, or an event has a time
+            that no database can store.
     """
     if not isinstance(data, dict):
         return
@@ -102,7 +104,20 @@ def check_restored(data: Any) -> None:
         raise RequestRejected(
             400, f"a conversation may be created with at most {MAX_RESTORED_EVENTS} events: send the newest ones"
         )
+    for event in events if isinstance(events, list) else ():
+        if isinstance(event, dict) and not _is_time(event.get("timestamp", 0)):
+            raise RequestRejected(400, "an event's timestamp is not a time that can be stored, in seconds since 1970")
     check_values(json.dumps({name: value for name, value in data.items() if name != "events"}).encode())
+
+
+def _is_time(value: Any) -> bool:
+    """Whether a database can store a time. ADK refuses values that are no numbers, and takes numbers in texts."""
+    try:
+        return 0 <= float(value) <= MAX_TIME_S
+    except OverflowError:
+        return False
+    except (TypeError, ValueError):
+        return True
 
 
 def _finite(number: str) -> float:

@@ -6,10 +6,17 @@ session keeps a part of its events. Therefore a turn holds a lock of this name i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.types import Message, Send
+
+Turn = Callable[[str, str, int], AbstractAsyncContextManager[None]]
+"""Returns the context of a turn's reads and writes of its session, under the lock.
+
+Its arguments are the user, the id of the session, and the bytes of the message. Entering it raises `RateLimited` if
+the conversation is full.
+"""
 
 
 def lock_name(user: str, session: str, app: str = "desk") -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +20,7 @@ from tools.server.middleware.access import OTHER_USER, is_other_user
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore, message_digest
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
 from tools.server.middleware.request_bodies import Replay, without_length
-from tools.server.middleware.session_lock import last_chunk_delayed, lock_name
+from tools.server.middleware.session_lock import Turn, last_chunk_delayed, lock_name
 from tools.server.protected_fields import FUNCTION_PARTS_REFUSED, has_function_parts, without_protected
 from tools.server.storage_quota import StorageQuota
 
@@ -38,7 +36,7 @@ class Turns:
     locks: Locks
     idempotency: IdempotencyStore
     rate_limiter: RateLimiter
-    turn: Callable[[], AbstractAsyncContextManager[None]]
+    turn: Turn
     storage: StorageQuota
 
     async def serve(self, scope: Scope, data: Any, receive: Receive, send: Send, user: str | None) -> None:
@@ -84,7 +82,7 @@ class Turns:
                         body = json.dumps(data, ensure_ascii=False).encode()
                         await self.storage.admit(whose, len(body))
                         replay = Replay(body, receive)
-                        async with self.turn():
+                        async with self.turn(whose, session, len(body)):
                             await self.app(without_length(scope), replay, delayed)
                         if replay.client_left:
                             await finish_shielded()  # the turn's last writes have to finish under the lock
