@@ -52,6 +52,8 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
         if stopped:
             known = f"Stopped. {options.job_id} was not cancelled: {_come_back()}." if options.job_id else stopped
             err.print(f"\n{known}", soft_wrap=True)
+        elif err.is_terminal:
+            err.print()  # the terminal has written ^C
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
     except NotFinished as error:
         fail(error, f"{error}; `desk status {error.job_id}` shows what is next" if error.job_id else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from tools.cli.arguments import AsJson
 from tools.cli.command_run import run
-from tools.cli.terminal import err, show_markdown
+from tools.cli.terminal import err, print_json, show_markdown
 
 Earlier = Annotated[str, typer.Argument(metavar="EARLIER", help="Id of the run with the earlier report.")]
 Later = Annotated[str, typer.Argument(metavar="LATER", help="Id of the run with the later report.")]
@@ -40,6 +39,6 @@ async def _diff(earlier: str, later: str, reworded: bool, as_json: bool) -> None
     if is_other_language(language_of(before.text), language_of(after.text)):
         err.print("The reports are in different languages: only their sources and figures can be compared.")
     if as_json:
-        typer.echo(json.dumps({"earlier": earlier, "later": later, **asdict(found)}, ensure_ascii=False))
+        print_json({"earlier": earlier, "later": later, **asdict(found)})
     else:
         show_markdown(to_markdown(found, reworded=reworded))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,7 @@ from rich.markup import escape
 from tools.cli.arguments import refuse_together
 from tools.cli.command_run import fail, run
 from tools.cli.confirmation import confirm
-from tools.cli.terminal import err, out
+from tools.cli.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from tools.interactions.resources import Resource
@@ -49,7 +48,7 @@ async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
         fail(error, f"{str(error).rstrip('.')}; `desk doctor` checks the address and the key")
     if as_json:
         served = {key: value for key, value in resource.items() if not key.startswith("output_")}  # added by the SDK
-        typer.echo(json.dumps(served, ensure_ascii=False))
+        print_json(served)
         return
     for key, value in _facts(resource).items():
         out.print(f"[bold]{key}[/]: {escape(value)}", soft_wrap=True)

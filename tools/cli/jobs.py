@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ from rich.markup import escape
 
 from tools.cli.command_run import run
 from tools.cli.job_data import ago, as_data, one_line
-from tools.cli.terminal import out, print_fields
+from tools.cli.terminal import out, print_fields, print_json
 from tools.research.job import Job
 from tools.text.time_formats import to_second
 
@@ -59,7 +58,7 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
     """Prints jobs: as columns that fit a terminal, as lines with tabs in a pipe, or as one JSON object per line."""
     if as_json:
         for job in found:
-            print(json.dumps(as_data(job), ensure_ascii=False))
+            print_json(as_data(job))
     elif not out.is_terminal:
         from tools.research.job_texts import title
 

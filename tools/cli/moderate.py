@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.markup import escape
 from tools.cli.arguments import read_text
 from tools.cli.command_run import fail, run
 from tools.cli.exit_status import ExitStatus
-from tools.cli.terminal import err, out, show_markdown
+from tools.cli.terminal import err, out, print_json, show_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ async def _one(text: str, fail_on: FailOn | None, as_json: bool) -> None:
     except NotModerated as error:
         fail(RuntimeError(f"not moderated, which does not mean safe ({error.code}): {error}"))
     if as_json:
-        typer.echo(verdict.model_dump_json())
+        print_json(verdict.model_dump())
     else:
         show_markdown(sentence(verdict))
     if fail_on and fail_on.matches(verdict.category):
@@ -149,7 +149,7 @@ def _lock_of(target: Path) -> Path:
 
     folder = load_settings().data_dir
     create_private_folder(folder)
-    return folder / f"moderate-{hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]}.lock"
+    return folder / f"moderate-{hashlib.sha256(os.fsencode(target.resolve())).hexdigest()[:16]}.lock"
 
 
 async def _judge_all(rows: Iterator[Row], store: VerdictStore, judge: ModerationClient, at_once: int) -> Summary:
@@ -176,7 +176,7 @@ async def _judge_all(rows: Iterator[Row], store: VerdictStore, judge: Moderation
 
 def _show(summary: Summary, target: Path, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"file": str(target), **summary.as_data()}))
+        print_json({"file": str(target), **summary.as_data()})
         return
     for category, number in sorted(summary.categories.items()):
         out.print(f"{category}: {number}")

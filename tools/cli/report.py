@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from tools.cli.arguments import AsJson, refuse_together, writable_folder
 from tools.cli.command_run import fail, run
 from tools.cli.exit_status import ExitStatus
 from tools.cli.report_output import Format, Formats, ReportOutput, format_names, new_service, print_warning
-from tools.cli.terminal import err, out, show_markdown
+from tools.cli.terminal import err, out, print_json, show_markdown
 from tools.research.order import LOCAL_USER
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ async def _save_all(path: Path, formats: list[Format] | None, as_json: bool) -> 
     except OSError as error:
         fail(error, f"{error.filename or path}: {error.strerror or error}. Nothing was written")
     if as_json:
-        typer.echo(json.dumps({"file": str(path), "reports": [each.folder for each in archived], "problems": problems}))
+        print_json({"file": str(path), "reports": [each.folder for each in archived], "problems": problems})
     else:
         out.print(str(path), soft_wrap=True, markup=False)
         err.print(f"{len(archived)} of {len(ids)} reports")

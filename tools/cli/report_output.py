@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +16,7 @@ from tools.cli.exit_status import ExitStatus
 from tools.cli.job_data import as_data
 from tools.cli.price_confirmation import quote
 from tools.cli.progress import show_progress
-from tools.cli.terminal import err, out, show_markdown
+from tools.cli.terminal import err, out, print_json, show_markdown
 
 if TYPE_CHECKING:
     from tools.research.job import Job
@@ -129,7 +128,7 @@ class ReportOutput:
     def print_json(self, job: Job, found: Report | None, saved: list[Path]) -> None:
         """Prints a job with its report and the paths of its files."""
         files = {"files": [str(path) for path in saved]} if saved else {}
-        typer.echo(json.dumps(as_data(job, found) | files, ensure_ascii=False))
+        print_json(as_data(job, found) | files)
 
     async def save(self, job: Job, found: Report) -> list[Path]:
         """Writes the report's files and returns their paths. Prints the paths too, unless `as_json` is set."""

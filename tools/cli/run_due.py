@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from rich.markup import escape
 
 from tools.cli.command_run import RESEARCH_STOPPED, options, run
 from tools.cli.progress import show_progress
-from tools.cli.terminal import err, out
+from tools.cli.terminal import err, out, print_json
 
 
 def run_due(as_json: Annotated[bool, typer.Option("--json", help="One JSON object per run.")] = False) -> None:
@@ -35,6 +34,6 @@ async def _run_due(as_json: bool) -> None:
             await show_progress(service.watch(job_id))
             job = await service.job(job_id)
             if as_json:
-                typer.echo(json.dumps(as_data(job), ensure_ascii=False))
+                print_json(as_data(job))
             else:
                 out.print(f"{job.id} is {job.state.words}. {escape(job.error)}".strip(), soft_wrap=True)

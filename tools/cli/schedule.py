@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from tools.cli.confirmation import confirm
 from tools.cli.crontab import how_to_start
 from tools.cli.exit_status import ExitStatus
 from tools.cli.schedules import as_data
-from tools.cli.terminal import err, out
+from tools.cli.terminal import err, out, print_json
 from tools.research.order import LOCAL_USER
 
 _MISSED = "Times that were missed are caught up by one run."
@@ -85,7 +84,7 @@ async def _schedule(
         confirm("Let these runs start without another question?", "agree to the ceiling with --yes")
     made, new = await research().schedules.add(order, timing, max_usd, settings.limits)
     if as_json:
-        typer.echo(json.dumps(await as_data(research(), made), ensure_ascii=False))
+        print_json(await as_data(research(), made))
     if not new:
         known = f"its ceiling is {made.ceiling} a month, and it is {made.status}"
         err.print(f"{made.id} does this already: {known}. Nothing was changed.", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from rich.markup import escape
 from tools.cli.arguments import refuse_together
 from tools.cli.command_run import run
 from tools.cli.crontab import how_to_start
-from tools.cli.terminal import err, out, print_fields
+from tools.cli.terminal import err, out, print_fields, print_json
 from tools.research.order import LOCAL_USER
 from tools.text.time_formats import iso, to_second
 
@@ -52,7 +51,7 @@ async def _list(as_json: bool) -> None:
     found = await service.schedules.of_user(LOCAL_USER)
     for each in found:
         if as_json:
-            typer.echo(json.dumps(await as_data(service, each), ensure_ascii=False))
+            print_json(await as_data(service, each))
         else:
             spent = f"${await service.schedules.spent(each):.2f} of ${each.max_usd:.2f}"
             line = (each.id, standing(each, now), spent, each.timing.words(), order_title(each.order))
@@ -82,7 +81,7 @@ async def _change(schedule_id: str, pause: bool, resume: bool, delete: bool, as_
         checked_settings()
         found = await service.schedules.activate(found)
     if as_json:
-        typer.echo(json.dumps(await as_data(service, found), ensure_ascii=False))
+        print_json(await as_data(service, found))
     else:
         await _show(service, found)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from rich.padding import Padding
 from tools.cli.command_run import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
-from tools.cli.terminal import Terminal, err, out, print_fields
+from tools.cli.terminal import Terminal, err, out, print_fields, print_json
 from tools.extras import install_command
 from tools.files.atomic_file import write_whole
 from tools.research.spending import EMULATOR
@@ -99,7 +98,7 @@ async def _spending(by: By, since: str, user: str | None, as_json: bool, picture
         await ledger.close()
     if as_json:
         for row in rows:
-            print(json.dumps(_as_data(row), ensure_ascii=False))
+            print_json(_as_data(row))
     if not rows:
         narrow = since or user is not None
         hint = "Nothing was spent there: leave out --since and --user to see all."

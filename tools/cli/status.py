@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from tools.cli.arguments import AsJson, JobId
 from tools.cli.command_run import run
 from tools.cli.job_data import ago, as_data, duration, kept_until_of, one_line
 from tools.cli.report_output import new_service
-from tools.cli.terminal import out
+from tools.cli.terminal import out, print_json
 from tools.research.job import Job
 from tools.research.job_states import State
 from tools.text.time_formats import to_second
@@ -44,7 +43,7 @@ def show_job(job: Job, as_json: bool, spent: float, notices: Sequence[Notice] = 
     """
     if as_json:
         sent = [{"state": each.state, "target": each.target, "result": _result(each)} for each in notices]
-        print(json.dumps(as_data(job) | {"notices": sent}, ensure_ascii=False))
+        print_json(as_data(job) | {"notices": sent})
         return
     now = time.time()
     out.print(f"[bold]{job.id}[/]  {job.state.words}", soft_wrap=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
@@ -31,6 +33,16 @@ err = Terminal(stderr=True, highlight=False)
 def print_fields(*fields: str) -> None:
     """Prints a line for other programs: fields that are separated by tabs, without control characters in them."""
     print(without_direction_marks(sanitize("\t".join(" ".join(field.split()) for field in fields))))
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Prints an object as one line of JSON, in ASCII if stdout cannot encode one of its characters."""
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeError:
+        text = json.dumps(data)
+    print(text)
 
 
 def can_ask() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from rich.markup import escape
 from tools.cli.arguments import AsJson, JobId
 from tools.cli.command_run import run
 from tools.cli.exit_status import ExitStatus
-from tools.cli.terminal import err, out, print_fields
+from tools.cli.terminal import err, out, print_fields, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +40,7 @@ async def _verify(job_id: str, as_json: bool) -> None:
     if verified is None:  # `verify` always adds the checks
         return
     if as_json:
-        typer.echo(json.dumps({"job": job_id, **_as_data(verified)}, ensure_ascii=False))
+        print_json({"job": job_id, **_as_data(verified)})
     elif not verified.sources:
         err.print(f"{job_id} cites no sources.")
     else:
