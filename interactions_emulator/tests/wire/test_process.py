@@ -151,6 +151,8 @@ def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Pr
         ),
         (["--corpus", "file.md"], "the corpus file.md is a file: name the folder of your documents"),
         (["--index", "corpus"], "the index corpus is a folder: name a file"),
+        (["--index", "/proc/x.db"], "the index /proc/x.db cannot be written (/proc: "),
+        (["--index", "new/x.db"], "the index new/x.db cannot be written (new: No such file or directory): name a file"),
         (["--address-file", "file.md/x"], "the address file file.md/x cannot be written (Not a directory)"),
         (["--address-file", "."], "the address file . cannot be written ("),
         (["--state", "file.md/x"], "there is no folder file.md for the state file: create it, or name another file"),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from interactions_emulator.corpus.document_page import to_page
@@ -74,9 +75,12 @@ class Corpus:
         Raises:
             NotADirectoryError: `folder` does not exist.
             FileExistsError: `index` is a file of another program.
+            OSError: `index` is in a folder that is missing or cannot be written to.
         """
         if index is not None and index.is_file() and not is_index(index):
             raise FileExistsError(f"{index} is not an index of the emulator: name another file, or one that is new")
+        if index is not None:
+            _check_writable(index)
         if folder is not None and not folder.is_dir():
             raise NotADirectoryError(f"the documents' folder {folder} does not exist: name an existing folder, or none")
         return cls(folder_sources(folder) if folder is not None else default_sources(), index)
@@ -177,3 +181,13 @@ class Corpus:
             log.warning("the index %s is damaged (%s) and is rebuilt", self._index, error)
             self._index.unlink()
             return open_updated(self._index, sources)
+
+
+def _check_writable(index: Path) -> None:
+    """Checks at the start that an index file can be made. SQLite makes it at the first search."""
+    try:
+        with TemporaryFile(dir=index.parent):  # a check of permissions would let root pass everywhere
+            return
+    except OSError as error:
+        why = f"{index.parent}: {error.strerror}"
+        raise OSError(f"the index {index} cannot be written ({why}): name a file in an existing folder") from error
