@@ -29,7 +29,7 @@ from tools.settings import load_settings
 def test_the_job_board_counts_jobs_and_shows_each_on_one_line() -> None:
     order = Order("The tides\nof [the] sea", "ada", "s1", "deep-research-preview-04-2026")
     console = Console(width=140, record=True)
-    console.print(board({State.RUNNING: 3, State.FAILED: 0}, [new_job(order, 1000.0, State.RUNNING)], 1125.0))
+    console.print(board({State.RUNNING: 3, State.FAILED: 0}, [new_job(order, 1000.0, State.RUNNING)], 1125.0, 140))
     lines = console.export_text().splitlines()
     assert lines[0].split() == ["running", "3"]
     assert "2m 5s" in lines[3]
@@ -39,7 +39,7 @@ def test_the_job_board_counts_jobs_and_shows_each_on_one_line() -> None:
 def test_the_job_board_strips_terminal_escape_sequences_from_a_brief() -> None:
     order = Order("\x1b]52;c;cHduZWQ=\x07tides\x9b2J\x1b[2J", "ada\x1b[1A", "s1", "deep-research-preview-04-2026")
     terminal = Terminal(width=140, force_terminal=True, file=StringIO())
-    terminal.print(board({State.RUNNING: 1}, [new_job(order, 1000.0, State.RUNNING)], 1125.0))
+    terminal.print(board({State.RUNNING: 1}, [new_job(order, 1000.0, State.RUNNING)], 1125.0, 140))
     shown = terminal.file.getvalue()  # type: ignore[attr-defined]
     assert "tides" in shown
     assert not any(told in shown for told in ("\x1b]", "\x07", "\x9b", "\x1b[2J", "\x1b[1A"))
@@ -48,7 +48,7 @@ def test_the_job_board_strips_terminal_escape_sequences_from_a_brief() -> None:
 def test_no_title_turns_the_direction_of_what_a_terminal_or_a_pipe_shows(capsys: pytest.CaptureFixture[str]) -> None:
     job = new_job(Order("\u202egpj.exe\u2066 [link=a]", "ada", "s1", "deep-research-preview-04-2026"), 1000.0)
     terminal = Terminal(width=140, force_terminal=True, file=StringIO())
-    terminal.print(board({State.RUNNING: 1}, [job], 1125.0))
+    terminal.print(board({State.RUNNING: 1}, [job], 1125.0, 140))
     show_jobs([job], as_json=False)
     for shown in (terminal.file.getvalue(), capsys.readouterr().out):  # type: ignore[attr-defined]
         assert "gpj.exe [link=a]" in shown

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tools.cli.exit_status import ExitStatus
-from tools.cli.terminal import out, print_fields
+from tools.cli.terminal import out, print_fields, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tools.cli.doctor_checks import Finding
 
 
-def doctor() -> None:
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False) -> None:
     """Show backend, keys, versions, ledger and services, and what is missing."""
     import asyncio
 
@@ -25,7 +25,10 @@ def doctor() -> None:
         found = asyncio.run(findings())
     except KeyboardInterrupt:
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
-    if out.is_terminal:
+    if as_json:
+        for finding in found:
+            print_json({"what": finding.what, "result": WORDS[finding.good], "value": finding.value})
+    elif out.is_terminal:
         out.print(table(found))
     else:
         for finding in found:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Group
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tools.cli.jobs import NARROW_WIDTH
 from tools.cli.terminal import out
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _STYLES = {
     "expired": "red",
     "incomplete": "yellow",
 }
+_RATIOS = {"user": 1, "brief": 3, "last line": 3}
+"""Shares of the width that the other columns leave."""
+WIDE_WIDTH = 100
+"""Width of a screen, in characters, from which all columns are shown."""
 _AROUND = 5
 """Number of screen lines that show no job: the counts, the table header, the last line."""
 
@@ -50,40 +55,51 @@ async def watch(ledger: Ledger) -> None:
                 counts = await ledger.count_by_state()
                 jobs = await ledger.find(states=unfinished, limit=rows)
                 jobs += await ledger.find(states=TERMINAL, limit=rows - len(jobs))
-                shown, trouble = board(counts, jobs, time.time()), ""
+                shown, trouble = board(counts, jobs, time.time(), out.width), ""
             except (SQLAlchemyError, OSError) as error:
                 trouble = f"the ledger does not answer: {str(error).splitlines()[0]}"
             live.update(Group(shown, Text(trouble or "Ctrl-C ends this view, not the runs", style="dim")), refresh=True)
             await asyncio.sleep(REFRESH_INTERVAL_S)
 
 
-def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group:
+def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float, width: int) -> Group:
     """Renders one screen.
 
     Args:
+        width: width of the screen, in characters.
         counts: number of jobs in the whole ledger by state.
         jobs: the jobs to show, one per row, in this order.
         now: seconds since the epoch, for the ages.
     """
     sums = Text("  ").join(Text(f"{state.words} {n}", _STYLES.get(state, "")) for state, n in counts.items() if n)
     table = Table(box=None, expand=True, pad_edge=False)
-    for name, ratio in (("job", 0), ("state", 0), ("age", 0), ("quiet", 0), ("at most", 0), ("user", 1)):
-        table.add_column(name, no_wrap=True, ratio=ratio or None, justify="right" if name == "at most" else "left")
-    table.add_column("brief", no_wrap=True, ratio=3)
-    table.add_column("last line", no_wrap=True, ratio=3)
+    shown = _columns(width, users=len({job.order.user for job in jobs}) > 1)
+    for name in shown:
+        justify: JustifyMethod = "right" if name == "at most" else "left"
+        table.add_column(name, no_wrap=True, ratio=_RATIOS.get(name), justify=justify)
     for job in jobs:
         running = job.finished is None
-        table.add_row(
-            job.id,
-            Text(job.state.words, _STYLES.get(job.state, "dim")),
-            age((job.finished or now) - job.created),
-            age(now - job.updated) if running else "",
-            f"${job.cost:.2f}",
-            escape(job.order.user),
-            escape(" ".join(job.order.brief.split())),
-            escape(" ".join((job.error or job.line).split())),
-        )
+        cells: dict[str, RenderableType] = {
+            "job": job.id,
+            "state": Text(job.state.words, _STYLES.get(job.state, "dim")),
+            "age": age((job.finished or now) - job.created),
+            "quiet": age(now - job.updated) if running else "",
+            "at most": f"${job.cost:.2f}",
+            "user": escape(job.order.user),
+            "brief": escape(" ".join(job.order.brief.split())),
+            "last line": escape(" ".join((job.error or job.line).split())),
+        }
+        table.add_row(*(cells[name] for name in shown))
     return Group(sums or Text("no research yet", "dim"), "", table)
+
+
+def _columns(width: int, *, users: bool) -> list[str]:
+    """Returns the columns that fit a screen. Ids are never cut, because commands need them."""
+    if width < NARROW_WIDTH:
+        return ["job", "state", "brief"]
+    if width < WIDE_WIDTH:
+        return ["job", "state", "age", *(["user"] if users else []), "brief"]
+    return ["job", "state", "age", "quiet", "at most", *(["user"] if users else []), "brief", "last line"]
 
 
 def age(seconds: float) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from rich.markup import escape
-
-from tools.cli.terminal import err
+from tools.cli.terminal import err, print_indented
 
 
 async def show_progress(lines: AsyncIterator[str]) -> None:
@@ -17,4 +15,4 @@ async def show_progress(lines: AsyncIterator[str]) -> None:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         bar.add_task("researching")
         async for line in lines:
-            bar.console.print(f"  {escape(line)}", style="dim", soft_wrap=not err.is_terminal)
+            print_indented(bar.console, line)

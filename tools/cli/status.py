@@ -20,6 +20,9 @@ from tools.text.time_formats import to_second
 if TYPE_CHECKING:
     from tools.research.notices.outbox import Notice
 
+MAX_BRIEF_LINES = 3
+"""Screen lines of a brief that `desk status` shows on a terminal. In a pipe, and with `--json`, it shows the whole."""
+
 
 def status(job_id: JobId, as_json: AsJson = False) -> None:
     """Show the state of a research run, from the ledger."""
@@ -47,13 +50,24 @@ def show_job(job: Job, as_json: bool, spent: float, notices: Sequence[Notice] = 
         return
     now = time.time()
     out.print(f"[bold]{job.id}[/]  {job.state.words}", soft_wrap=True)
-    out.print(escape(one_line(job)), soft_wrap=True)
+    out.print(escape(_shortened(job) if out.is_terminal else one_line(job)), soft_wrap=True)
     for name, value in _facts(job, now, spent).items():
         out.print(f"  [dim]{name:11}[/] {escape(value)}", soft_wrap=True)
     for each in notices:
         out.print(
             f"  [dim]{'notice':11}[/] {escape(f'{each.state} to {each.target}: {_result(each)}')}", soft_wrap=True
         )
+
+
+def _shortened(job: Job) -> str:
+    """Returns a job's title or brief, cut off after `MAX_BRIEF_LINES` lines unless the run waits for a yes to it."""
+    from rich.cells import cell_len, set_cell_size
+
+    text = one_line(job)
+    if job.state is State.AWAITING_APPROVAL or cell_len(text) <= out.width * MAX_BRIEF_LINES:
+        return text
+    end = f"… ({len(text):,} characters; desk status {job.id} --json)"
+    return set_cell_size(text, out.width * MAX_BRIEF_LINES - cell_len(end)).rstrip() + end
 
 
 def _facts(job: Job, now: float, spent: float) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.segment import Segment
 
 from tools.interactions.citation_marks import short_marks
@@ -50,10 +51,19 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
+def print_indented(console: Console, line: str) -> None:
+    """Prints a line of progress, dim and indented. On a terminal, what does not fit goes on below it, indented too."""
+    text = f"[dim]{escape(line)}[/]"
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, 2), expand=False))
+    else:
+        console.print(f"  {text}", soft_wrap=True)
+
+
 def show(author: str, said: str, partial: bool) -> None:
     """Prints an answer as rendered Markdown on a terminal and as plain text elsewhere, or progress as one dim line."""
     if partial:
-        out.print(f"  [dim]{escape(said.strip())}[/]", soft_wrap=not out.is_terminal)
+        print_indented(out, said.strip())
     elif out.is_terminal:
         out.print(f"[bold]{author}[/]")
         show_markdown(said)
