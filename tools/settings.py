@@ -55,6 +55,12 @@ def _expanded(path: Path) -> Path:
         raise ValueError("there is no such user: write the whole path") from None
 
 
+def _whole(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError(f"it is another folder in each folder that a command runs in: write {path.absolute()}")
+    return path
+
+
 UserPath = Annotated[Path, AfterValidator(_expanded)]
 """A path, with `~` for the user's home folder: a shell does not expand it in quotes, nor in `.env`."""
 
@@ -98,7 +104,7 @@ class Settings(EnvironmentSettings):
     backend: BackendChoice = "auto"
     config: UserPath = Field(default_factory=lambda: _configs() / "desk.yaml")
     """YAML file of the root agent; default: `./configs/desk.yaml` (created by `desk init`), else the installed file."""
-    data_dir: UserPath = Field(default_factory=_user_data)
+    data_dir: Annotated[UserPath, AfterValidator(_whole)] = Field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
     """Address of the ledger's database, see `tools.databases.database_url`; empty: a SQLite file in `data_dir`."""

@@ -85,6 +85,18 @@ def test_a_dash_reads_standard_input(api: Emulator) -> None:
     assert "hello from a pipe" in json.dumps(asked)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_text_from_standard_input(api: Emulator) -> None:
+    assert desk("research", "-", "--plan", typed="\ufefftides").returncode == 0
+    assert json.loads(desk("jobs", "--json").stdout)["brief"] == "tides"
+
+
+def test_an_endless_standard_input_is_refused() -> None:
+    command = [sys.executable, "-m", "tools", "ask", "-"]
+    with Path("/dev/zero").open() as endless:
+        told = subprocess.run(command, cwd=ROOT, stdin=endless, capture_output=True, text=True)
+    assert (told.returncode, "more than 10,000,000 characters" in told.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["ask", "research", "moderate"])
 @pytest.mark.parametrize("text", ["", " \n", "-"])
 def test_an_empty_text_is_refused_before_anything_is_sent(api: Emulator, command: str, text: str) -> None:

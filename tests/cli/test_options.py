@@ -50,6 +50,49 @@ def test_an_option_that_would_be_ignored_is_refused(api: Emulator, command: tupl
     assert ignored in result.stderr and "leave" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        (("jobs", "--debug"), "--debug is written before the command: `desk --debug jobs …`"),
+        (("--json", "jobs"), "--json is written after the command: `desk COMMAND --json`"),
+        (("--nosuch", "jobs"), "No such option: --nosuch"),
+    ],
+)
+def test_an_option_on_the_wrong_side_of_the_command_is_told_its_place(command: tuple[str, ...], place: str) -> None:
+    result = desk(*command)
+    assert (result.returncode, place in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (("moderate", "--file", "texts.csv", "--out", "-"), "- is standard output: name a file"),
+        (("moderate", "--file", "texts.csv", "--out", "."), ". is a folder: name a file"),
+        (("spending", "--svg", "-"), "- is standard output: name a file"),
+        (("spending", "--svg", "."), ". is a folder: name a file"),
+        (("spending", "--svg", "/proc/x.svg"), "/proc cannot be written to"),
+        (("report", "--all", "--out", "-"), "- is standard output: name a file"),
+    ],
+)
+def test_an_output_file_that_cannot_be_made_is_refused_before_anything_is_done(
+    api: Emulator, command: tuple[str, ...], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("texts.csv").write_text("text\nhello\n")
+    result = desk(*command)
+    assert (result.returncode, result.stdout, api.log()["requests"]) == (2, "", [])
+    assert complaint in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["texts.csv"]
+
+
+def test_a_relative_data_folder_is_refused_with_the_whole_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_DATA_DIR", "data")
+    result = desk("jobs")
+    assert (result.returncode, f"write {Path('data').absolute()}\n" in result.stderr) == (1, True)
+    assert result.stderr.startswith("error: DESK_DATA_DIR=")
+    assert not Path("data").exists()
+
+
 def test_each_option_says_what_its_value_is() -> None:
     def values(command: Any) -> Iterator[Any]:
         yield from (p for p in command.params if not getattr(p, "is_flag", False))

@@ -118,7 +118,7 @@ def test_the_command_saves_all_reports_and_refuses_what_does_not_fit(api: Emulat
         (("--all", jobs[0]), f"leave out {jobs[0]}, or --all"),
         (("--all", "--show"), "leave out --show, or --all"),
         (("--all", "--resolve-links"), "leave out --resolve-links, or --all"),
-        (("--all", "--out", str(tmp_path)), "is a folder: name a file, such as --out"),
+        (("--all", "--out", str(tmp_path)), "is a folder: name a file"),
         ((), "name a JOB, as `desk jobs` lists them, or --all"),
     ):
         refused = desk("report", *arguments)

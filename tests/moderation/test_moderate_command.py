@@ -119,7 +119,7 @@ def test_a_second_run_judges_only_failed_changed_and_new_rows(api: Emulator, jud
     file = write(tmp_path / "c.jsonl", ["one", "ODD two", "three", "four"])
     first = moderate("--file", file, "--column", "comment")
     assert first.exit_code == 1
-    assert "1 rows failed; the same command tries them again" in first.stderr
+    assert "1 row failed; the same command tries it again. First: row " in first.stderr
     assert "safe: 3\n" in first.stdout
     assert lines_of(tmp_path / "c.jsonl.verdicts.jsonl")[1]["error"]["code"] == "INVALID_OUTPUT"
     judge.asked.clear()
@@ -270,8 +270,8 @@ def test_a_failed_call_fails_only_its_row(api: Emulator, tmp_path: Path) -> None
     file = write(tmp_path / "c.csv", ["one", "two", "three"])
     api.faults({"on": "create", "skip": 1, "status": 500, "retry_after_ms": 1, "times": 4})
     result = moderate("--file", file, "--column", "comment", "--at-once", "1")
-    assert (result.exit_code, "1 rows failed" in result.stderr) == (1, True)
-    assert "First: gemini-3.8-flash answered HTTP 500" in result.stderr
+    assert (result.exit_code, "1 row failed" in result.stderr) == (1, True)
+    assert "First: row 2: gemini-3.8-flash answered HTTP 500" in result.stderr
     assert [("error" in row) for row in lines_of(tmp_path / "c.csv.verdicts.jsonl")] == [False, True, False]
 
 

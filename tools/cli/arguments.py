@@ -13,23 +13,27 @@ import typer
 from tools.research.order import MAX_BRIEF_CHARS
 
 DEFAULT_FOLDER = Path("reports")
+MAX_INPUT_CHARS = 10_000_000
+"""Maximum characters of a text, so that an endless standard input ends. No model reads as many."""
 
 
 def read_text(value: str | None) -> str | None:
     """Callback of a text argument: reads standard input if the text is `-`, and refuses an empty text.
 
     Raises:
-        typer.BadParameter: the text is empty, or is not UTF-8.
+        typer.BadParameter: the text is empty, is not UTF-8, or is longer than `MAX_INPUT_CHARS`.
     """
     if value is None:
         return None
     try:
-        value = sys.stdin.read() if value == "-" else value
+        value = sys.stdin.read(MAX_INPUT_CHARS + 1).removeprefix("\ufeff") if value == "-" else value
         value.encode()  # Python lets other bytes pass in arguments, and from standard input in the locale C
     except UnicodeError:
         raise typer.BadParameter("it is not UTF-8") from None
     if not value.strip():
         raise typer.BadParameter("it is empty: write a text, or - to read standard input")
+    if len(value) > MAX_INPUT_CHARS:
+        raise typer.BadParameter(f"it has more than {MAX_INPUT_CHARS:,} characters: shorten it")
     return value
 
 
@@ -83,6 +87,20 @@ def writable_folder(folder: Path | None) -> Path | None:
     except OSError:
         raise typer.BadParameter(f"{nearest} cannot be written to: name another folder with --out") from None
     return folder
+
+
+def writable_file(path: Path | None) -> Path | None:
+    """Callback of an option that names a file to write: checks that it can be made, before anything is done.
+
+    Raises:
+        typer.BadParameter: it is a folder, or `-`, or its folder cannot be made or written to.
+    """
+    if path and (str(path) == "-" or path.is_dir()):
+        what = "standard output" if str(path) == "-" else "a folder"
+        raise typer.BadParameter(f"{path} is {what}: name a file")
+    if path:
+        writable_folder(path.parent.absolute())
+    return path
 
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -38,7 +39,8 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
         raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
-        confirm(question, f"desk forget-session {session_id} --yes")
+        again = f"desk forget-session {shlex.quote(session_id)} --yes"
+        confirm(question, f"to delete it without a question: {again}")
     services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server_name())
     receipt = await forget(services, SessionKey(APP_NAME, LOCAL_USER, session_id), force=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 from tools.cli.terminal import show_markdown
 from tools.text.did_you_mean import nearest
@@ -41,12 +43,23 @@ class Command(TyperCommand):
 class CommandGroups(TyperGroup):
     """Lists the commands in groups. Typer does that only with rich markup, which doubles the time of `desk --help`."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the options before the command. The message about an option of a command says where to write it."""
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as error:
+            commands = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
+            _say_place(error, commands, "after the command: `desk COMMAND {option}`")
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         """Runs the command. Removes "Value error, ", a prefix of pydantic's, from the message about a wrong value."""
         try:
             return super().invoke(ctx)
-        except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
+        except TyperException as error:
+            if isinstance(error, typer.BadParameter):
+                error.message = error.message.removeprefix("Value error, ")
+            _say_place(error, [self], "before the command: `desk {option} " + f"{ctx.invoked_subcommand} …`")
             raise
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -57,6 +70,13 @@ class CommandGroups(TyperGroup):
             rows = [(name.ljust(width), known[name].get_short_help_str(120)) for name in names if name in known]
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+def _say_place(error: Any, commands: Iterable[Any], place: str) -> None:
+    """Says where to write an unknown option if one of these commands knows it."""
+    option = getattr(error, "option_name", None)
+    if option and any(option in param.opts for command in commands for param in command.params):
+        error.message, error.possibilities = f"{option} is written {place.format(option=option)}", None
 
 
 def topics() -> list[str]:

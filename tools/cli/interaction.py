@@ -32,7 +32,7 @@ def interaction(
     if delete and not yes:
         confirm(
             f"Delete {interaction_id} at the server? It cannot be undone.",
-            f"desk interaction {interaction_id} --delete --yes",
+            f"to delete it without a question: desk interaction {interaction_id} --delete --yes",
         )
     run(_delete(interaction_id) if delete else _show(interaction_id, as_json, with_input))
 

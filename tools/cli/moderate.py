@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.arguments import read_text
+from tools.cli.arguments import read_text, writable_file
 from tools.cli.command_run import fail, run
 from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import err, out, print_json, show_markdown
@@ -56,7 +56,13 @@ def moderate(
     ] = TEXT_COLUMN,
     target: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", show_default="FILE.verdicts.jsonl", help="File for the verdicts."),
+        typer.Option(
+            "--out",
+            callback=writable_file,
+            metavar="FILE",
+            show_default="FILE.verdicts.jsonl",
+            help="File for the verdicts.",
+        ),
     ] = None,
     at_once: Annotated[
         int, typer.Option("--at-once", metavar="N", min=1, max=100, help="Rows that are judged at a time.")
@@ -136,7 +142,8 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
     _show(summary, target, as_json)
     if summary.failed:
         reason = f" First: {summary.problem}" if summary.problem else ""
-        err.print(escape(f"{summary.failed} rows failed; the same command tries them again.{reason}"), soft_wrap=True)
+        number, them = ("1 row", "it") if summary.failed == 1 else (f"{summary.failed} rows", "them")
+        err.print(escape(f"{number} failed; the same command tries {them} again.{reason}"), soft_wrap=True)
         raise typer.Exit(ExitStatus.FAILED)
     if fail_on and any(number and fail_on.matches(category) for category, number in summary.categories.items()):
         raise typer.Exit(ExitStatus.FLAGGED)

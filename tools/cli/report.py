@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tools.cli.arguments import AsJson, refuse_together, writable_folder
+from tools.cli.arguments import AsJson, refuse_together, writable_file, writable_folder
 from tools.cli.command_run import fail, run
 from tools.cli.exit_status import ExitStatus
 from tools.cli.report_output import Format, Formats, ReportOutput, format_names, new_service, print_warning
@@ -49,7 +49,7 @@ def report(
     if save_all:
         others: dict[str, object] = {job_id: job_id, "--resolve-links": resolve_links, "--show": show}
         refuse_together("--all", "saves all reports", others)
-        run(_save_all(_checked_archive(folder or DEFAULT_ARCHIVE), formats, as_json))
+        run(_save_all(writable_file(folder) or DEFAULT_ARCHIVE, formats, as_json))
         return
     if not job_id:
         raise typer.BadParameter("name a JOB, as `desk jobs` lists them, or --all")
@@ -76,18 +76,6 @@ async def _report(job_id: str, resolve_links: bool, show: bool, output: ReportOu
     if output.as_json:
         output.print_json(job, found, saved)
     output.end()
-
-
-def _checked_archive(path: Path) -> Path:
-    """Checks that an archive can be written, before reports are converted.
-
-    Raises:
-        typer.BadParameter: it cannot.
-    """
-    if path.is_dir():
-        raise typer.BadParameter(f"{path} is a folder: name a file, such as --out {path / DEFAULT_ARCHIVE}")
-    writable_folder(path.parent.absolute())
-    return path
 
 
 async def _save_all(path: Path, formats: list[Format] | None, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.padding import Padding
 
+from tools.cli.arguments import writable_file
 from tools.cli.command_run import fail, run
 from tools.cli.spending_chart import chart
 from tools.cli.spending_rows import FORMATS, By, Row, table, total
@@ -32,7 +33,10 @@ def spending(
     user: Annotated[str | None, typer.Option(metavar="USER", help="Only what this user spent.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     picture: Annotated[
-        Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart too, with a bar for each day or month.")
+        Path | None,
+        typer.Option(
+            "--svg", callback=writable_file, metavar="FILE", help="Draw a chart too, with a bar for each day or month."
+        ),
     ] = None,
 ) -> None:
     """Show what was spent, by day or month, user and agent: estimates, and what the server counted."""
@@ -102,7 +106,7 @@ async def _spending(by: By, since: str, user: str | None, as_json: bool, picture
     if not rows:
         narrow = since or user is not None
         hint = "Nothing was spent there: leave out --since and --user to see all."
-        (err if as_json else out).print(hint if narrow else 'Nothing was spent yet. Start with: desk research "…"')
+        err.print(hint if narrow else 'Nothing was spent yet. Start with: desk research "…"')
         return
     if not as_json and out.is_terminal:
         show_table(rows, by, out)

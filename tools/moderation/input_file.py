@@ -56,7 +56,8 @@ def read_rows(path: Path, column: str) -> Iterator[Row]:
     except OSError as error:
         raise FileProblem(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise FileProblem(f"{path}: not UTF-8 somewhere after row {number}; save it as UTF-8") from None
+        where = f"somewhere after row {number}" if number else "at its beginning"
+        raise FileProblem(f"{path}: not UTF-8 {where}; save it as UTF-8") from None
     except csv.Error as error:
         raise FileProblem(f"{path}: row {number + 1}: {error}") from None
 

@@ -171,7 +171,7 @@ def _values(entry: Entry) -> tuple[int, str | None, str]:
 def _count(entry: dict[str, Any], summary: Summary) -> None:
     if "error" in entry:
         summary.failed += 1
-        summary.problem = summary.problem or entry["error"]["message"]
+        summary.problem = summary.problem or f"row {entry['row']}: {entry['error']['message']}"
     elif entry["verdict"] is None:
         summary.empty += 1
     else:

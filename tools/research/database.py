@@ -30,7 +30,8 @@ from tools.settings import SettingsError
 
 R = TypeVar("R")
 HINTS = {
-    "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
+    "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR, or"
+    " DESK_DATABASE_URL if it is set)",
     "postgresql+asyncpg": "check user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
 }
 """Maps each supported driver to what to do if its database cannot be opened."""
