@@ -45,8 +45,8 @@ from tests.faults.run import (
 from tests.faults.webhook_replica import MISHAPS, WebhookReplica
 from tools.research.job import Job
 from tools.research.job_states import State
+from tools.research.open_questions import Action, NotConfirmed
 from tools.research.order import Order
-from tools.research.questions import Action, NotConfirmed
 from tools.research.report.report import Report
 from tools.research.service import Research
 from tools.researcher import confirmation

@@ -20,7 +20,7 @@ from tests.faults.run import Outcome, Place, TurnResult, ask_until_report, judge
 from tools.research.job import Job
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
-from tools.research.questions import Question, Yes
+from tools.research.open_questions import Question, Yes
 from tools.research.quotas import Check
 
 T = TypeVar("T")

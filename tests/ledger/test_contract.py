@@ -11,7 +11,7 @@ from tests.ledger.conftest import Open
 from tools.research.job import FollowUpAnswer, Job, Plan, new_job
 from tools.research.job_states import State
 from tools.research.order import Order
-from tools.research.ordering import job_of_other_session
+from tools.research.order_actions import job_of_other_session
 
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})
 CALLERS = 50

@@ -13,7 +13,7 @@ from tests.ledger.test_contract import ORDER, job_of
 from tools.research.job import Plan, new_job
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
-from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.open_questions import Action, NotConfirmed, Question, Yes
 from tools.research.quotas import LimitReached
 from tools.research.spending import Used
 

@@ -15,8 +15,8 @@ from tests.researcher.conftest import Call, Desk
 from tools.research.job_errors import WrongBackend
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.open_questions import Action, NotConfirmed
 from tools.research.order import Order
-from tools.research.questions import Action, NotConfirmed
 from tools.researcher.confirmation import TurnContext, confirm
 
 

@@ -10,8 +10,8 @@ from tests.schedules.conftest import AGENT, DAY, DECEMBER, HOUR, LIMITS, MONDAYS
 from tests.schedules.test_timing import at
 from tools.research.job_states import State
 from tools.research.notices.outbox import CEILING
+from tools.research.open_questions import Action, NotConfirmed, Question, Yes
 from tools.research.order import Order
-from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.quotas import Quotas
 from tools.research.schedules.ceiling import affords_description
 from tools.research.schedules.schedule import (

@@ -15,9 +15,9 @@ from tools.board.timeouts import ANSWER_WAIT_S
 from tools.research.follow_up import AnswerLater
 from tools.research.job import Job
 from tools.research.job_errors import UnknownJob
+from tools.research.open_questions import Action, Question, Yes
 from tools.research.order import OUTSIDE_CONVERSATIONS
-from tools.research.ordering import job_of_other_session
-from tools.research.questions import Action, Question, Yes
+from tools.research.order_actions import job_of_other_session
 from tools.research.screening import TextScreener, screen_text
 from tools.research.service import Research
 from tools.research.settings import ResearchSettings

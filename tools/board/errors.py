@@ -13,7 +13,7 @@ from tools.errors import DeskError
 from tools.research.api_errors import ApiError
 from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.job_errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
-from tools.research.questions import NotConfirmed
+from tools.research.open_questions import NotConfirmed
 from tools.research.quotas import LimitReached
 from tools.research.schedules.schedule import BadSchedule, ScheduleChanged, UnknownSchedule
 from tools.research.schedules.timing import BadTiming

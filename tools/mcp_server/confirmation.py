@@ -22,8 +22,8 @@ from pydantic import ValidationError
 
 from tools.mcp_server.limits import ELICITATION_TIMEOUT_S
 from tools.research.job import Job
+from tools.research.open_questions import Action, NotConfirmed, Question, Yes
 from tools.research.order import OUTSIDE_CONVERSATIONS
-from tools.research.questions import Action, NotConfirmed, Question, Yes
 
 if TYPE_CHECKING:
     from tools.research.ledger import Ledger  # slow imports (SQLAlchemy), not needed for `initialize`

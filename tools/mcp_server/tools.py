@@ -22,9 +22,9 @@ from tools.research.follow_up import AnswerLater
 from tools.research.job import Job
 from tools.research.job_errors import NotFinished, UnknownJob
 from tools.research.job_states import State
+from tools.research.open_questions import Question
 from tools.research.order import OUTSIDE_CONVERSATIONS
-from tools.research.ordering import job_of_other_session
-from tools.research.questions import Question
+from tools.research.order_actions import job_of_other_session
 from tools.research.report.report import Report
 from tools.research.screening import Screened, TextScreener, screen_text
 from tools.research.service import Research

@@ -14,7 +14,7 @@ from google.genai import types
 from tools.interactions import backend
 from tools.research.api_client import InteractionsClient
 from tools.research.factory import research
-from tools.research.questions import Action
+from tools.research.open_questions import Action
 from tools.researcher import confirmation
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from google.adk.tools import ToolContext
 from tools.adk.llm_agent import say_after
 from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.factory import research
-from tools.research.questions import Action, NotConfirmed
+from tools.research.open_questions import Action, NotConfirmed
 from tools.researcher import confirmation
 
 QUESTION = (

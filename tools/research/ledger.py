@@ -22,9 +22,9 @@ from tools.research.lease_queries import LeaseQueries
 from tools.research.listen_notify import NotificationListener, notification
 from tools.research.locks import Locks
 from tools.research.notices.outbox import Outbox, delete_notices, record_notices
+from tools.research.open_question_queries import QuestionQueries, use_yes
+from tools.research.open_questions import Yes
 from tools.research.order import Order
-from tools.research.question_queries import QuestionQueries, use_yes
-from tools.research.questions import Yes
 from tools.research.quota_usage import used_by
 from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
 from tools.research.rows import job_of, row_of, stored

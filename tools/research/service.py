@@ -25,7 +25,7 @@ from tools.research.job_interactions import JobInteractions
 from tools.research.job_states import HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, State
 from tools.research.job_tasks import JobTasks
 from tools.research.ledger import Ledger
-from tools.research.ordering import Ordering
+from tools.research.order_actions import OrderActions
 from tools.research.quotas import Quotas
 from tools.research.recovery import Recovery
 from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
@@ -40,7 +40,7 @@ from tools.settings import DAY_S, RETENTION_DAYS
 log = logging.getLogger(__name__)
 
 
-class Research(Ordering, Recovery):
+class Research(OrderActions, Recovery):
     """The durable research runs of one event loop."""
 
     def __init__(

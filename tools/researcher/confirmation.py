@@ -22,7 +22,7 @@ from tools.adk.contents import lines_of
 from tools.adk.sanitize_plugin import EMPTY_MESSAGE
 from tools.research.ids import JOB_ID
 from tools.research.ledger import Ledger
-from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.open_questions import Action, NotConfirmed, Question, Yes
 from tools.research.schedules.schedule import SCHEDULE_ID
 
 AWAITS_INPUT_KEY = "awaits_input"

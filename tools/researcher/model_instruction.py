@@ -12,7 +12,7 @@ from tools.research.database_errors import DATABASE_ERRORS, describe_database_er
 from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.job_texts import title
-from tools.research.questions import Action
+from tools.research.open_questions import Action
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.spending import EMULATOR, Spending
 from tools.researcher import confirmation, schedule_texts

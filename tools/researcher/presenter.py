@@ -22,7 +22,7 @@ from tools.moderation.gate import ReportBlocked, screen_progress, screen_report
 from tools.research.database_errors import DATABASE_ERRORS, describe_database_error
 from tools.research.job import Job
 from tools.research.job_states import ACTIVE, State
-from tools.research.questions import Action
+from tools.research.open_questions import Action
 from tools.research.report.markdown_rendering import to_chat
 from tools.research.report.report import Report
 from tools.research.service import Research

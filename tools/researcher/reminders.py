@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from tools.research.job_states import State
-from tools.research.questions import Action, Question
+from tools.research.open_questions import Action, Question
 from tools.research.service import Research
 from tools.researcher import confirmation, schedule_texts
 from tools.researcher.run_texts import deletion, reminder, several_wait, unseen_notice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tools.research.questions import Action
+from tools.research.open_questions import Action
 from tools.research.schedules.schedule import SCHEDULE_ID, Schedule, Status
 from tools.research.schedules.texts import standing
 from tools.research.service import Research

@@ -9,8 +9,8 @@ from google.adk.tools import ToolContext
 from tools.research.job import Job
 from tools.research.job_states import State
 from tools.research.job_texts import title
+from tools.research.open_questions import Action
 from tools.research.pricing import RUN_MINUTES, cost_of
-from tools.research.questions import Action
 from tools.research.schedules.schedule import Schedule
 from tools.research.service import Research
 from tools.researcher import schedule_texts

@@ -15,9 +15,9 @@ from tools.research.factory import research
 from tools.research.job_errors import NotFinished
 from tools.research.job_states import State
 from tools.research.job_texts import title
+from tools.research.open_questions import Action, NotConfirmed
 from tools.research.order import MAX_TITLE_CHARS
-from tools.research.ordering import job_of_other_session
-from tools.research.questions import Action, NotConfirmed
+from tools.research.order_actions import job_of_other_session
 from tools.research.report.markdown_rendering import inert
 from tools.research.service import Research
 from tools.researcher import confirmation, schedule_answers, schedule_texts

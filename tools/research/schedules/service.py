@@ -14,8 +14,8 @@ from tools.research.api_errors import ApiError
 from tools.research.database_errors import DATABASE_ERRORS
 from tools.research.job import Job
 from tools.research.ledger import Ledger
+from tools.research.open_questions import NotConfirmed, Yes
 from tools.research.order import Order
-from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas
 from tools.research.schedules.new_schedule import new_schedule
 from tools.research.schedules.report_changes import is_empty, with_description

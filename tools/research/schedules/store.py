@@ -14,8 +14,8 @@ from tools.research.database import Database
 from tools.research.job import Job, ReportChanges
 from tools.research.job_states import State
 from tools.research.notices.outbox import delete_notices, release_notices
-from tools.research.question_queries import use_yes
-from tools.research.questions import Yes
+from tools.research.open_question_queries import use_yes
+from tools.research.open_questions import Yes
 from tools.research.quota_usage import used_by
 from tools.research.quotas import LimitReached, Quotas, question_check
 from tools.research.rows import stored

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
 from tools.databases.shielded import shielded
 from tools.research.database import Database, upsert
-from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.open_questions import Action, NotConfirmed, Question, Yes
 from tools.research.tables import ANSWERS, QUESTIONS
 
 

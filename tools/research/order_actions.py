@@ -13,15 +13,15 @@ from tools.research.job_access import JobAccess
 from tools.research.job_errors import NotFinished
 from tools.research.job_states import State
 from tools.research.ledger import Ledger
+from tools.research.open_questions import NotConfirmed, Yes
 from tools.research.order import Order
-from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, order_check, quota_check
 
 _NOT_REUSED = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
 """A job in one of these states is not reused when another conversation places the same order."""
 
 
-class Ordering(JobAccess):
+class OrderActions(JobAccess):
     """Orders research runs, and takes a person's reply to a price or a plan."""
 
     async def start(self, order: Order, *, limits: Quotas | None = None, confirm: bool = False) -> tuple[Job, bool]:
