@@ -10,16 +10,12 @@ from rich.markup import escape
 
 from tools.cli.command_run import run
 from tools.cli.job_data import ago, as_data, one_line
-from tools.cli.terminal import out, print_fields, print_json
+from tools.cli.terminal import NARROW_WIDTH, out, print_fields, print_json
 from tools.research.job import Job
 from tools.text.time_formats import to_second
 
 if TYPE_CHECKING:
     pass
-
-
-NARROW_WIDTH = 64
-"""Width of a terminal, in characters, below which the list shows short ages."""
 
 
 def jobs(

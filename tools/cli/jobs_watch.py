@@ -13,8 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tools.cli.jobs import NARROW_WIDTH
-from tools.cli.terminal import out
+from tools.cli.terminal import NARROW_WIDTH, out
 
 if TYPE_CHECKING:
     from tools.research.job import Job

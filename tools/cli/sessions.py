@@ -10,8 +10,7 @@ from rich.markup import escape
 
 from tools.cli.command_run import run
 from tools.cli.job_data import ago
-from tools.cli.jobs import NARROW_WIDTH
-from tools.cli.terminal import out, print_fields, print_json
+from tools.cli.terminal import NARROW_WIDTH, out, print_fields, print_json
 from tools.research.order import LOCAL_USER
 from tools.text.time_formats import iso, to_second
 

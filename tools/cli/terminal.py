@@ -16,6 +16,8 @@ from rich.segment import Segment
 from tools.interactions.citation_marks import short_marks
 from tools.text.unsafe_characters import sanitize, without_direction_marks
 
+NARROW_WIDTH = 64
+"""Width of a terminal, in characters, below which lists show short ages and fewer columns."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
