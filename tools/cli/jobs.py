@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,9 +13,6 @@ from tools.cli.job_data import ago, as_data, one_line
 from tools.cli.terminal import NARROW_WIDTH, out, print_fields, print_json
 from tools.research.job import Job
 from tools.text.time_formats import to_second
-
-if TYPE_CHECKING:
-    pass
 
 
 def jobs(
