@@ -39,13 +39,17 @@ def print_fields(*fields: str) -> None:
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Prints an object as one line of JSON, in ASCII if stdout cannot encode one of its characters."""
+    """Prints an object as one line of JSON, in ASCII if stdout cannot encode one of its characters.
+
+    Raises:
+        OSError: it could not be written; without the flush, only the end of the program would notice it.
+    """
     text = json.dumps(data, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeError:
         text = json.dumps(data)
-    print(text)
+    print(text, flush=True)
 
 
 def can_ask() -> bool:

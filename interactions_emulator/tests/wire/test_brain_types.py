@@ -32,7 +32,8 @@ WRONG: list[tuple[Any, str]] = [
     (TimedStep(0, CALL | {"arguments": {1: "a"}}), "the key 1 is no text"),
     (TimedStep(0, CALL | {"arguments": {"a": float("inf")}}), "holds what JSON in UTF-8 cannot hold: inf"),
     (TimedStep(0, {"type": "user_input", "content": []}), "an answer has no user_input"),
-    (Ending("done"), "status of an Ending is one of completed, requires_action, failed"),
+    (Ending(""), "status of an Ending is one of completed, requires_action, failed"),
+    (Ending(5), "status of an Ending is one of completed, requires_action, failed"),
     (Ending("failed", ("it broke",)), 'errors of an Ending are a tuple of {"code": ..., "message": ...}'),
 ]
 
@@ -83,3 +84,9 @@ def test_a_run_in_the_background_fails_like_any_other() -> None:
         run = wire.create({"agent": AGENT, "input": "Tides", "background": True})
         events = list(wire.resume(run["id"]))
     assert events[-1]["interaction"]["status"] == "failed"
+
+
+def test_a_status_that_the_api_does_not_have_is_sent_as_it_is_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with Emulator(brain=lambda turn: [Ending("dreaming")]) as api, (wire := Wire(api.url)).http:  # type: ignore[arg-type]
+        assert wire.create({"model": MODEL, "input": "Hi"})["status"] == "dreaming"
+    assert "the status dreaming, which the API does not have" in caplog.text

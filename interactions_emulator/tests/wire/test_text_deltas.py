@@ -155,12 +155,18 @@ def test_a_restarted_brain_that_writes_another_text_fails_the_run(tmp_path: Path
 
 
 WRONG: dict[str, tuple[Brain | Any, str]] = {
-    "not entries": (lambda turn: 5, "TypeError: 'int' object is not iterable"),
+    "not entries": (
+        lambda turn: 5,
+        "TypeError: a brain yields TimedStep, TextDelta or Ending, or returns a list of them, not 5",
+    ),
     "a text": (lambda turn: iter(["Hello"]), "a brain yields TimedStep, TextDelta or Ending, not 'Hello'"),
     "a text in a list": (lambda turn: ["Hello"], "a brain yields TimedStep, TextDelta or Ending, not 'Hello'"),
     "a step without its wait": (lambda turn: [said("Hello")], "not {'type': 'model_output'"),
-    "an unknown step": (lambda turn: [TimedStep(0, {"type": "poem"})], "a step of type 'poem' is unknown"),
-    "a step that is no JSON": (lambda turn: iter([TimedStep(0, {"type": "thought", "x": object})]), "not JSON"),
+    "an unknown step": (lambda turn: [TimedStep(0, {"type": "poem"})], "step type 'poem' is unknown"),
+    "a step that is no JSON": (
+        lambda turn: iter([TimedStep(0, {"type": "thought", "x": object})]),
+        "cannot hold: <class 'object'>",
+    ),
 }
 
 

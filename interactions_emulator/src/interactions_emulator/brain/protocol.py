@@ -59,7 +59,7 @@ EndStatus = Literal[
     "idle",
     "requires_continuation",
 ]
-"""The statuses with which an interaction ends."""
+"""The statuses with which an interaction ends. A brain may send others, to try how a client bears them."""
 
 
 class TimedStep(NamedTuple):

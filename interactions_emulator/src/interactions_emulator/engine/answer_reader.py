@@ -126,8 +126,10 @@ def _check_delta(delta: TextDelta) -> None:
 
 
 def _check_ending(ending: Ending) -> None:
-    if ending.status not in get_args(EndStatus):
+    if not isinstance(ending.status, str) or not ending.status.isidentifier():
         raise TypeError(f"status of an Ending is one of {', '.join(get_args(EndStatus))}, not {ending.status!r:.99}")
+    if ending.status not in get_args(EndStatus):
+        logger.warning("an interaction ends with the status %s, which the API does not have", ending.status)
     for error in ending.errors:
         if not isinstance(error, dict) or not all(isinstance(error.get(key), str) for key in ("code", "message")):
             raise TypeError(f'errors of an Ending are a tuple of {{"code": ..., "message": ...}}, not {error!r:.99}')
