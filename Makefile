@@ -112,7 +112,7 @@ deploy-check: $(VENV)/.ready-dev ## Install the staged tree as its Dockerfile sa
 	build/deploy/bin/pip install --quiet pip==24.0 # the version in its image, python:3.11-slim
 	build/deploy/bin/pip install --quiet "google-adk[a2a]==$$($(BIN)/adk --version | sed 's/.* //')"
 	build/deploy/bin/pip install --quiet -c agents/desk/requirements.txt -r agents/desk/requirements.txt
-	DESK_STAGED_PYTHON=$(abspath build/deploy/bin/python) $(BIN)/pytest tests/deploy
+	DESK_STAGED_PYTHON=$(abspath build/deploy/bin/python) $(BIN)/pytest -m '' tests/deploy
 
 $(VENV)/.ready-deploy: $(VENV)/.ready agents/desk/requirements.txt
 	$(call install,$(VENV)) $(LOCKED) agents/desk/requirements.txt
