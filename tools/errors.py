@@ -1,4 +1,4 @@
-"""The base class of the application's own errors, and words for errors of the system."""
+"""The base class of the application's own errors, and texts about errors of the operating system and SQLite."""
 
 
 class DeskError(Exception):
@@ -16,7 +16,7 @@ class BadArgument(DeskError):
 
 
 def words_of(error: OSError) -> str:
-    """The reason of an error of the system, with the name of its file in front if it has one."""
+    """Returns the reason of an error of the operating system, after the name of its file if it has one."""
     reason = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {reason}" if error.filename else reason
 

@@ -1,4 +1,4 @@
-"""Says how an answer ended, if it did not end well."""
+"""Adds an error to an answer that failed, was cancelled or was cut short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the parts and the text of ADK's contents, and names its function for a handover."""
+"""Reads the parts and the text of ADK's contents. Has the name of ADK's function for a handover between agents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's timeouts, intervals and times for which something is valid; share links: `share_links.py`."""
+"""The page's timeouts, intervals and times of validity. The times of share links are in `share_links.py`."""
 
 from __future__ import annotations
 

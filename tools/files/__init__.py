@@ -1,1 +1,1 @@
-"""Files that are written whole, that only their user can read, and that are no pipes or devices."""
+"""Writes files whole, creates files that only their user can read, and refuses pipes and devices."""

@@ -1,4 +1,4 @@
-"""Works on the job that a webhook's message is about; a job whose start was lost gets its interaction this way.
+"""Handles webhook messages about runs: goes on with the job, and finds the interaction of a start that was lost.
 
 A message is a hint only: anybody with a project at Google can have one signed for this address, with any metadata. So
 the interaction is read from the API with the desk's own credentials, and has to be the job's.

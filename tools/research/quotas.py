@@ -1,4 +1,4 @@
-"""The limits of one user and their checks: what runs, waits and was spent, and plans and questions per job."""
+"""The limits of one user and their checks: active and waiting runs, USD, and plans and questions per job."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Texts from outside made safe, secrets removed from texts, and words that many packages use."""
+"""Helpers for texts: unsafe characters, Unicode forms, secrets, Markdown, times, and names that are misspelt."""

@@ -1,1 +1,1 @@
-"""Addresses from outside: their parts and limits, which are public, and requests that reach public ones only."""
+"""Web addresses from outside: parses them, tells public from private ones, and sends requests to public ones only."""
