@@ -34,7 +34,7 @@ async def run_background() -> None:
 
 
 async def run_worker() -> None:
-    """Does `run_background`, and starts the orders of processes that follow no runs."""
+    """Does the work of `run_background`, and starts the orders that processes with `DESK_FOLLOW=0` have saved."""
     await asyncio.gather(
         run_background(), repeat_periodically(_start_unsent, ORDERS_INTERVAL_S, "new orders could not be started")
     )

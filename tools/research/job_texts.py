@@ -23,7 +23,7 @@ NEVER_SHOWN = (
 FOLLOWED_ELSEWHERE = "another process follows this run, or did until a moment ago: waiting for its news"
 """Tells a watcher why this process does not follow a run itself."""
 NOT_FOLLOWED = "no process follows research runs: start `desk work`"
-"""Tells a watcher why an order is not started, in a process that follows no runs itself."""
+"""Tells a watcher why an order is not started, in a process with `DESK_FOLLOW=0`."""
 
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:

@@ -25,7 +25,7 @@ MAX_NOT_FOUND = 3
 RECOVERY_INTERVAL_S = 20.0
 """Seconds between two searches of the ledger for orphaned jobs, and for schedules that are due."""
 ORDERS_INTERVAL_S = 1.0
-"""Seconds between two searches of `desk work` for new orders of processes that follow no runs."""
+"""Seconds between two searches of `desk work` for orders that processes with `DESK_FOLLOW=0` have saved."""
 ANSWER_POLL_INTERVAL_S = 1.0
 """Seconds between two reads of the ledger, while another process waits for the answer."""
 MAX_ANSWER_WAIT_S = 300.0
