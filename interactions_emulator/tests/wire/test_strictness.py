@@ -171,7 +171,7 @@ def test_a_result_inside_a_user_input_is_the_step_that_it_means(wire: Wire, capl
     assert shown(told) == "results: ['Bonn', 'Rome']"
     whole = wire.get(told["id"], include_input="true")
     assert [step["type"] for step in whole["steps"]] == ["function_result", "function_result", "model_output"]
-    assert "nobody could ask the real service yet" in caplog.text
+    assert "it was not tried on the real service" in caplog.text
 
 
 def test_text_beside_a_result_in_a_user_input_comes_after_it(wire: Wire) -> None:

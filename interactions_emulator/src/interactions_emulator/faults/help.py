@@ -30,7 +30,9 @@ FIELDS = {
     "times": FieldHelp(
         REQUESTS, "how many requests to hit; default 1; 0: all", {"on": "get", "drop": True, "times": 3}
     ),
-    "skip": FieldHelp(REQUESTS, "how many requests to let pass before", {"on": "create", "status": 404, "skip": 1}),
+    "skip": FieldHelp(
+        REQUESTS, "how many requests pass before the first hit", {"on": "create", "status": 404, "skip": 1}
+    ),
     "name": FieldHelp(
         REQUESTS,
         "a name for messages; of faults with the same name one has to hit",

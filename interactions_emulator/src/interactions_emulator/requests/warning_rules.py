@@ -67,7 +67,7 @@ def _call_without_signature(body: Body, steps: tuple[Step, ...]) -> str | None:
     return None
 
 
-@_warn("the AI SDK sends it so; nobody could ask the real service yet", "input")
+@_warn("the AI SDK sends this form; it was not tried on the real service", "input")
 def _result_in_user_input(body: Body, steps: tuple[Step, ...]) -> str | None:
     """a `function_result` in the content of a `user_input` is read as a `function_result` step"""
     items = body.input if isinstance(body.input, list) else ()
