@@ -207,7 +207,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("two", "Delete the cats one", "delete_research", CATS),
     ("none", "How much would a deep research about sqlite cost? don't start it", "says", "$1 to $3"),
     ("none", "Write reports about both decimal and fractions modules", "start_research", ""),
-    # a question is no yes, and a yes to a start is none to a deletion
+    # a question is not a yes, and a yes to a start does not confirm a deletion
     ("quote", "Sure?", "says", "is not started yet"),
     ("quote", "OK?", "says", "is not started yet"),
     ("deletion", "OK?", "says", "is not deleted yet"),

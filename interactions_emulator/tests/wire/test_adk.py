@@ -89,7 +89,7 @@ async def test_turns_of_an_adk_agent_form_one_chain(desk: tuple[Emulator, Client
     assert [event.interaction_id for event in (first[-1], second[-1])] == ids
     assert client.interactions.get(id=ids[1]).previous_interaction_id == ids[0]
     told = client.interactions.get(id=ids[1], include_input=True).steps or []
-    assert "What is my name?" in str(told[0]) and "Hello" not in str(told[0])  # the chain knows the rest
+    assert "What is my name?" in str(told[0]) and "Hello" not in str(told[0])  # earlier messages are in the chain
 
 
 async def test_an_adk_managed_agent_returns_a_research_report(desk: tuple[Emulator, Client]) -> None:

@@ -1,4 +1,4 @@
-"""An answer in several hops: `requires_continuation`, a token, and the rest to whoever brings it back."""
+"""An answer in several hops: `requires_continuation` and a token, with which a later request gets the rest."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_each_hop_is_an_interaction_and_a_chain_continues_from_the_last(hopping:
     assert third["status"] == "completed"
     after = wire.create({"model": MODEL, "input": "show the turn", "previous_interaction_id": third["id"]})
     assert "steps=5" in after["steps"][0]["content"][0]["text"]
-    again = wire.create(body)  # a hop whose answer was lost is asked for again
+    again = wire.create(body)  # the client repeats the request because the answer was lost
     assert (again["steps"], again["status"]) == (second["steps"], "requires_continuation")
 
 

@@ -1,4 +1,4 @@
-"""The recorder as a proxy and a process: odd answers, lost ones, signals, and where a key may go."""
+"""The recorder as a proxy and a process: odd and lost answers, signals, and which servers may get a key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wire.recorder import application, read, recorder, replayed
 
 
 def odd(asked: connection.Exchange) -> None:
-    """An upstream that says, by the path, what an API seldom says."""
+    """An upstream that gives unusual answers, chosen by the path."""
     name = asked.path.rpartition("/")[2]
     status, kind, body, headers = 200, "application/json", b"{}", {"x-name": name}
     if name == "headers":

@@ -13,7 +13,7 @@ ROLES = ("user", "model", "function")
 _MEDIA = ("image", "audio", "video")
 _DATA_FIELDS = ("inlineData", "fileData")
 _BASE64 = str.maketrans("-_", "+/")
-"""The google-genai SDK sends base64 with the letters of URLs, which the API accepts too."""
+"""Converts URL-safe base64, which the google-genai SDK sends and the API accepts, to standard base64."""
 
 
 class _Calls:

@@ -6,11 +6,11 @@ import yaml
 
 _TAG = "tag:yaml.org,2002:"
 _UNLIKE_JSON = {"timestamp": "a date", "binary": "bytes", "set": "a set", "omap": "an ordered map", "pairs": "pairs"}
-"""Values that YAML has and JSON has not, by tag."""
+"""Values that YAML has and JSON does not have, by tag."""
 
 
 class NotPlain(Exception):
-    """YAML holds what JSON has not. The message says what, and what to write."""
+    """A YAML file has a value that JSON does not have. The message says what, and what to write."""
 
     def __init__(self, node: yaml.Node, message: str) -> None:
         super().__init__(message)

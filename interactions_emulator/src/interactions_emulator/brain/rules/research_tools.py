@@ -61,7 +61,7 @@ class Run(NamedTuple):
 
     @property
     def waiting(self) -> str:
-        """A sentence that says what waits. The agent that shows it adds its question."""
+        """Says that the run is not started or deleted yet. The agent that shows it adds its question."""
         return f"{self.label} is not {'deleted' if self.waits_for == 'deletion' else 'started'} yet."
 
 
