@@ -40,7 +40,7 @@ def schema_finding(schema: type[BaseModel], entry: Mapping[str, Any]) -> Finding
 
 
 def _entry_key(location: Location) -> str:
-    """The key that an entry of a list begins with; empty if the value is no such list."""
+    """The key that an entry of a list begins with; empty if the value is not such a list."""
     key = str(location[0])
     if key in ("server_tools", "research_tools"):
         return "type"

@@ -97,5 +97,5 @@ def _load() -> None:
 
     import_module("tools.mcp_server.tools")
 
-    with suppress(Exception):  # the first call raises it again, and the client gets its sentence
+    with suppress(Exception):  # the first call raises the error again, and the client gets its message
         backend.current()

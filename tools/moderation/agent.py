@@ -20,7 +20,7 @@ from tools.moderation.verdict import Verdict, schema_error, sentence
 _MAX_SEARCHED_CHARS = 10_000
 """Maximum characters of a message in which quoted texts are looked for."""
 _QUOTED = re.compile(r"""(?<!\w)(?:"[^"\n]{3,500}"|“[^”]{3,500}”|«[^»]{3,500}»|‘[^’]{3,500}’|'[^\n]{3,500}?'(?!\w))""")
-"""Matches a quoted text. It has a maximum length, because each mark that begins none is searched up to its end."""
+"""Matches a quoted text. Its length is limited, so that a mark without a closing mark takes little time."""
 _SEVERAL = "This is one verdict for the whole message: to have one for each text, send them one at a time."
 
 with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class

@@ -74,6 +74,6 @@ class SpendingQueries:
         for row in rows:
             try:
                 found.append(spending_of_row(row))
-            except ValueError as error:  # a person or a newer program wrote it
+            except ValueError as error:  # the row was written by hand or by a newer version
                 log.warning("entry %s of %s in desk_spending cannot be read: %s", row["number"], row["job"], error)
         return found

@@ -86,7 +86,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.send_400_response(f"The head of the request has more than {MAX_HEAD_BYTES:,} bytes.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_body:  # a field after a chunked body, which is no header (RFC 9110, section 6.5.1)
+        if self._in_body:  # a field after a chunked body, which is not a header (RFC 9110, section 6.5.1)
             return
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:

@@ -105,7 +105,7 @@ class Fetcher:
             self._http.stream("GET", url, headers=HEADERS, follow_redirects=False, timeout=None) as response,
         ):
             location = response.headers.get("location", "") if response.is_redirect else ""
-            split_address(location)  # refuses very long ones
+            split_address(location)  # raises an error if the address is too long
             target = str(httpx2.URL(url).join(location)) if location else ""
             data, truncated = (b"", False) if target else await _read(response, max_bytes)
             return Answer(response.status_code, response.headers.get("content-type", ""), target, data, truncated)

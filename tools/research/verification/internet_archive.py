@@ -31,5 +31,5 @@ async def archived_copy(fetcher: Fetcher, base: str, url: str) -> str:
 
 
 def _is_archived(url: str) -> bool:
-    """Whether an address is a page of the Internet Archive. Raises ValueError if it is no address."""
+    """Whether an address is a page of the Internet Archive. Raises ValueError if it is not an address."""
     return is_web(url) and split_address(url).hostname == "web.archive.org"

@@ -42,9 +42,9 @@ class Page:
     """The text of a page, indexed by words and figures.
 
     Args:
-        text: plain text, with line feeds between blocks. Takes time in proportion to it.
+        text: plain text, with line feeds between blocks. Indexing takes time in proportion to its length.
         truncated: whether the page is longer than the text.
-        address: its address, which may have a name that the text has not.
+        address: the page's address. Its words count too: a name may be in the address only.
     """
 
     def __init__(self, text: str, truncated: bool = False, address: str = "") -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 SCALES = {10**3: "thousand", 10**4: "万", 10**6: "million", 10**8: "亿", 10**9: "billion", 10**12: "trillion"}
 """Names of the factors that are read."""
 UNKNOWN_UNIT = "?"
-"""The unit of a number before a word that is no known unit: 24 turbines."""
+"""The unit of a number before a word that is not a known unit: 24 turbines."""
 CONTEXT_CHARS = 30
 """Number of characters before and after a number that are read."""
 _SCALES = (

@@ -45,7 +45,7 @@ class AgentRequests:
 
 
 def method_of(body: bytes) -> Any:
-    """The method of a JSON-RPC message; "ping" if it is an answer to the server. None if it is no such message."""
+    """The method of a JSON-RPC message; "ping" if it is an answer to the server. None if it is not such a message."""
     with suppress(ValueError, RecursionError):
         message = json.loads(body.decode())
         return message.get("method", "ping") if isinstance(message, dict) else None

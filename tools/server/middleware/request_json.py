@@ -111,7 +111,7 @@ def check_restored(data: Any) -> None:
 
 
 def _is_time(value: Any) -> bool:
-    """Whether a database can store a time. ADK refuses values that are no numbers, and takes numbers in texts."""
+    """Whether a database can store a time. ADK refuses values that are not numbers, and accepts texts with numbers."""
     try:
         return 0 <= float(value) <= MAX_TIME_S
     except OverflowError:
